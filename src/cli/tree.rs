@@ -13,7 +13,7 @@ use crate::crud::import::routing::is_org_column;
 use crate::crud::link::{ITEM, Linking};
 use crate::crud::read::quote;
 use crate::crud::session::{Access, Session};
-use crate::crud::{create, history, import, journal, read, remove, write};
+use crate::crud::{create, history, import, journal, purge, read, remove, restore, write};
 use crate::model::kinds::org::Org;
 use crate::model::kinds::seeds::SEEDS;
 use crate::model::kinds::system_log::{Level, SystemLog};
@@ -438,12 +438,12 @@ pub const GENERIC: &[Generic] = &[
         args: delete_args, run: run_on!(remove::delete) },
     Generic { verb: Verb::Restore, writes: true, about: |d| format!("Bring back deleted {}", d.plural()),
         examples: |d| format!("orgctl {0} restore {1}\norgctl {0} {2} --deleted", d.noun, examples::key(d), d.list_word()),
-        args: |c, _, d| forced(c.arg(named(d)), d), run: run_on!(remove::restore) },
+        args: |c, _, d| forced(c.arg(named(d)), d), run: run_on!(restore::restore) },
     Generic { verb: Verb::Purge, writes: true, about: |d| format!("Remove deleted {} for good", d.plural()),
         examples: |d| format!("orgctl {0} purge {1}\norgctl {0} purge --deleted-before 2026-01-01 --yes", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(named(d).required(false))
             .arg(text("deleted-before", "TIME", "All that were deleted before this time or day"))
-            .group(one_of(["key", "deleted-before"])), run: run_on!(remove::purge) },
+            .group(one_of(["key", "deleted-before"])), run: run_on!(purge::purge) },
     Generic { verb: Verb::Activate, writes: true, about: |d| format!("Activate {}", d.plural()),
         examples: |d| format!("orgctl {} activate {}", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(named(d)), run: run_on!(write::activate) },

@@ -1,39 +1,62 @@
 //! What is within a record goes with it and comes back with it (`model::lifetime`).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use uuid::Uuid;
 
+use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
-use crate::model::resource::{Field, Record};
-use crate::store::records;
+use crate::model::resource::{Descriptor, Field, Record};
+use crate::store::records::Deleted;
+use crate::store::records::pointing::{RecordAt, Taken, alike, deletions_of, pointing_at, read, taken_by};
 use crate::store::tx::Tx;
 
-/// Deletes a record and all that is within it, in one deletion.
-pub async fn delete_with_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uuid) -> Result<()> {
-    let going = with_contents(tx, record).await?;
-    tx.delete_all(&going, deletion).await
+/// Deletes records and all that is within them, in one deletion.
+pub async fn delete_with_contents(tx: &mut Tx<'_>, some: &[RecordAt], deletion: Uuid) -> Result<()> {
+    let going = with_contents(tx, some).await?;
+    delete_all(tx, &going, deletion).await
 }
 
 /// Deletes all that is within a record that is gone otherwise, in one deletion.
 pub async fn delete_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uuid) -> Result<()> {
-    let going = with_contents(tx, record).await?;
-    tx.delete_all(&going[1..], deletion).await
+    let going = with_contents(tx, &[RecordAt::of(record)]).await?;
+    delete_all(tx, &going[1..], deletion).await
 }
 
-/// A record, and all live ones that are within it, the containers first.
-async fn with_contents(tx: &mut Tx<'_>, record: &Record) -> Result<Vec<Record>> {
-    let mut seen = HashSet::from([record.meta.id]);
-    let mut going = vec![record.clone()];
-    let mut next = 0;
-    while let Some(container) = going.get(next).cloned() {
-        for d in records::dependants_by(tx.db, &container, |_, f| follows(f, TargetEvent::Delete)).await? {
-            // An organisation keeps what lives in it.
-            let within = d.records.into_iter().filter(|_| d.field.is_some());
-            going.extend(within.filter(|r| seen.insert(r.meta.id)));
+/// Deletes live records in one deletion, so many at a time as a statement takes. They are read again: of many only their places
+/// are held.
+pub async fn delete_all(tx: &mut Tx<'_>, going: &[RecordAt], deletion: Uuid) -> Result<()> {
+    for some in alike(going) {
+        let records = read(tx.db, some).await?;
+        if records.len() < some.len() || !records.iter().all(Record::is_live) {
+            let noun = some[0].desc.noun;
+            return Err(Problem::conflict(format!("a {noun} that was to go is gone; nothing was deleted"))
+                .hint("run the command again")
+                .into());
         }
-        next += 1;
+        tx.delete_all(&records, deletion).await?;
+    }
+    Ok(())
+}
+
+/// Records, and all live ones that are within them, the containers first.
+async fn with_contents(tx: &mut Tx<'_>, some: &[RecordAt]) -> Result<Vec<RecordAt>> {
+    tx.flush().await?;
+    let mut seen: HashSet<Uuid> = some.iter().map(|r| r.id).collect();
+    let mut going = some.to_vec();
+    let mut next = 0;
+    while next < going.len() {
+        let containers: Vec<RecordAt> = alike(&going[next..]).next().map_or_else(Vec::new, <[RecordAt]>::to_vec);
+        next += containers.len();
+        // An organisation keeps what lives in it.
+        if containers[0].desc.is_org() {
+            continue;
+        }
+        let within = pointing_at(tx.db, &containers, Deleted::Exclude, |_, f| follows(f, TargetEvent::Delete)).await?;
+        for pointing in within.into_iter().flatten() {
+            going.extend(pointing.records.into_iter().filter(|r| seen.insert(r.id)));
+        }
     }
     Ok(going)
 }
@@ -42,34 +65,46 @@ fn follows(field: &Field, event: TargetEvent) -> bool {
     field.lifetime().effect(event) == Consequence::Follows
 }
 
+/// What some deletions of an organisation took away, kind by kind, with what each goes with: what it is within, and what it
+/// could not be without.
+pub async fn coming(tx: &mut Tx<'_>, org: i32, deletions: &[Uuid]) -> Result<Vec<Taken>> {
+    tx.flush().await?;
+    let mut coming = Vec::new();
+    for desc in tx.kinds().resources().filter(|d| d.is_recorded()) {
+        let binds = |f: &&Field| matches!(f.lifetime(), Lifetime::Within | Lifetime::Protects) && f.target().is_some();
+        let binding: Vec<&'static Field> = desc.stored().filter(binds).collect();
+        coming.extend(taken_by(tx.db, desc, org, deletions, &binding).await?);
+    }
+    Ok(coming)
+}
+
 /// Of records that one deletion took, those that can't come back with it yet, since something else that they need is deleted
 /// too: they go over to that one's deletion, and come back with it. What was deleted by itself waits for nothing: it is asked
 /// for by itself, and refused as long as it has nothing to be in.
-pub async fn waiting(tx: &mut Tx<'_>, coming: &[Record]) -> Result<HashMap<Uuid, Uuid>> {
+pub async fn waiting(tx: &mut Tx<'_>, org: i32, coming: &[Taken]) -> Result<HashMap<Uuid, Uuid>> {
+    let there: HashMap<Uuid, Uuid> = coming.iter().map(|t| (t.at.id, t.deletion)).collect();
+    let goes_along = |t: &&Taken| t.refers.iter().any(|(_, id)| there.get(id) == Some(&t.deletion));
+    let parts: Vec<&Taken> = coming.iter().filter(goes_along).collect();
+    let mut asked: BTreeMap<&str, (&'static Descriptor, BTreeSet<Uuid>)> = BTreeMap::new();
+    for (field, id) in parts.iter().flat_map(|t| &t.refers).filter(|(_, id)| !there.contains_key(id)) {
+        if let Some(target) = field.target() {
+            asked.entry(target.noun).or_insert_with(|| (target, BTreeSet::new())).1.insert(*id);
+        }
+    }
+    let mut gone: HashMap<Uuid, Uuid> = HashMap::new();
+    for (target, ids) in asked.into_values().filter(|(target, _)| target.is_recorded()) {
+        gone.extend(deletions_of(tx.db, target, org, &ids.into_iter().collect::<Vec<_>>()).await?);
+    }
+    // What is within one that waits, waits too.
     let mut waiting: HashMap<Uuid, Uuid> = HashMap::new();
-    let there: BTreeSet<Uuid> = coming.iter().map(|r| r.meta.id).collect();
     loop {
         let known = waiting.len();
-        for record in coming {
-            let containers = went_with(record);
-            if waiting.contains_key(&record.meta.id) || !containers.iter().any(|(_, id)| there.contains(id)) {
-                continue;
-            }
-            for (field, id) in containers {
-                let other = match (waiting.get(&id), field.target()) {
-                    (Some(deletion), _) => Some(*deletion),
-                    (None, Some(target)) if !there.contains(&id) => {
-                        tx.load(target, record.meta.org_id, id).await?.and_then(|c| c.meta.deletion_id)
-                    }
-                    _ => None,
-                };
-                if let Some(deletion) = other {
-                    waiting.insert(record.meta.id, deletion);
-                    break;
-                }
+        for part in parts.iter().filter(|t| !gone.is_empty() && !waiting.contains_key(&t.at.id)).collect::<Vec<_>>() {
+            let other = part.refers.iter().find_map(|(_, id)| waiting.get(id).or_else(|| gone.get(id)));
+            if let Some(deletion) = other.copied() {
+                waiting.insert(part.at.id, deletion);
             }
         }
-        // What is within one that waits, waits too.
         if waiting.len() == known {
             return Ok(waiting);
         }
@@ -77,14 +112,7 @@ pub async fn waiting(tx: &mut Tx<'_>, coming: &[Record]) -> Result<HashMap<Uuid,
 }
 
 /// Whether a record is a part of one of these.
-pub fn is_part_of(record: &Record, others: &BTreeSet<Uuid>) -> bool {
+pub fn is_part_of(record: &Record, others: impl Fn(Uuid) -> bool) -> bool {
     let within = record.desc.fields.iter().filter(|f| f.lifetime() == Lifetime::Within);
-    within.filter_map(|f| record.get(f.column).as_uuid()).any(|id| others.contains(&id))
-}
-
-/// What a record goes with: what it is within, and what it could not be without.
-fn went_with(record: &Record) -> Vec<(&'static Field, Uuid)> {
-    let binds = |f: &&Field| matches!(f.lifetime(), Lifetime::Within | Lifetime::Protects) && f.target().is_some();
-    let binding = record.desc.fields.iter().filter(binds);
-    binding.filter_map(|f| Some((f, record.get(f.column).as_uuid()?))).collect()
+    within.filter_map(|f| record.get(f.column).as_uuid()).any(others)
 }

@@ -1,13 +1,14 @@
 //! What becomes of the keys of a duplicate: a merge lets them mean who stays, and a restore takes them back.
 
 use anyhow::Result;
+use uuid::Uuid;
 
 use crate::model::problem::Problem;
 use crate::model::resource::Record;
 use crate::model::trail::audit::Action;
 use crate::store::records::former::{self, Had};
 use crate::store::records::keys;
-use crate::store::trail::merged_ids;
+use crate::store::trail::{merged_ids, merged_into};
 use crate::store::tx::Tx;
 
 /// Lets the keys of a duplicate that is gone mean the record that stays. Those that it was called formerly itself are within
@@ -24,21 +25,29 @@ pub async fn keep(tx: &mut Tx<'_>, duplicate: &Record, into: &Record) -> Result<
     Ok(())
 }
 
-/// Gives a record that comes back its keys again, and what it was called formerly itself.
-pub async fn take_back(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
-    let Some(kind) = record.desc.former() else { return Ok(()) };
-    let (org, id) = record.meta.record_id();
-    for own in former::left_by(tx.db, kind, org, &[id]).await? {
+/// Gives records of one kind and organisation that come back their keys again, and what they were called formerly themselves.
+pub async fn take_back(tx: &mut Tx<'_>, records: &[Record]) -> Result<()> {
+    let Some((desc, kind)) = records.first().and_then(|r| Some((r.desc, r.desc.former()?))) else { return Ok(()) };
+    let org = records[0].meta.org_id;
+    tx.flush().await?;
+    // Where nothing means anybody since a merge, nothing is to be taken back.
+    if !former::are_there(tx.db, desc, Some(org)).await? {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = records.iter().map(|r| r.meta.id).collect();
+    for own in former::left_by(tx.db, kind, org, &ids).await? {
         // Each by itself: one may be brought back without the others.
         let deletion = tx.new_id();
         tx.delete(&own, deletion).await?;
     }
-    let mut merged = merged_ids(tx.db, org, record.desc, id).await?;
-    merged.retain(|other| *other != id);
-    for before in former::left_by(tx.db, kind, org, &merged).await? {
-        let mut after = before.clone();
-        after.set(kind.owner.column, id.into());
-        tx.update(&before, after, Action::Restore).await?;
+    for id in merged_into(tx.db, org, desc, &ids).await? {
+        let mut merged = merged_ids(tx.db, org, desc, id).await?;
+        merged.retain(|other| *other != id);
+        for before in former::left_by(tx.db, kind, org, &merged).await? {
+            let mut after = before.clone();
+            after.set(kind.owner.column, id.into());
+            tx.update(&before, after, Action::Restore).await?;
+        }
     }
     Ok(())
 }

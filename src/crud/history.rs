@@ -424,7 +424,8 @@ impl EntryList {
             }
             row.push(changes(e).into());
         } else {
-            let part = |v: &Json| if v.is_null() { Value::Null(ValueType::Json) } else { Value::Json(v.clone()) };
+            let part =
+                |v: &Json| if v.is_null() { Value::Null(ValueType::Json) } else { Value::Json(Box::new(v.clone())) };
             row.extend([e.effect.as_str().into(), e.resource_id.into(), e.subject_id.into()]);
             row.extend([part(&payload["old"]), part(&payload["new"])]);
             let known = |name: &str| matches!(name, "v" | "key" | "old" | "new");
@@ -435,7 +436,11 @@ impl EntryList {
                 .filter(|(k, _)| !known(k))
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect();
-            row.push(if details.is_empty() { Value::Null(ValueType::Json) } else { Value::Json(details.into()) });
+            row.push(if details.is_empty() {
+                Value::Null(ValueType::Json)
+            } else {
+                Value::Json(Box::new(details.into()))
+            });
             row.extend([e.source.as_str().into(), e.request_id.into()]);
         }
         row.push(e.status.as_str().into());

@@ -1,5 +1,7 @@
 //! From what the user gave to what a verb takes: keys to records, flags to values, words to filters.
 
+use std::collections::{HashMap, HashSet};
+
 use anyhow::Result;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use clap::ArgMatches;
@@ -16,7 +18,7 @@ use crate::model::resource::{Descriptor, Field, Record, YEARS};
 use crate::model::values::scalar::truncate;
 use crate::model::values::value::{Value, rfc3339};
 use crate::model::values::zone::Zone;
-use crate::store::records::{self, Deleted};
+use crate::store::records::{self, Deleted, keys as store_keys};
 use crate::store::tx::not_in_charge;
 use crate::ui::bounded;
 
@@ -50,6 +52,90 @@ pub async fn find_in(
     Ok(record.clone())
 }
 
+/// Keys that are looked up together.
+const TOGETHER: usize = 1000;
+
+/// The live records that keys name, each once, in their order. Where one means exactly one record, many are looked up together.
+pub async fn find_each(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    keys: &[String],
+) -> Result<Vec<Record>> {
+    let (mut found, mut seen) = (Vec::with_capacity(keys.len()), HashSet::new());
+    for some in keys.chunks(TOGETHER) {
+        let mut known = known_by(s, desc, (org, Deleted::Exclude), some).await?;
+        for key in some {
+            let record = match known.remove(key) {
+                Some(record) => record,
+                // None, or several, or one that was named before: that is said, or passed over.
+                None => find_in(s, desc, org, key, Deleted::Exclude).await?,
+            };
+            if seen.insert(record.meta.record_id()) {
+                s.about = record.meta.org_id;
+                found.push(record);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The deleted records that keys name, in their order. Of several that had a key the one that was deleted last is meant, where
+/// `last` says so.
+pub async fn find_each_deleted(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    keys: &[String],
+    last: bool,
+) -> Result<Vec<Record>> {
+    let org = s.org_of(desc).await?;
+    let mut found = Vec::with_capacity(keys.len());
+    for some in keys.chunks(TOGETHER) {
+        let mut known = known_by(s, desc, (org, Deleted::Only), some).await?;
+        for key in some {
+            let record = match known.remove(key) {
+                Some(record) => record,
+                None if last => find_last_deleted(s, desc, key).await?,
+                None => find_deleted(s, desc, key).await?,
+            };
+            s.about = record.meta.org_id;
+            s.is_about(&record);
+            found.push(record);
+        }
+    }
+    Ok(found)
+}
+
+/// The records in a state that some keys mean, where each means one alone, and no live one beside it.
+async fn known_by(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    (org, life): (Option<i32>, Deleted),
+    keys: &[String],
+) -> Result<HashMap<String, Record>> {
+    if keys.len() == 1 {
+        return Ok(HashMap::new());
+    }
+    let context = s.context.clone();
+    let among = store_keys::Among { org, life, now: false, context: &context };
+    let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let mut meant = store_keys::ids(s.db().await?, desc, among, &texts).await?;
+    meant.retain(|_, ids| ids.len() == 1);
+    if life == Deleted::Only {
+        let live = store_keys::Among { life: Deleted::Exclude, ..among };
+        let live = store_keys::ids(s.db().await?, desc, live, &texts).await?;
+        meant.retain(|key, _| !live.contains_key(key));
+    }
+    let ids: Vec<Value> = meant.values().map(|ids| ids[0].into()).collect();
+    let org = org.filter(|_| !desc.is_org());
+    let there = match life {
+        Deleted::Only => records::gone_with_ids(s.db().await?, desc, org, &ids).await?,
+        _ => records::with_ids(s.db().await?, desc, org, &ids).await?,
+    };
+    let there: HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
+    Ok(meant.into_iter().filter_map(|(key, ids)| Some((key, there.get(&ids[0])?.clone()))).collect())
+}
+
 /// The deleted records that a key names; where there are none, those that have ended. Who has the key now is meant before
 /// them, and is not deleted.
 async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
@@ -77,7 +163,7 @@ async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &s
 }
 
 /// The one deleted record that a key names.
-pub async fn find_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
+async fn find_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
     let mut found = deleted_holders(s, desc, key).await?;
     if found.len() > 1 {
         let gone: Vec<GoneRecord> = found.iter().map(GoneRecord::deleted).collect();
@@ -90,7 +176,7 @@ pub async fn find_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &
 }
 
 /// The deleted record that a key names; of several that had it, the one that was deleted last, which is said.
-pub async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
+async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
     let mut found = deleted_holders(s, desc, key).await?;
     found.sort_by_key(|r| std::cmp::Reverse((r.meta.deleted_at, r.meta.id)));
     let record = found.remove(0);

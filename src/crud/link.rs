@@ -1,7 +1,5 @@
 //! The two verbs of a link, at the noun of its item: one gives the item to others, the other takes it back.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
@@ -9,7 +7,7 @@ use uuid::Uuid;
 
 use super::create::ask_missing;
 use super::gate::{self, Verb};
-use super::input::{find_in, given_of, keys};
+use super::input::{find_each, find_in, given_of, keys};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Created, End, Target, begun, create_all, described, dry_run_note, other_fields, tell_former};
@@ -19,9 +17,9 @@ use crate::model::resource::verbs::{self, Link};
 use crate::model::resource::{Attr, Descriptor, Field, Record};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
-use crate::store::records::keys::{Among, holders_of, ids, parts_of};
+use crate::store::records::keys::{holders_of, parts_of};
 use crate::store::records::query::{Condition, Op, column};
-use crate::store::records::{self, Deleted, columns, referring, with_record_ids};
+use crate::store::records::{self, Deleted, columns, referring};
 use crate::store::tx::Tx;
 
 /// The argument that names the item.
@@ -175,7 +173,8 @@ async fn ends(s: &mut Session<'_>, link: Link, linking: Linking, m: &ArgMatches)
         }
         _ => keys(s, others, Deleted::Exclude, m).await?,
     };
-    Ok((item, found_of(s, others, org, &keys).await?))
+    let others = find_each(s, others, Some(org), &keys).await?;
+    Ok((item, others))
 }
 
 /// Whom a list offers: who has the item where it is taken back, and who has not where it is given; all, where they are many,
@@ -202,37 +201,6 @@ async fn offered(s: &mut Session<'_>, link: Link, linking: Linking, item: &Recor
 
 fn shows_all(link: Link, item: &Record) -> String {
     format!("'orgctl {} list --filter {}={}' shows all", link.desc.noun, link.item.0.name(), item.key())
-}
-
-/// The records that keys name, each once, in their order. Where one means exactly one record, all are looked up together.
-async fn found_of(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, keys: &[String]) -> Result<Vec<Record>> {
-    let context = s.context.clone();
-    let among = Among { org: Some(org), life: Deleted::Exclude, now: false, context: &context };
-    let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let known = match keys.len() {
-        1 => HashMap::new(),
-        _ => ids(s.db().await?, desc, among, &texts).await?,
-    };
-    let places: BTreeSet<(i32, Uuid)> = known.values().filter(|ids| ids.len() == 1).map(|ids| (org, ids[0])).collect();
-    let there = with_record_ids(s.db().await?, desc, places.into_iter()).await?;
-    let mut there: HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
-    let (mut found, mut seen) = (Vec::new(), HashSet::new());
-    for key in keys {
-        let record = match known.get(key).map(Vec::as_slice) {
-            Some([id]) if seen.contains(id) => continue,
-            Some([id]) if there.contains_key(id) => there.remove(id),
-            _ => None,
-        };
-        let record = match record {
-            Some(record) => record,
-            // None, or several: that is said.
-            None => find_in(s, desc, Some(org), key, Deleted::Exclude).await?,
-        };
-        if seen.insert(record.meta.id) {
-            found.push(record);
-        }
-    }
-    Ok(found)
 }
 
 pub async fn assign(s: &mut Session<'_>, link: Link, m: &ArgMatches) -> Result<()> {

@@ -3,6 +3,7 @@
 pub mod as_of;
 pub mod contents;
 pub mod create;
+pub mod deletion;
 pub mod edit;
 pub mod filter;
 pub mod form;
@@ -16,8 +17,10 @@ pub mod link;
 pub mod owned;
 pub mod partial;
 pub mod prompt;
+pub mod purge;
 pub mod read;
 pub mod remove;
+pub mod restore;
 pub mod seed;
 pub mod session;
 pub mod subjects;

@@ -10,7 +10,9 @@ use super::gate::{self, Verb};
 use super::input::{find, find_in, keys, not_system};
 use super::read::print_changed;
 use super::session::Session;
-use super::write::{Change, ChangedRecord, Created, begun, create, described, dry_run_note, of_defaults, say_changed};
+use super::write::{
+    self, Change, ChangedRecord, Created, begun, create, described, dry_run_note, of_defaults, say_changed,
+};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::{Descriptor, Meta, Record};
 use crate::model::trail::audit::Action;
@@ -67,6 +69,9 @@ pub async fn targets(
     desc: &'static Descriptor,
     m: &ArgMatches,
 ) -> Result<(Vec<Record>, Vec<Record>)> {
+    if desc.owner().is_none() {
+        return Ok((write::targets(s, desc, m).await?, Vec::new()));
+    }
     let (mut found, mut owners): (Vec<Record>, Vec<Record>) = (Vec::new(), Vec::new());
     let picked = desc.owner().map_or(desc, |(_, kind)| kind);
     for key in keys(s, picked, Deleted::Exclude, m).await? {

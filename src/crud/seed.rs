@@ -17,6 +17,7 @@ use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
 use crate::store::engine::db::Db;
+use crate::store::records::pointing::{RecordAt, alike, read};
 use crate::store::records::{self, keys};
 use crate::store::trail;
 use crate::store::tx::Tx;
@@ -341,20 +342,21 @@ pub async fn found(tx: &mut Tx<'_>, orgs: &[(i32, Uuid)], context: &ParseContext
 }
 
 /// Refuses to take away what is the program's own, or a part of that.
-pub async fn keep(db: &mut Db, going: &[Record]) -> Result<()> {
-    if let Some(own) = going.iter().find(|r| r.is_protected()) {
-        return Err(own.is_kept("deleted").into());
-    }
-    for part in going {
-        for (field, whole) in part.desc.defining() {
-            let Some(id) = part.get(field.column).as_uuid() else { continue };
-            if going.iter().any(|r| r.meta.id == id) {
-                continue;
-            }
-            let whole = records::load(db, whole, part.meta.org_id, id).await?;
-            if let Some(whole) = whole.filter(Record::is_protected) {
-                return Err(part.is_kept_with(&whole).into());
-            }
+pub async fn keep(db: &mut Db, going: &[RecordAt]) -> Result<()> {
+    let goes: HashSet<Uuid> = going.iter().map(|r| r.id).collect();
+    let may_be_own = |some: &&[RecordAt]| some[0].desc.protection.is_some() || some[0].desc.defining().next().is_some();
+    for some in alike(going).filter(may_be_own) {
+        let parts = read(db, some).await?;
+        if let Some(own) = parts.iter().find(|r| r.is_protected()) {
+            return Err(own.is_kept("deleted").into());
+        }
+        for (field, whole) in some[0].desc.defining() {
+            let of = |part: &Record| part.get(field.column).as_uuid().filter(|id| !goes.contains(id));
+            let wholes: BTreeSet<(i32, Uuid)> = parts.iter().filter_map(|p| Some((p.meta.org_id, of(p)?))).collect();
+            let wholes = records::with_record_ids(db, whole, wholes.into_iter()).await?;
+            let Some(own) = wholes.iter().find(|whole| whole.is_protected()) else { continue };
+            let part = parts.iter().find(|part| of(part) == Some(own.meta.id));
+            return Err(part.map_or_else(|| own.is_kept("changed"), |part| part.is_kept_with(own)).into());
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::gate::{self, Verb};
 use super::input::{given_of, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
-use super::write::{Target, described, dry_run_note, other_fields, targets};
+use super::write::{Target, change_all, described, dry_run_note, other_fields, targets};
 use crate::model::problem::Problem;
 use crate::model::resource::states::Transition;
 use crate::model::resource::{Descriptor, Record};
@@ -46,29 +46,26 @@ impl Verb for Move {
         let desc = described(tx, &self.noun)?;
         let transition = desc.transitions().iter().find(|t| t.verb == self.verb);
         let transition = transition.ok_or_else(|| anyhow::anyhow!("{} has no verb {}", self.noun, self.verb))?;
-        let mut moved = Vec::new();
-        for target in &self.targets {
-            let before = target.load(tx, desc).await?;
-            if !before.is_live() {
-                return Err(Problem::conflict(before.why_gone()).into());
-            }
-            not_system(&before)?;
-            let Some(mut after) = transition.apply(&before, tx.at())? else {
+        let (at, today, mut from) = (tx.at(), tx.today(), Vec::with_capacity(self.targets.len()));
+        let telling = ChangeNote::of_move(transition);
+        let moved = change_all(tx, desc, &self.targets, &telling, |before| {
+            not_system(before)?;
+            let Some(mut after) = transition.apply(before, at)? else {
                 if self.told.iter().any(|(column, value)| before.get(column) != value) {
-                    return Err(says_other(&before, transition, &self.told).into());
+                    return Err(says_other(before, transition, &self.told).into());
                 }
-                moved.push(Moved { record: before, from: None });
-                continue;
+                from.push(None);
+                return Ok(before.clone());
             };
             for (column, value) in &self.told {
                 after.set(desc.known(column)?.column, value.clone());
             }
-            after.validate(tx.today())?;
-            let from = before.status(tx.at()).to_owned();
-            let record = tx.update(&before, after, ChangeNote::of_move(transition)).await?.unwrap_or(before);
-            moved.push(Moved { record, from: Some(from) });
-        }
-        Ok(moved)
+            after.validate(today)?;
+            from.push(Some(before.status(at).to_owned()));
+            Ok(after)
+        });
+        let moved = moved.await?;
+        Ok(moved.into_iter().zip(from).map(|(c, from)| Moved { record: c.record, from }).collect())
     }
 }
 

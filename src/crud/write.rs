@@ -1,7 +1,7 @@
 //! Changing any resource: the verbs of a new and of a changed record, and what is said of them.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use anyhow::Result;
 use chrono::NaiveDate;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::former;
 use super::gate::{self, Verb};
-use super::input::{find, keys, not_system};
+use super::input::{find_each, keys, not_system};
 use super::read::{known_columns, print_changed};
 use super::seed;
 use super::session::Session;
@@ -211,11 +211,14 @@ async fn end_in_favour(tx: &mut Tx<'_>, former: &Record) -> Result<Record> {
 
 /// Ends a record: it stays as history. `verb` says why.
 pub async fn end(tx: &mut Tx<'_>, before: &Record, verb: &str) -> Result<Record> {
-    let details = Map::from_iter([("verb".to_owned(), verb.into())]);
-    let telling = ChangeNote { action: Action::Update, details };
     let mut after = before.clone();
     after.set(ENDED, tx.at().into());
-    Ok(tx.update(before, after, telling).await?.unwrap_or_else(|| before.clone()))
+    Ok(tx.update(before, after, of_end(verb)).await?.unwrap_or_else(|| before.clone()))
+}
+
+/// What is recorded of an end: `verb` says why.
+fn of_end(verb: &str) -> ChangeNote {
+    ChangeNote { action: Action::Update, details: Map::from_iter([("verb".to_owned(), verb.into())]) }
 }
 
 /// Ends records of a superseding kind.
@@ -234,15 +237,14 @@ impl Verb for End {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
         let desc = described(tx, &self.noun)?;
-        let mut ended = Vec::new();
-        for target in &self.targets {
-            let before = target.load(tx, desc).await?;
-            if !before.is_live() {
-                return Err(Problem::conflict(before.why_gone()).into());
-            }
-            ended.push(end(tx, &before, "revoke").await?);
-        }
-        Ok(ended)
+        let at = tx.at();
+        let telling = of_end("revoke");
+        let ended = change_all(tx, desc, &self.targets, &telling, |before| {
+            let mut after = before.clone();
+            after.set(ENDED, at.into());
+            Ok(after)
+        });
+        Ok(ended.await?.into_iter().map(|c| c.record).collect())
     }
 }
 
@@ -398,10 +400,10 @@ impl Target {
     pub async fn load_all(targets: &[Target], tx: &mut Tx<'_>, desc: &'static Descriptor) -> Result<Vec<Record>> {
         tx.flush().await?;
         let found = records::with_record_ids(tx.db, desc, targets.iter().map(|t| (t.org, t.id))).await?;
-        let found: HashMap<(i32, Uuid), Record> = found.into_iter().map(|r| (r.meta.record_id(), r)).collect();
+        let mut found: HashMap<(i32, Uuid), Record> = found.into_iter().map(|r| (r.meta.record_id(), r)).collect();
         let mut all = Vec::with_capacity(targets.len());
         for target in targets {
-            all.push(target.checked(desc, found.get(&(target.org, target.id)).cloned())?);
+            all.push(target.checked(desc, found.remove(&(target.org, target.id)))?);
         }
         tx.authorize(&all).await?;
         Ok(all)
@@ -472,35 +474,69 @@ impl Verb for Change {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedRecord>> {
         let desc = described(tx, &self.noun)?;
-        let mut changed = Vec::new();
-        for target in &self.targets {
-            let before = target.load(tx, desc).await?;
-            if !before.is_live() {
-                return Err(Problem::conflict(before.why_gone()).into());
-            }
-            not_system(&before)?;
+        let today = tx.today();
+        change_all(tx, desc, &self.targets, &self.action.into(), |before| {
+            not_system(before)?;
             let mut after = before.clone();
             for (column, value) in &self.set {
                 after.set(desc.known(column)?.column, value.clone());
             }
-            valid(&after, &self.set, tx.today())?;
-            after.stays_about(&before)?;
+            valid(&after, &self.set, today)?;
+            after.stays_about(before)?;
             not_its_own_parent(&after)?;
-            let fields: Vec<&str> = desc
-                .fields
-                .iter()
-                .zip(before.values.iter().zip(&after.values))
-                .filter(|(_, (b, a))| a != b)
-                .map(|(f, _)| f.name())
-                .collect();
+            Ok(after)
+        })
+        .await
+    }
+}
+
+/// Records of which a statement reads and writes so many.
+const TOGETHER: usize = 1000;
+
+/// Changes live records by what `change` makes of each, with a statement for many of them. What is to have another key is
+/// asked for it when the ones before it have theirs.
+pub async fn change_all(
+    tx: &mut Tx<'_>,
+    desc: &'static Descriptor,
+    targets: &[Target],
+    telling: &ChangeNote,
+    mut change: impl FnMut(&Record) -> Result<Record>,
+) -> Result<Vec<ChangedRecord>> {
+    let mut changed = Vec::with_capacity(targets.len());
+    for some in targets.chunks(TOGETHER) {
+        let (mut waiting, mut told) = (Vec::with_capacity(some.len()), Vec::with_capacity(some.len()));
+        for before in Target::load_all(some, tx, desc).await? {
+            if !before.is_live() {
+                return Err(Problem::conflict(before.why_gone()).into());
+            }
+            let after = change(&before)?;
+            let fields = before.fields_other_than(&after);
             if desc.all_keys().any(|key| key.parts().any(|f| fields.contains(&f.name()))) {
+                write_changed(tx, &mut waiting, &mut told, telling, &mut changed).await?;
                 keys_free(tx, &after).await?;
             }
-            let record = tx.update(&before, after, self.action).await?.unwrap_or(before);
-            changed.push(ChangedRecord { record, fields });
+            told.push(fields);
+            waiting.push((before, after));
         }
-        Ok(changed)
+        write_changed(tx, &mut waiting, &mut told, telling, &mut changed).await?;
     }
+    Ok(changed)
+}
+
+/// Writes what waits.
+async fn write_changed(
+    tx: &mut Tx<'_>,
+    waiting: &mut Vec<(Record, Record)>,
+    told: &mut Vec<Vec<&'static str>>,
+    telling: &ChangeNote,
+    changed: &mut Vec<ChangedRecord>,
+) -> Result<()> {
+    let befores: Vec<Record> = waiting.iter().map(|(before, _)| before.clone()).collect();
+    let written = tx.update_all(std::mem::take(waiting), telling).await?;
+    for ((before, record), fields) in befores.into_iter().zip(written).zip(told.drain(..)) {
+        changed.push(ChangedRecord { record: record.unwrap_or(before), fields });
+    }
+    Ok(())
 }
 
 /// The shortest cycle, which the database's own rule would refuse in fewer words than `invariants`.
@@ -517,13 +553,12 @@ pub fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
 
 /// The records that keys name, as targets.
 pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<Record>> {
-    let (mut found, mut known): (Vec<Record>, HashSet<(i32, Uuid)>) = Default::default();
-    for key in keys(s, desc, Deleted::Exclude, m).await? {
-        let record = find(s, desc, &key, Deleted::Exclude).await?;
-        not_system(&record)?;
-        if known.insert(record.meta.record_id()) {
-            found.push(record);
-        }
+    let keys = keys(s, desc, Deleted::Exclude, m).await?;
+    let org = s.org_of(desc).await?;
+    let found = find_each(s, desc, org, &keys).await?;
+    for record in &found {
+        s.is_about(record);
+        not_system(record)?;
     }
     Ok(found)
 }

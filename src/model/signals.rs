@@ -15,3 +15,26 @@ pub fn signalled() -> Arc<AtomicBool> {
 pub fn has_come() -> bool {
     SIGNALLED.load(Ordering::SeqCst)
 }
+
+/// Whether a statement that takes its time is to end when a signal comes.
+static HEEDED: AtomicBool = AtomicBool::new(false);
+
+/// While it lives, a statement of this process ends when a signal comes: nothing is lost by that yet.
+pub struct Heeding(());
+
+/// Lets statements end when a signal comes.
+pub fn heed() -> Heeding {
+    HEEDED.store(true, Ordering::SeqCst);
+    Heeding(())
+}
+
+impl Drop for Heeding {
+    fn drop(&mut self) {
+        HEEDED.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Whether the statement that is under way is to end.
+pub fn ends_statement() -> bool {
+    has_come() && HEEDED.load(Ordering::SeqCst)
+}

@@ -34,7 +34,7 @@ pub struct Invariant {
     pub of: &'static Descriptor,
     /// The columns of `t` that it reads: where none of them was written, a row can't have broken it.
     reads: Columns,
-    /// `from ... where ...`, to which a condition on `t` is put.
+    /// `from ... where ...`, to which a condition on `t` is put. `{x.gone}` stands for that the row `x` is deleted.
     rows: String,
     /// What stands in the sentence for what, as expressions of text over those rows.
     told: Vec<(&'static str, String)>,
@@ -130,7 +130,7 @@ fn no_live_row_points_at_a_deleted_one(
     let pair = |pointing: &str, gone: &str| {
         format!(
             "from {} {pointing} join {} {gone} on {gone}.org_id = {pointing}.org_id and {gone}.id = {pointing}.{column}
-              where {} and {gone}.deleted_at is not null and {}",
+              where {} and {{{gone}.gone}} and {}",
             desc.table,
             target.table,
             status_sql::live(desc, pointing),
@@ -203,7 +203,7 @@ fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> [Invarian
     let pair = |row: &str, org: &str| {
         format!(
             "from {} {row} join orgs {org} on {org}.org_id = {row}.org_id
-              where {} and {org}.deleted_at is not null",
+              where {} and {{{org}.gone}}",
             desc.table,
             status_sql::live(desc, row)
         )
@@ -266,6 +266,22 @@ impl Invariant {
         self.told.iter().map(|(_, text)| (text.clone(), ValueType::Text))
     }
 
+    /// The rows among some that are named by their ids: what is deleted is not looked for among all that is.
+    fn among_few(&self) -> String {
+        let is_gone = |rows: String, alias: &str| {
+            rows.replace(&format!("{{{alias}.gone}}"), &format!("({alias}.deleted_at is null) = false"))
+        };
+        ["t", "x"].into_iter().fold(self.rows.clone(), is_gone)
+    }
+
+    /// The rows among all.
+    fn among_all(&self) -> String {
+        let is_gone = |rows: String, alias: &str| {
+            rows.replace(&format!("{{{alias}.gone}}"), &format!("{alias}.deleted_at is not null"))
+        };
+        ["t", "x"].into_iter().fold(self.rows.clone(), is_gone)
+    }
+
     /// Tells of some rows what stands in the sentence for them.
     fn tells_of(&self, rows: &str) -> Sql {
         columns_of(self.words(), rows)
@@ -311,7 +327,7 @@ pub(super) async fn broken_in_file(db: &mut Db, desc: &'static Descriptor) -> Re
         let is_later = rule.once.map_or(String::new(), |_| format!(" and {is_first}"));
         let of_file = format!(
             "{} and exists (select 1 from import_rows s where s.id = t.id and {}{is_later}) limit 10000",
-            rule.rows,
+            rule.among_few(),
             stands("s")
         );
         let number = "(select s.n from import_rows s where s.id = t.id)".to_owned();
@@ -333,23 +349,22 @@ pub(super) async fn broken_in_file(db: &mut Db, desc: &'static Descriptor) -> Re
     Ok(broken)
 }
 
-/// Rows named in one statement.
-const CHUNK: usize = 400;
+/// Rows that one statement asks about.
+const CHUNK: usize = 1000;
 
-/// Rules that are asked about in one statement: over a network each statement is waited for.
-const TOGETHER: usize = 20;
-
-/// The first of some rules that one of its rows breaks, all asked at once.
-async fn first_broken(db: &mut Db, asked: &[(&Invariant, i32, Vec<Uuid>)]) -> Result<Option<Problem>> {
-    let mut all = Sql::bulk("select case", db.engine());
-    for (i, (rule, org, ids)) in asked.iter().enumerate() {
-        push_among(all.push(" when exists (select 1 ").push(&rule.rows), *org, ids).push(&format!(") then {i}"));
+/// The first of some rules that one of some rows breaks, all asked at once: over a network each statement is waited for.
+async fn first_broken(db: &mut Db, rules: &[&Invariant], org: i32, ids: &[Uuid]) -> Result<Option<Problem>> {
+    let mut all = Sql::bulk("with touched (id) as ", db.engine());
+    all.bind_rows(ids.iter().copied()).push(" select case");
+    for (i, rule) in rules.iter().enumerate() {
+        all.push(&format!(" when exists (select 1 {} and t.org_id = ", rule.among_few())).bind(org);
+        all.push(&format!(" and t.id in (select id from touched)) then {i}"));
     }
     all.push(" end");
     let Some(i) = db.one(all.yields([ValueType::Int])).await?.value(0).as_int() else { return Ok(None) };
-    let (rule, org, ids) = &asked[usize::try_from(i)?];
-    let mut told = rule.tells_of(&rule.rows);
-    push_among(&mut told, *org, ids).push(" limit 1");
+    let rule = rules[usize::try_from(i)?];
+    let mut told = rule.tells_of(&rule.among_few());
+    push_among(&mut told, org, ids).push(" limit 1");
     // Which rows break it is checked of all; their names are told as far as they may be.
     let told = db.telling().first(told).await?;
     Ok(Some(rule.broken_by(&told.unwrap_or_else(|| rule.of_unseen()))?))
@@ -369,12 +384,11 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
         if rows.is_empty() {
             continue;
         }
-        let concerned = rules.iter().filter(|r| r.of == desc);
-        let asked: Vec<(&Invariant, i32, Vec<Uuid>)> = concerned
-            .flat_map(|r| rows.with(r.reads, CHUNK).into_iter().map(move |(org, ids)| (r, org, ids)))
-            .collect();
-        for some in asked.chunks(TOGETHER) {
-            if let Some(problem) = first_broken(db, some).await? {
+        let of_kind: Vec<&Invariant> = rules.iter().filter(|r| r.of == desc).collect();
+        let reads: Vec<Columns> = of_kind.iter().map(|r| r.reads).collect();
+        for (concerned, org, ids) in rows.concerned(&reads, CHUNK) {
+            let concerned: Vec<&Invariant> = concerned.into_iter().map(|i| of_kind[i]).collect();
+            if let Some(problem) = first_broken(db, &concerned, org, &ids).await? {
                 return Err(problem.into());
             }
         }
@@ -527,7 +541,7 @@ fn refuse_cycle(found: Option<String>, field: &Field) -> Result<()> {
 pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
     let mut found: Vec<String> = Vec::new();
     for rule in rules(db.kinds()).iter().filter(|r| r.is_lasting) {
-        let rows = format!("{}{} limit 20", rule.rows, rule.once.unwrap_or_default());
+        let rows = format!("{}{} limit 20", rule.among_all(), rule.once.unwrap_or_default());
         for row in db.all(rule.tells_of(&rows)).await? {
             let sentence = rule.sentence(&row)?;
             if !found.contains(&sentence) {

@@ -25,7 +25,7 @@ pub use self::bulk::{Loaders, PreparedLink, PreparedRow};
 use self::inactive::NewReference;
 pub use self::inactive::not_in_charge;
 pub use self::journal::{BATCH as PRUNED_AT_ONCE, JOURNAL_WAIT, kept_since};
-pub use self::lists::{LinkMaker, ListSet};
+pub use self::lists::{LinkMaker, ListSet, Wanted};
 pub use self::lock::ClockInDoubt;
 use self::lock::begin_immediate;
 pub(super) use self::lock::until_free;
@@ -40,6 +40,7 @@ use crate::model::kinds::Kinds;
 use crate::model::random::{BufferedRandom, Ids, Random};
 use crate::model::redact::secrets;
 use crate::model::resource::{Descriptor, Meta, Record};
+use crate::model::signals;
 use crate::model::trail::audit::Status;
 use crate::model::trail::merkle::Frontier;
 use crate::model::values::value::{Value, ValueType};
@@ -109,6 +110,9 @@ struct LockedHead {
 /// Rows written by one statement: some thousand arguments.
 const BATCH: usize = 100;
 
+/// Rows of one kind that a statement changes, and audit records that one writes.
+const TOGETHER: usize = 1000;
+
 /// What [`Tx::savepoint`] remembers.
 pub struct Savepoint {
     heads: BTreeMap<i32, LockedHead>,
@@ -149,6 +153,8 @@ pub struct Tx<'a> {
     defining: Vec<protected::Defining>,
     /// Loaders have rows that wait for [`Tx::write_loaded`].
     are_loading: bool,
+    /// All rules hold, and nothing is written any more.
+    has_finished: bool,
     asked: Asked,
     /// Whether the connection saw everything before, as it does until the transaction ends.
     saw_all: bool,
@@ -215,6 +221,7 @@ impl<'a> Tx<'a> {
             writes_protected: false,
             defining: Vec::new(),
             are_loading: false,
+            has_finished: false,
             asked: Asked::default(),
             saw_all,
         }
@@ -344,20 +351,16 @@ impl<'a> Tx<'a> {
         committed
     }
 
-    /// What comes before the commit; a dry run does it too, so that it refuses what the real run would refuse.
+    /// What comes before the commit, once; a dry run does it too, so that it refuses what the real run would refuse.
     pub async fn finish(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.has_finished, true) {
+            return Ok(());
+        }
         self.flush().await?;
         if self.are_loading {
             return Err(anyhow::anyhow!("rows that were loaded were not written; nothing was changed"));
         }
-        self.ask_after().await?;
-        let touched = std::mem::take(&mut self.touched);
-        invariants::check_touched(self.db, &touched).await?;
-        let filled = std::mem::take(&mut self.filled);
-        invariants::check_filled(self.db, &filled).await?;
-        invariants::check_limits(self.db, &touched, &filled).await?;
-        self.refuse_inactive().await?;
-        self.refuse_defining().await?;
+        self.check_rules().await?;
         let actor = if self.records() > 0 { self.actor().await? } else { 0 };
         for (org, head) in std::mem::take(&mut self.heads) {
             let Some(request) = head.first else { continue };
@@ -397,6 +400,19 @@ impl<'a> Tx<'a> {
             sqlite::check_references(c)?;
         }
         Ok(())
+    }
+
+    /// Refuses what breaks a rule across rows. A signal ends it, in the middle of a statement too: nothing is lost by that.
+    async fn check_rules(&mut self) -> Result<()> {
+        let _heeding = signals::heed();
+        self.ask_after().await?;
+        let touched = std::mem::take(&mut self.touched);
+        invariants::check_touched(self.db, &touched).await?;
+        let filled = std::mem::take(&mut self.filled);
+        invariants::check_filled(self.db, &filled).await?;
+        invariants::check_limits(self.db, &touched, &filled).await?;
+        self.refuse_inactive().await?;
+        self.refuse_defining().await
     }
 
     /// Undoes everything.

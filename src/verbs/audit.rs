@@ -299,7 +299,8 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         }
         return Ok(());
     }
-    let json_or_null = |v: &Option<Json>| v.clone().map_or(Value::Null(ValueType::Json), Value::Json);
+    let json_or_null =
+        |v: &Option<Json>| v.clone().map_or(Value::Null(ValueType::Json), |json| Value::Json(Box::new(json)));
     let columns: Vec<(&str, Value)> = vec![
         ("org", code.into()),
         ("seq", entry.seq.into()),

@@ -152,7 +152,8 @@ impl Table {
         let target = field.and_then(|f| f.target());
         let mut sides = [d.old, d.new];
         if !self.for_people {
-            let [old, new] = sides.map(|v| if v.is_null() { Value::Null(ValueType::Json) } else { Value::Json(v) });
+            let [old, new] =
+                sides.map(|v| if v.is_null() { Value::Null(ValueType::Json) } else { Value::Json(Box::new(v)) });
             return Ok([EndState::Updated.as_str().into(), d.column.into(), old, new]);
         }
         for side in &mut sides {

@@ -122,7 +122,11 @@ fn columns(format: Format, d: &'static SettingDef, view: &View) -> Vec<(&'static
     columns.extend([
         ("type", ValueType::Text, d.rule.kind().into()),
         ("range", ValueType::Text, d.rule.range().into()),
-        ("scopes", ValueType::Json, if typed { Value::Json(scopes.into()) } else { scopes.join(", ").into() }),
+        (
+            "scopes",
+            ValueType::Json,
+            if typed { Value::Json(Box::new(scopes.into())) } else { scopes.join(", ").into() },
+        ),
         ("org", ValueType::Text, org.as_str().into()),
         ("user", ValueType::Text, view.user.clone().into()),
         ("user_value", ValueType::Text, of_user),
@@ -138,7 +142,7 @@ fn columns(format: Format, d: &'static SettingDef, view: &View) -> Vec<(&'static
         ("needs_restart", ValueType::Bool, d.needs_restart.into()),
     ]);
     if typed {
-        columns.push(("schema", ValueType::Json, Value::Json(d.rule.schema())));
+        columns.push(("schema", ValueType::Json, Value::Json(Box::new(d.rule.schema()))));
     }
     columns
 }

@@ -6,7 +6,7 @@ pub mod import;
 mod leaver_limit;
 mod passwords;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -16,16 +16,17 @@ use uuid::Uuid;
 
 use super::stats;
 use super::tree::{self, Node};
-use crate::crud::contents::delete_with_contents;
+use crate::crud::contents::{delete_all, delete_with_contents};
+use crate::crud::deletion::stands;
 use crate::crud::former;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find, find_in, find_ref, time_to_come};
 use crate::crud::link::Linking;
 use crate::crud::read::{Exported, known_columns, print_changed};
-use crate::crud::remove::{self, Repointed};
+use crate::crud::remove;
 use crate::crud::session::Session;
 use crate::crud::subjects::records_of;
-use crate::crud::write::{ChangedRecord, Target, change, dry_run_note, end, targets, tell_changed};
+use crate::crud::write::{ChangedRecord, Target, change, change_all, dry_run_note, end, targets, tell_changed};
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::user::{BRANCHES, User};
 use crate::model::password::Secret;
@@ -39,9 +40,10 @@ use crate::model::values::scalar::{Line, ParseContext, Scalar, truncate};
 use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::records::credentials;
 use crate::store::records::keys as store_keys;
+use crate::store::records::pointing::{RecordAt, alike, pointing_at, read};
 use crate::store::records::{self, Deleted};
 use crate::store::trail::merged_ids;
-use crate::store::tx::Tx;
+use crate::store::tx::{Tx, Wanted};
 use crate::ui::Ui;
 use crate::ui::format::{self, Format, Listing, OutputColumn};
 
@@ -64,18 +66,11 @@ async fn try_each(
     action: Action,
     method: impl Fn(&Stored<User>) -> Result<User, Problem>,
 ) -> Result<Vec<ChangedRecord>> {
-    let mut changed = Vec::new();
-    for target in targets {
-        let before: Stored<User> = target.load_as(tx).await?;
-        if !before.meta.is_live() {
-            return Err(Problem::conflict(format!("{} is deleted", before.record().title())).into());
-        }
-        let after = method(&before)?;
-        let fields = before.fields_other_than(&after);
-        let record = tx.update_as(&before, after, action).await?.unwrap_or(before).into_record();
-        changed.push(ChangedRecord { record, fields });
-    }
-    Ok(changed)
+    change_all(tx, DESC, targets, &action.into(), |before| {
+        let before = Stored::<User>::from_record(before)?;
+        Ok(before.with(method(&before)?).into_record())
+    })
+    .await
 }
 
 fn as_targets(records: &[Record]) -> Vec<Target> {
@@ -291,20 +286,25 @@ impl Verb for AssignBranches {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
         let mut changed = Vec::new();
-        for target in &self.targets {
-            let record = target.load(tx, DESC).await?;
-            let (first, mut others) = tx.members(BRANCHES, &record).await?;
-            others.retain(|id| !self.branches.contains(id));
-            if self.assign {
-                others.extend(self.branches.iter().filter(|id| Some(**id) != first));
-            }
-            if tx.set_list(&record, BRANCHES, first, &others, Action::Update).await?.changed {
-                changed.push(record);
-            }
+        for targets in self.targets.chunks(TOGETHER) {
+            let users = Target::load_all(targets, tx, DESC).await?;
+            let members = tx.members(BRANCHES, &users).await?;
+            let wanted = users.iter().zip(members).map(|(user, (first, mut others))| {
+                others.retain(|id| !self.branches.contains(id));
+                if self.assign {
+                    others.extend(self.branches.iter().filter(|id| Some(**id) != first));
+                }
+                Wanted::new(user, first, others)
+            });
+            let set = tx.set_lists(BRANCHES, wanted.collect(), &Action::Update.into()).await?;
+            changed.extend(users.into_iter().zip(set).filter(|(_, set)| set.changed).map(|(user, _)| user));
         }
         Ok(changed)
     }
 }
+
+/// Users whose branches are set together.
+const TOGETHER: usize = 1000;
 
 pub async fn assign_branch(s: &mut Session<'_>, m: &ArgMatches, linking: Linking) -> Result<()> {
     let records = targets(s, DESC, m).await?;
@@ -315,8 +315,9 @@ pub async fn assign_branch(s: &mut Session<'_>, m: &ArgMatches, linking: Linking
     }
     let verb = AssignBranches { targets: as_targets(&records), branches, assign: linking == Linking::Assign };
     let changed = gate::write(s, &verb).await?;
+    let changed: HashSet<Uuid> = changed.iter().map(|c| c.meta.id).collect();
     for record in &records {
-        let is_changed = changed.iter().any(|c| c.meta.id == record.meta.id);
+        let is_changed = changed.contains(&record.meta.id);
         let title = record.title();
         s.ui.status(&if is_changed {
             format!("updated {title}: branches")
@@ -424,41 +425,24 @@ impl Verb for Merge {
             moved += usize::from(tx.update_as(&into, after, Action::Merge).await?.is_some());
         }
         let (duplicate, into) = (duplicate.into_record(), into.into_record());
-        let (mut now, deletion) = (Repointed::default(), tx.new_id());
-        let mut gone: BTreeSet<Uuid> = BTreeSet::new();
-        for d in records::dependants(tx.db, &duplicate).await? {
+        let deletion = tx.new_id();
+        let mut merging = Merging { into: &into, deletion, gone: HashSet::new(), moved };
+        let at = [RecordAt::of(&duplicate)];
+        for d in pointing_at(tx.db, &at, Deleted::Exclude, |_, _| true).await?.into_iter().flatten() {
             if !d.desc.is_told() {
                 // What two people prove themselves with is not mixed.
-                tx.delete_all(&d.records, deletion).await?;
+                delete_all(tx, &d.records, deletion).await?;
                 continue;
             }
             let Some(field) = d.field.filter(|_| d.effect(TargetEvent::Merge) == Consequence::Repoints) else {
                 continue;
             };
-            for before in &d.records {
-                let mut after = now.of(before).clone();
-                after.set(field.column, into.meta.id.into());
-                if gone.contains(&before.meta.id) {
-                    continue;
-                }
-                // A key that does not tell of the one who goes is as free as before.
-                let keys = after.desc.all_keys().filter(|key| key.has(field));
-                end_expired(tx, &after).await?;
-                if store_keys::taken(tx.db, &after, keys).await?.is_some() {
-                    // Who stays has one of his or her own: that one stays, and this goes with the duplicate.
-                    delete_with_contents(tx, now.of(before), deletion).await?;
-                    gone.insert(before.meta.id);
-                    continue;
-                }
-                // What only one of a person's may be, that of who stays is.
-                for flag in records::doubled_flags(tx.db, &after, Some(field)).await? {
-                    now.point(tx, before, flag, false.into(), Action::Merge).await?;
-                }
-                let to = into.meta.id.into();
-                moved += usize::from(now.point_free(tx, before, field.column, to, Action::Merge).await?);
+            for some in alike(&d.records) {
+                merging.take_over(tx, some, field).await?;
             }
         }
-        moved += point_removed(tx, &duplicate, &into, deletion, &mut now).await?;
+        merging.point_removed(tx, &at[0]).await?;
+        let Merging { moved, gone, .. } = merging;
         // Its links tell something else by now.
         let duplicate = Target { told: Vec::new(), ..self.duplicate.clone() }.load(tx, DESC).await?;
         tx.delete_merged(&duplicate, deletion, &into).await?;
@@ -467,45 +451,107 @@ impl Verb for Merge {
     }
 }
 
-/// What gives nothing any more does not stand in the way of what does: it ends, where one of its kind has its place.
-async fn end_expired(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
-    let desc = record.desc;
-    if !desc.ends() || record.has_expired(tx.at()) {
-        return Ok(());
-    }
-    let parts = store_keys::parts_of(record, desc.key());
-    let there = store_keys::holder(tx.db, desc, record.meta.org_id, desc.key(), &parts).await?;
-    if let Some(expired) = there.filter(|there| there.has_expired(tx.at())) {
-        end(tx, &expired, "expire").await?;
-    }
-    Ok(())
+/// What becomes of what pointed at a duplicate.
+struct Merging<'r> {
+    into: &'r Record,
+    deletion: Uuid,
+    /// What went with the duplicate, for who stays has one under the key.
+    gone: HashSet<Uuid>,
+    /// How many point at who stays now.
+    moved: usize,
 }
 
-/// Lets what is deleted or has ended point at who stays, too: it may come back, and is nothing of the duplicate any more.
-/// How many records were changed.
-async fn point_removed(
-    tx: &mut Tx<'_>,
-    duplicate: &Record,
-    into: &Record,
-    deletion: Uuid,
-    now: &mut Repointed,
-) -> Result<usize> {
-    let (org, id) = duplicate.meta.record_id();
-    let mut moved = 0;
-    for (desc, field) in tx.kinds().referring_to(DESC) {
-        if !desc.is_recorded() || !desc.is_told() || desc.effect(field, TargetEvent::Merge) != Consequence::Repoints {
-            continue;
+impl Merging<'_> {
+    /// Lets live records of one kind that point at the duplicate by a field point at who stays.
+    async fn take_over(&mut self, tx: &mut Tx<'_>, some: &[RecordAt], field: &'static Field) -> Result<()> {
+        let places: Vec<RecordAt> = some.iter().filter(|r| !self.gone.contains(&r.id)).copied().collect();
+        let changes = self.pointed(read(tx.db, &places).await?, field);
+        let there = self.are_there(tx, &changes, field).await?;
+        let (mut going, mut staying) = (Vec::new(), Vec::new());
+        for ((before, after), is_there) in changes.into_iter().zip(there) {
+            match is_there {
+                // Who stays has one of his or her own: that one stays, and this goes with the duplicate.
+                true => going.push(RecordAt::of(&before)),
+                false => staying.push((before, after)),
+            }
         }
-        let removed = records::referring(tx.db, desc, field, org, id).await?;
-        // What goes with the duplicate stays with it; who has done what is done is told as it was.
-        let counts = |r: &&Record| {
-            !r.is_live() && r.meta.deletion_id != Some(deletion) && (r.is_open() || field.lifetime() != Lifetime::Duty)
-        };
-        for before in removed.iter().filter(counts) {
-            moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
+        self.gone.extend(going.iter().map(|r| r.id));
+        delete_with_contents(tx, &going, self.deletion).await?;
+        // What only one of a person's may be, that of who stays is.
+        let afters: Vec<Record> = staying.iter().map(|(_, after)| after.clone()).collect();
+        let doubled = records::doubled_flags_of(tx.db, &afters, Some(field)).await?;
+        for ((before, after), flags) in staying.iter_mut().zip(doubled) {
+            for flag in flags {
+                let mut without = before.clone();
+                without.set(flag, false.into());
+                stands(tx, before, &without)?;
+                *before = tx.update(before, without.clone(), Action::Merge).await?.unwrap_or(without);
+                *after = before.clone();
+                after.set(field.column, self.into.meta.id.into());
+            }
         }
+        self.write(tx, staying).await
     }
-    Ok(moved)
+
+    fn pointed(&self, befores: Vec<Record>, field: &Field) -> Vec<(Record, Record)> {
+        let to = |before: Record| {
+            let mut after = before.clone();
+            after.set(field.column, self.into.meta.id.into());
+            (before, after)
+        };
+        befores.into_iter().map(to).collect()
+    }
+
+    async fn write(&mut self, tx: &mut Tx<'_>, changes: Vec<(Record, Record)>) -> Result<()> {
+        for (before, after) in changes.iter().filter(|(_, after)| after.is_live()) {
+            stands(tx, before, after)?;
+        }
+        let written = tx.update_all(changes, &Action::Merge.into()).await?;
+        self.moved += written.iter().flatten().count();
+        Ok(())
+    }
+
+    /// Of which records who stays has one under a key that tells of the duplicate: any other is as free as before. What gives
+    /// nothing any more does not stand in the way of what does: it ends.
+    async fn are_there(&self, tx: &mut Tx<'_>, changes: &[(Record, Record)], field: &Field) -> Result<Vec<bool>> {
+        let mut there = vec![false; changes.len()];
+        let Some((first, _)) = changes.first() else { return Ok(there) };
+        let desc = first.desc;
+        for key in desc.all_keys().filter(|key| key.has(field)) {
+            let asked: Vec<Vec<Value>> = changes.iter().map(|(_, after)| store_keys::parts_of(after, key)).collect();
+            let holders = store_keys::holders_of(tx.db, desc, first.meta.org_id, key, &asked).await?;
+            for (n, holder) in holders.into_iter().enumerate() {
+                let after = &changes[n].1;
+                let Some(holder) = holder.filter(|holder| holder.meta.id != after.meta.id) else { continue };
+                let is_first = key.name() == desc.key().name();
+                if is_first && desc.ends() && holder.has_expired(tx.at()) && !after.has_expired(tx.at()) {
+                    end(tx, &holder, "expire").await?;
+                } else {
+                    there[n] = true;
+                }
+            }
+        }
+        Ok(there)
+    }
+
+    /// Lets what is deleted or has ended point at who stays, too: it may come back, and is nothing of the duplicate any more.
+    async fn point_removed(&mut self, tx: &mut Tx<'_>, duplicate: &RecordAt) -> Result<()> {
+        let follows =
+            |d: &Descriptor, f: &Field| d.is_told() && d.effect(f, TargetEvent::Merge) == Consequence::Repoints;
+        let removed = pointing_at(tx.db, std::slice::from_ref(duplicate), Deleted::Only, follows).await?;
+        for d in removed.into_iter().flatten() {
+            let Some(field) = d.field else { continue };
+            for some in alike(&d.records) {
+                let mut befores = read(tx.db, some).await?;
+                // What goes with the duplicate stays with it; who has done what is done is told as it was.
+                let is_duty = field.lifetime() == Lifetime::Duty;
+                befores.retain(|r| r.meta.deletion_id != Some(self.deletion) && (r.is_open() || !is_duty));
+                let changes = self.pointed(befores, field);
+                self.write(tx, changes).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether a user reports to another, directly or through others.

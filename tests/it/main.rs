@@ -7,6 +7,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod after_restore;
 mod all_faults;
+mod at_once;
 mod attacks;
 mod backup;
 mod backup_beside;

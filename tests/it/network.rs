@@ -280,3 +280,122 @@ fn a_deletion_of_many_asks_no_more_than_one_of_few() {
     p.run("audit verify --deep").ok();
     p.run("db check").ok();
 }
+
+/// What one command does with many records it does with a statement for many of them: of more than a thousand a few more for
+/// each kind that has to do with them, and never one for each.
+#[test]
+fn a_verb_of_many_asks_no_more_than_one_of_few() {
+    let p = acme();
+    for code in ["HQ", "B2"] {
+        p.run(&format!("branch create --code {code} --name {code}")).ok();
+    }
+    p.run("role create --code R1 --name 'Role 1'").ok();
+    let keys = |name: &str, n: usize| (0..n).map(|i| format!("{name}{i}@x.example")).collect::<Vec<_>>();
+    let (few, many) = (keys("f", 10), keys("m", 1100));
+    let rows: String = few.iter().chain(&many).map(|email| format!("{email},A B,HQ\n")).collect();
+    p.run_with("user import -", format!("email,name,branch\n{rows}")).ok();
+    let relay = Relay::new(&p);
+    for line in [
+        "user block KEYS --reason late",
+        "user unblock KEYS",
+        "user update KEYS --designation Clerk",
+        "user move KEYS --branch B2",
+        "user deactivate KEYS",
+        "user activate KEYS",
+        "branch assign HQ KEYS",
+        "branch unassign HQ KEYS --yes",
+        "role assign R1 KEYS",
+        "role unassign R1 KEYS --yes",
+        "user delete KEYS --yes",
+        "user restore KEYS",
+        "user delete KEYS --yes",
+        "user purge KEYS --yes",
+    ] {
+        let turns = |keys: &[String]| {
+            let (said, turns, _) = relay.run(&p, &line.replace("KEYS", &keys.join(" ")));
+            said.ok();
+            turns
+        };
+        let (few, many) = (turns(&few), turns(&many));
+        // Five statements for each of some twenty kinds, of which each is new to the connection.
+        assert!(many <= few + 200, "{line}: {few} round trips for 10, {many} for 1100");
+    }
+    assert_eq!(int(&p, "select count(*) from users"), 0);
+    p.run("audit verify --deep").ok();
+    p.run("db check").ok();
+}
+
+/// A hundred times as many links under one record: they go, and come back, with a statement for many of them.
+#[test]
+fn links_of_one_owner_go_with_a_statement_for_many() {
+    let p = acme();
+    p.run("branch create --code HQ --name HQ").ok();
+    let rows: String = (0..1100).map(|i| format!("u{i}@x.example,A B\n")).collect();
+    p.run_with("user import -", format!("email,name\n{rows}")).ok();
+    let keys = |of: std::ops::Range<usize>| of.map(|i| format!("u{i}@x.example")).collect::<Vec<_>>().join(" ");
+    for (role, of) in [("FEW", 0..10), ("MANY", 0..1100)] {
+        p.run(&format!("role create --code {role} --name {role}")).ok();
+        p.run(&format!("role assign {role} {}", keys(of.clone()))).ok();
+        p.run(&format!("branch create --code {role} --name {role}")).ok();
+        p.run(&format!("branch assign {role} {}", keys(of))).ok();
+    }
+    let relay = Relay::new(&p);
+    for line in [
+        "role delete KEY --cascade --yes",
+        "role restore KEY",
+        "role delete KEY --orphan --yes",
+        "branch delete KEY --cascade --yes",
+        "branch restore KEY",
+        "branch delete KEY --reassign-to HQ --yes",
+    ] {
+        let turns = |key: &str| {
+            let (said, turns, _) = relay.run(&p, &line.replace("KEY", key));
+            said.ok();
+            turns
+        };
+        let (few, many) = (turns("FEW"), turns("MANY"));
+        assert!(many <= few + 100, "{line}: {few} round trips for 10 links, {many} for 1100");
+    }
+    p.run("audit verify --deep").ok();
+    p.run("db check").ok();
+}
+
+/// All that is about one person goes over to the other, and an update by a file sets the lists of many, in the same way.
+#[test]
+fn a_merge_and_a_file_of_lists_ask_no_more_for_many() {
+    let p = acme();
+    for code in ["HQ", "B2"] {
+        p.run(&format!("branch create --code {code} --name {code}")).ok();
+    }
+    let rows = |name: &str, n: usize, list: &str| {
+        let row = |i| format!("{name}{i}@x.example,A B,boss-{name}@x.example,{list}\n");
+        let rows: String = (0..n).map(row).collect();
+        format!("email,name,reports_to,branches\n{rows}")
+    };
+    for (name, n) in [("f", 10), ("m", 1100)] {
+        for key in ["boss", "other"] {
+            p.run(&format!("user create --email {key}-{name}@x.example --name 'A B'")).ok();
+        }
+        p.run_with("user import -", rows(name, n, "HQ")).ok();
+    }
+    let relay = Relay::new(&p);
+    let turns = |line: String| {
+        let (said, turns, _) = relay.run(&p, &line);
+        said.ok();
+        turns
+    };
+    let merge = |name: &str| turns(format!("user merge boss-{name}@x.example other-{name}@x.example --yes"));
+    let (few, many) = (merge("f"), merge("m"));
+    assert!(many <= few + 60, "merge: {few} round trips for 10, {many} for 1100");
+    let file = |name: &str, n: usize| {
+        let rows = rows(name, n, "B2;HQ").replace("boss-", "other-");
+        let csv = p.write(&format!("{name}.csv"), rows);
+        turns(format!("user import {csv} --on-conflict update"))
+    };
+    let (few, many) = (file("f", 10), file("m", 1100));
+    assert!(many <= few + 150, "import: {few} round trips for 10, {many} for 1100");
+    let of = "select count(*) from user_branches where deleted_at is null";
+    assert_eq!(int(&p, of), 2 * 1110);
+    p.run("audit verify --deep").ok();
+    p.run("db check").ok();
+}

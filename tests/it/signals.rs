@@ -386,3 +386,60 @@ fn a_signal_is_heard_while_a_file_that_is_named_has_nothing_to_give() {
         assert_eq!(p.run(&format!("backup verify {}", p.path("silent").display())).code, 2);
     });
 }
+
+/// Before a commit the rules across rows are asked about, which may take its time: a signal is heard then too, in the middle of a
+/// statement, and leaves nothing. How many people an organisation has is counted then alone.
+#[test]
+fn a_signal_ends_what_is_asked_before_a_commit() {
+    const ENDLESS: &str = "alter table users rename to users_there;
+        create view users as select u.* from users_there u
+          where (with recursive c (n) as (select 1 union all select n + 1 from c) select count(*) from c) > 0";
+    const COUNTING: &str = "select count(*) from pg_stat_activity where datname = current_database()
+        and application_name = 'orgctl org update' and wait_event_type = 'Lock'";
+    on_both_engines_with_acme(|p| {
+        p.run("user create --email a@x.example --name 'A B'").ok();
+        let records = int(p, "select count(*) from audit_records where effect <> 'none'");
+        let whole = p.path("whole.db");
+        if p.engine == Engine::Sqlite {
+            std::fs::copy(p.file(), &whole).expect("a copy");
+            p.sql(ENDLESS).expect("a table that is never read to its end");
+        }
+        for (name, code) in [("TERM", 143), ("INT", 130)] {
+            let counting = || start(&mut p.spawn("org update ACME --max-users 20"), Stdio::null());
+            match p.engine {
+                Engine::Postgres => with_lock(p, "begin; lock table orgctl.users in access exclusive mode", || {
+                    let child = counting();
+                    until("it counts", || int(p, COUNTING) == 1);
+                    signal(&child, name);
+                    assert_eq!(ends(child).code, code);
+                }),
+                Engine::Sqlite => {
+                    let child = counting();
+                    // All that comes before takes a hundredth of that.
+                    until("it counts", || worked(&child) > Duration::from_secs(1));
+                    assert!(HeldLock::now(p).is_none(), "it holds the lock");
+                    signal(&child, name);
+                    assert_eq!(ends(child).code, code);
+                }
+            }
+            until("the server to notice", || HeldLock::now(p).is_some());
+        }
+        assert_eq!(int(p, "select count(*) from audit_records where effect <> 'none'"), records);
+        assert_eq!(int(p, "select count(*) from orgs where max_users is not null"), 0);
+        p.run("audit verify").ok();
+        if p.engine == Engine::Sqlite {
+            std::fs::copy(&whole, p.file()).expect("a copy");
+        }
+        p.run("org update ACME --max-users 20").ok();
+        p.run("audit verify --deep").ok();
+        p.run("db check").ok();
+    });
+}
+
+/// How long a process has worked: fields 14 and 15 of its `stat`, in hundredths of a second.
+fn worked(child: &Child) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("a process");
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u64 = behind_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}

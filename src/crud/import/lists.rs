@@ -14,7 +14,7 @@ use crate::store::import::match_target::Match;
 use crate::store::import::stage::{ResolvedRow, Stage};
 use crate::store::records::keys;
 use crate::store::records::lists::{self, Member};
-use crate::store::tx::{LinkMaker, Tx};
+use crate::store::tx::{LinkMaker, Tx, Wanted};
 
 impl ImportPlan {
     fn list(&self, place: usize) -> &'static List {
@@ -69,26 +69,36 @@ fn is_same(list: &List, only_adds: bool, held: &[Member], told: &[&str]) -> bool
 }
 
 impl Run<'_> {
-    /// Gives a record what its row's lists say; the lists that changed.
-    pub(super) async fn set_lists(&mut self, tx: &mut Tx<'_>, record: &Record, row: u64) -> Result<Vec<&'static str>> {
+    /// Gives records what their rows' lists say, each with the number of its row, in their order; the lists of each that changed.
+    pub(super) async fn set_lists(
+        &mut self,
+        tx: &mut Tx<'_>,
+        rows: &[(Record, u64)],
+    ) -> Result<Vec<Vec<&'static str>>> {
         let (plan, stage) = (&self.plan, &self.stage);
-        let mut changed = Vec::new();
+        let mut changed: Vec<Vec<&'static str>> = rows.iter().map(|_| Vec::new()).collect();
+        let (Some((_, from)), Some((_, to))) = (rows.first(), rows.last()) else { return Ok(changed) };
+        let owners: Vec<Record> = rows.iter().map(|(record, _)| record.clone()).collect();
         for place in 0..plan.lists.len() {
             let list = plan.list(place);
-            let mut members = stage.list_members(tx.db, place, (row, row)).await?.remove(&row).unwrap_or_default();
-            let mut was_first = None;
-            if plan.lists[place].0.only_adds() {
-                let there = tx.members(list, record).await?;
-                was_first = there.0;
-                members.splice(0..0, there.1);
-            }
-            let first = match list.first {
-                Some(column) => record.get(column).as_uuid(),
-                None => was_first.or(members.first().copied()),
+            let mut told = stage.list_members(tx.db, place, (*from, *to)).await?;
+            let there = match plan.lists[place].0.only_adds() {
+                true => tx.members(list, &owners).await?,
+                false => vec![(None, Vec::new()); rows.len()],
             };
-            let set = tx.set_list(record, list, first, &members, Action::Update).await?;
-            self.report.kept_ends += set.kept_ends;
-            changed.extend(set.changed.then_some(list.name));
+            let wanted = rows.iter().zip(there).map(|((record, row), (was_first, mut members))| {
+                members.extend(told.remove(row).unwrap_or_default());
+                let first = match list.first {
+                    Some(column) => record.get(column).as_uuid(),
+                    None => was_first.or(members.first().copied()),
+                };
+                Wanted::new(record, first, members)
+            });
+            let wanted = wanted.collect();
+            for (changed, set) in changed.iter_mut().zip(tx.set_lists(list, wanted, &Action::Update.into()).await?) {
+                self.report.kept_ends += set.kept_ends;
+                changed.extend(set.changed.then_some(list.name));
+            }
         }
         Ok(changed)
     }

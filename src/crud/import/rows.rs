@@ -680,7 +680,7 @@ fn stand_in(record: &mut Record, field: &Field) {
         (ValueType::Decimal, _) => record.set(field.column, Value::Decimal(Decimal(0))),
         (ValueType::Date, _) => record.set(field.column, Value::Date(NaiveDate::default())),
         (ValueType::Time, _) => record.set(field.column, DateTime::UNIX_EPOCH.into()),
-        (ValueType::Json, _) => record.set(field.column, Value::Json(serde_json::Value::Null)),
+        (ValueType::Json, _) => record.set(field.column, Value::Json(Box::default())),
         (ValueType::Ip, _) => record.set(field.column, Value::Ip(std::net::Ipv4Addr::UNSPECIFIED.into())),
         (ValueType::Bytes, _) => record.set(field.column, Value::Bytes(Vec::new())),
     }

@@ -1,16 +1,18 @@
 //! The second time through a file, row by row: changes, and new organisations, of which each has a tree of its own.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use super::probe::{self, Trial};
 use super::rows::{self, Picked};
 use super::run::Run;
-use super::secrets::SecretReset;
+use super::secrets::{GivenSecret, SecretReset};
 use super::{CHANNEL_DEPTH, TOLD};
 use crate::crud::former;
 use crate::crud::write::blank;
@@ -47,16 +49,17 @@ impl Run<'_> {
             let (ids, numbers) = (some.iter().map(|v| v.id.into()).collect(), (some[0].number, last));
             // Where nobody takes it the worker has failed, and says below why.
             let _ = send.send(some).await;
-            let there = if are_new { Vec::new() } else { self.there(tx, ids, numbers).await? };
+            let there = if are_new { HashMap::new() } else { self.there(tx, ids, numbers).await? };
             let Some(rows) = receive.recv().await else { break };
             done += rows.len() as u64;
-            let mut resets = Vec::new();
+            let (mut resets, mut waiting) = (Vec::new(), Vec::new());
             for row in rows {
                 match trial.as_deref_mut() {
-                    None => self.write_row(tx, &there, row, &mut resets).await?,
+                    None => waiting.push(row),
                     Some(trial) => self.try_row(tx, &there, row, trial).await?,
                 }
             }
+            self.write_rows(tx, &there, waiting, &mut resets).await?;
             self.reset_secrets(tx, resets).await?;
             self.import.progress.set(done);
         }
@@ -65,19 +68,25 @@ impl Run<'_> {
     }
 
     /// The records that rows change.
-    async fn there(&self, tx: &mut Tx<'_>, ids: Vec<Value>, numbers: (u64, u64)) -> Result<Vec<Record>> {
+    async fn there(&self, tx: &mut Tx<'_>, ids: Vec<Value>, numbers: (u64, u64)) -> Result<HashMap<Uuid, Record>> {
         let mut there = records::with_ids(tx.db, self.desc, self.import.org, &ids).await?;
         self.stage.as_before(tx.db, numbers, &mut there).await?;
-        Ok(there)
+        Ok(there.into_iter().map(|r| (r.meta.id, r)).collect())
     }
 
     /// Writes a row, and takes that back where the database refuses it.
-    async fn try_row(&mut self, tx: &mut Tx<'_>, there: &[Record], row: Picked, trial: &mut Trial<'_>) -> Result<()> {
+    async fn try_row(
+        &mut self,
+        tx: &mut Tx<'_>,
+        there: &HashMap<Uuid, Record>,
+        row: Picked,
+        trial: &mut Trial<'_>,
+    ) -> Result<()> {
         let (number, late) = (row.0.number, trial.late);
         let savepoint = tx.savepoint().await?;
         let written = async {
             let mut resets = Vec::new();
-            self.write_row(tx, there, row, &mut resets).await?;
+            self.write_rows(tx, there, vec![row], &mut resets).await?;
             self.reset_secrets(tx, resets).await?;
             tx.flush().await?;
             tx.refuse_defining().await?;
@@ -94,40 +103,74 @@ impl Run<'_> {
         }
     }
 
-    /// Writes what one row says: a change, or a new organisation.
-    async fn write_row(
+    /// Writes what rows say: changes, many at a time, or new organisations. What gets another key is written when those before
+    /// it have theirs: one may get what another has until then.
+    async fn write_rows(
         &mut self,
         tx: &mut Tx<'_>,
-        there: &[Record],
-        (verdict, values, secret): Picked,
+        there: &HashMap<Uuid, Record>,
+        rows: Vec<Picked>,
         resets: &mut Vec<SecretReset>,
     ) -> Result<()> {
-        let before = there.iter().find(|r| r.meta.id == verdict.id);
-        if self.import.org.is_none() && before.is_none() {
-            return self.create_org(tx, &verdict, values).await;
-        }
-        let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
-        let after = self.changed_by(before, values, tx.at())?;
-        if !after.is_active() && before.is_active() {
-            self.report.leaving.push(before.clone());
-        }
-        let telling = telling_of(before, &after)?;
-        former::taken_again(tx, before, &after).await?;
-        let changed = tx.update(before, after, telling).await?;
-        let now = changed.as_ref().unwrap_or(before);
-        if (self.loses)(before, now, tx.at()) {
-            self.losing.push(before.meta.id);
-        }
-        let lists = self.set_lists(tx, now, verdict.number).await?;
-        let changed = changed.or_else(|| (!lists.is_empty()).then(|| before.clone()));
-        self.tell_changed(before, changed.as_ref(), lists);
-        match secret.filter(|_| self.import.resets_secrets) {
-            Some(given) => {
-                let is_changed = changed.is_some();
-                resets.push(SecretReset { owner: changed.unwrap_or_else(|| before.clone()), given, is_changed });
+        let mut waiting: Vec<RowChange> = Vec::new();
+        for (verdict, values, given) in rows {
+            let before = there.get(&verdict.id);
+            if self.import.org.is_none() && before.is_none() {
+                self.create_org(tx, &verdict, values).await?;
+                continue;
             }
-            None if changed.is_some() => self.report.updated += 1,
-            None => self.report.unchanged += 1,
+            let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
+            let after = self.changed_by(before, values, tx.at())?;
+            if !after.is_active() && before.is_active() {
+                self.report.leaving.push(before.clone());
+            }
+            let telling = telling_of(before, &after)?;
+            let has_key = self.desc.all_keys().flat_map(|key| key.parts().collect::<Vec<_>>());
+            let gets_key = has_key.into_iter().any(|f| before.get(f.column) != after.get(f.column));
+            let is_other = waiting.last().is_some_and(|w| w.telling != telling);
+            if gets_key || is_other {
+                self.write_changes(tx, std::mem::take(&mut waiting), resets).await?;
+            }
+            if gets_key {
+                former::taken_again(tx, before, &after).await?;
+            }
+            waiting.push(RowChange { number: verdict.number, before: before.clone(), after, telling, given });
+            if gets_key {
+                self.write_changes(tx, std::mem::take(&mut waiting), resets).await?;
+            }
+        }
+        self.write_changes(tx, waiting, resets).await
+    }
+
+    /// Writes changes that are told alike.
+    async fn write_changes(
+        &mut self,
+        tx: &mut Tx<'_>,
+        rows: Vec<RowChange>,
+        resets: &mut Vec<SecretReset>,
+    ) -> Result<()> {
+        let Some(telling) = rows.first().map(|w| w.telling.clone()) else { return Ok(()) };
+        let changes = rows.iter().map(|w| (w.before.clone(), w.after.clone())).collect();
+        let written = tx.update_all(changes, &telling).await?;
+        let now = rows.iter().zip(&written).map(|(w, record)| (record.as_ref().unwrap_or(&w.before).clone(), w.number));
+        let lists = match self.plan.lists.is_empty() {
+            true => rows.iter().map(|_| Vec::new()).collect(),
+            false => self.set_lists(tx, &now.collect::<Vec<_>>()).await?,
+        };
+        for ((RowChange { before, given, .. }, changed), lists) in rows.into_iter().zip(written).zip(lists) {
+            if (self.loses)(&before, changed.as_ref().unwrap_or(&before), tx.at()) {
+                self.losing.push(before.meta.id);
+            }
+            let changed = changed.or_else(|| (!lists.is_empty()).then(|| before.clone()));
+            self.tell_changed(&before, changed.as_ref(), lists);
+            match given.filter(|_| self.import.resets_secrets) {
+                Some(given) => {
+                    let is_changed = changed.is_some();
+                    resets.push(SecretReset { owner: changed.unwrap_or(before), given, is_changed });
+                }
+                None if changed.is_some() => self.report.updated += 1,
+                None => self.report.unchanged += 1,
+            }
         }
         Ok(())
     }
@@ -173,6 +216,15 @@ impl Run<'_> {
         let fields: Vec<&str> = fields.map(Field::name).chain(lists).collect();
         self.report.changed.push(format!("{}: {}", changed.title(), fields.join(", ")));
     }
+}
+
+/// What a row changes: its number, the record before and after, how that is told, and what it says of a credential.
+struct RowChange {
+    number: u64,
+    before: Record,
+    after: Record,
+    telling: ChangeNote,
+    given: Option<GivenSecret>,
 }
 
 /// A flag that has ended by itself, such as a block, is none. A row that says `blocked` blocks anew, without an end where it

@@ -939,6 +939,12 @@ impl Record {
             _ => Ok(()),
         }
     }
+    /// The names of the fields in which another state of it differs.
+    pub fn fields_other_than(&self, other: &Record) -> Vec<&'static str> {
+        let values = self.values.iter().zip(&other.values);
+        let differ = self.desc.fields.iter().zip(values).filter(|(_, (own, other))| own != other);
+        differ.map(|(field, _)| field.name()).collect()
+    }
     /// The natural key, as messages name the record.
     pub fn key(&self) -> String {
         if let Some(field) = self.desc.key_field() {

@@ -320,7 +320,7 @@ pub struct Payload {
 }
 
 /// Under which word a change is recorded, and what its record says besides the values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ChangeNote {
     pub action: Action,
     pub details: Map<String, Json>,

@@ -741,13 +741,13 @@ impl Scalar for Details {
             let json = serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text));
             match canonical(&json) {
                 // What is kept may be longer than what was given: escapes, numbers written out.
-                Ok(kept) => at_most(&kept, 10_000).map(|()| Value::Json(json)),
+                Ok(kept) => at_most(&kept, 10_000).map(|()| Value::Json(Box::new(json))),
                 Err(e) => Err(format!("can't be kept: {e}")),
             }
         },
     };
     fn into_value(self) -> Value {
-        Value::Json(self.0)
+        Value::Json(Box::new(self.0))
     }
     fn from_value(value: &Value) -> Option<Self> {
         value.as_json().cloned().map(Details)

@@ -41,7 +41,8 @@ pub enum Value {
     Decimal(Decimal),
     Ip(IpAddr),
     Bytes(Vec<u8>),
-    Json(serde_json::Value),
+    /// In a box: a record has many values, and few of them are this.
+    Json(Box<serde_json::Value>),
 }
 
 /// A decimal number, kept as ten-thousandths; never a float.
@@ -97,7 +98,7 @@ impl Value {
             Value::Int(n) if n.abs() <= EXACT => (*n).into(),
             Value::Int(n) => n.to_string().into(),
             Value::Text(s) => s.as_str().into(),
-            Value::Json(j) => j.clone(),
+            Value::Json(j) => (**j).clone(),
             Value::Uuid(_) | Value::Time(_) | Value::Date(_) | Value::Decimal(_) | Value::Ip(_) | Value::Bytes(_) => {
                 self.to_text().into()
             }
@@ -119,7 +120,7 @@ impl Value {
             ValueType::Date => Value::Date(text()?.parse().ok()?),
             ValueType::Decimal => Value::Decimal(Decimal::parse(text()?)?),
             ValueType::Ip => Value::Ip(text()?.parse().ok()?),
-            ValueType::Json => Value::Json(json.clone()),
+            ValueType::Json => Value::Json(Box::new(json.clone())),
             ValueType::Bytes => return None,
         })
     }
@@ -166,7 +167,7 @@ impl Value {
         if let Value::Ip(a) = self { Some(*a) } else { None }
     }
     pub fn as_json(&self) -> Option<&serde_json::Value> {
-        if let Value::Json(j) = self { Some(j) } else { None }
+        if let Value::Json(j) = self { Some(&**j) } else { None }
     }
     pub fn as_bytes(&self) -> Option<&[u8]> {
         if let Value::Bytes(b) = self { Some(b) } else { None }

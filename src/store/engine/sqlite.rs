@@ -56,6 +56,7 @@ pub async fn open(path: &Path, opening: &Opening) -> Result<HeldSqlite> {
     let conn = HeldSqlite::new(conn).await.map_err(|e| not_opened(e, path))?;
     conn.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     register_functions(&conn).map_err(|e| problem(e, path))?;
+    sqlite_raw::let_signals_end_statements(&conn);
     Ok(conn)
 }
 
@@ -94,15 +95,25 @@ async fn hear_signal() {
 /// Runs a statement; the number of rows it changed.
 pub async fn execute(conn: &mut Connection, sql: &Sql, location: &Location) -> Result<u64> {
     hear_signal().await;
-    let run = || {
-        let mut statement = conn.prepare_cached(&sql.text)?;
-        bind(&mut statement, &sql.args)?;
+    let run = |statement: &mut rusqlite::Statement<'_>| {
+        bind(statement, &sql.args)?;
         let mut rows = statement.raw_query();
         while rows.next()?.is_some() {}
         Ok(conn.changes())
     };
-    run().map_err(|e| bulk_problem(e, location))
+    let done = match is_kept(sql) {
+        true => conn.prepare_cached(&sql.text).and_then(|mut statement| run(&mut statement)),
+        false => conn.prepare(&sql.text).and_then(|mut statement| run(&mut statement)),
+    };
+    done.map_err(|e| bulk_problem(e, location))
 }
+
+/// Whether a statement is kept ready: one of many rows takes a megabyte, and seldom comes again.
+fn is_kept(sql: &Sql) -> bool {
+    sql.args.len() < MANY_ARGUMENTS
+}
+
+const MANY_ARGUMENTS: usize = 200;
 
 /// Runs a script of several statements without arguments.
 pub async fn script(conn: &mut Connection, text: &str, location: &Location) -> Result<()> {
@@ -213,12 +224,26 @@ async fn each_stored(
     conn: &mut Connection,
     sql: Sql,
     location: &Location,
-    mut each: impl FnMut(&rusqlite::Row<'_>, &[ValueType]) -> Result<()>,
+    each: impl FnMut(&rusqlite::Row<'_>, &[ValueType]) -> Result<()>,
 ) -> Result<()> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
     hear_signal().await;
-    let mut statement = conn.prepare_cached(&sql.text).map_err(failed)?;
-    bind(&mut statement, &sql.args).map_err(failed)?;
+    if is_kept(&sql) {
+        let mut statement = conn.prepare_cached(&sql.text).map_err(failed)?;
+        return each_of(&mut statement, sql, location, each).await;
+    }
+    let mut statement = conn.prepare(&sql.text).map_err(failed)?;
+    each_of(&mut statement, sql, location, each).await
+}
+
+async fn each_of(
+    statement: &mut rusqlite::Statement<'_>,
+    sql: Sql,
+    location: &Location,
+    mut each: impl FnMut(&rusqlite::Row<'_>, &[ValueType]) -> Result<()>,
+) -> Result<()> {
+    let failed = |e: rusqlite::Error| bulk_problem(e, location);
+    bind(statement, &sql.args).map_err(failed)?;
     let mut rows = statement.raw_query();
     loop {
         for _ in 0..SLICE {

@@ -16,6 +16,8 @@ use rusqlite::{Connection, ffi};
 use sqlx::sqlite::LockedSqliteHandle;
 use sqlx::{Connection as _, SqliteConnection};
 
+use crate::model::signals;
+
 /// sqlx's connection, held still as long as it is open, as rusqlite sees it: sqlx opens, sets up and closes it, and its worker
 /// does nothing on it in between.
 pub struct HeldSqlite {
@@ -90,6 +92,19 @@ pub fn count_no_memory() {
         // SAFETY: the option is one that takes an int. Where the library is at work already it refuses the call.
         unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0) };
     });
+}
+
+/// Steps of a statement after which it asks whether a signal has come that ends it: some tenths of a millisecond.
+const STEPS: i32 = 10_000;
+
+/// Lets a signal end a statement of the connection that is under way, where such are heeded.
+pub fn let_signals_end_statements(conn: &Connection) {
+    extern "C" fn ends(_: *mut std::ffi::c_void) -> i32 {
+        i32::from(signals::ends_statement())
+    }
+    // SAFETY: the handle is open while the connection lives, and with it goes what asks; the function reads two flags of the
+    // process, in the thread of the statement.
+    unsafe { ffi::sqlite3_progress_handler(conn.handle(), STEPS, Some(ends), std::ptr::null_mut()) };
 }
 
 /// Whether all references lead somewhere, also those that are asked only at the end of the transaction.

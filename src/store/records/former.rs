@@ -5,15 +5,16 @@ use uuid::Uuid;
 
 use super::keys::Among;
 use super::status_sql;
-use super::{Deleted, load_where, with_record_ids};
+use super::{Deleted, live_with, with_record_ids};
 use crate::model::resource::former::FormerKeys;
 use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 
 /// Keys that are looked up together.
-const TOGETHER: usize = 300;
+const TOGETHER: usize = 1000;
 
 /// A live former key, and whom it means.
 #[derive(Debug, Clone)]
@@ -47,14 +48,14 @@ pub async fn known(
     let mut found = Vec::new();
     for (n, some) in asked.chunks(TOGETHER).enumerate() {
         let table = among.table(db, former.desc);
-        let text = format!("select t.{field}, t.{value}, t.org_id, t.{owner} from {table} t where ");
-        let mut sql = Sql::bulk(text, db.engine());
-        Among { life: Deleted::Exclude, ..among }.push_condition(former.desc, &mut sql);
-        sql.push(&format!(" and (t.{field}, t.{value}) in (values "));
+        let mut sql = Sql::bulk("with v (field, value) as (values ", db.engine());
         for (i, (field, value)) in some.iter().enumerate() {
             sql.push(if i == 0 { "" } else { ", " }).bind_list([Value::from(field.name()), former.compared(value)]);
         }
-        sql.push(")");
+        // Each is looked up by the index: SQLite goes through all where a list of pairs is looked for.
+        sql.push(&format!(") select t.{field}, t.{value}, t.org_id, t.{owner} from v cross join {table} t where "));
+        Among { life: Deleted::Exclude, ..among }.push_condition(former.desc, &mut sql);
+        sql.push(&format!(" and t.{field} = v.field and t.{value} = v.value"));
         for row in db.all(sql.yields([ValueType::Text, ValueType::Text, ValueType::Int, ValueType::Uuid])).await? {
             let (name, org, owner) = (row.text(0)?.to_owned(), row.org(2)?, row.uuid(3)?);
             let is_it = |(f, v): &&(&'static Field, Value)| f.name() == name && former.compared(v) == *row.value(1);
@@ -68,6 +69,19 @@ pub async fn known(
 /// A part of a backup, as a database of its own, need not hold them.
 fn has_table(db: &Db, desc: &Descriptor) -> bool {
     db.partial.as_ref().is_none_or(|part| part.has(desc.table))
+}
+
+/// Whether a key of some records, all of one kind and organisation, means somebody since a merge.
+pub async fn mean_somebody(db: &mut Db, some: &[Record]) -> Result<bool> {
+    let Some((desc, org)) = some.first().map(|r| (r.desc, r.meta.org_id)) else { return Ok(false) };
+    if desc.former_keys.is_none() || !are_there(db, desc, Some(org)).await? {
+        return Ok(false);
+    }
+    let context = ParseContext::default();
+    let among = Among { org: Some(org), life: Deleted::Exclude, now: false, context: &context };
+    let of = |r: &Record| desc.key_fields().map(|f| (f, desc.compared(f, r.get(f.column)))).collect::<Vec<_>>();
+    let asked: Vec<_> = some.iter().flat_map(of).filter(|(_, value)| !value.is_null()).collect();
+    Ok(!known(db, desc, among, &asked).await?.is_empty())
 }
 
 /// The live records that some former keys mean, each with what was asked for it.
@@ -131,10 +145,9 @@ pub async fn live_holder(db: &mut Db, record: &Record) -> Result<Option<Record>>
 /// The live former keys that some records left.
 pub async fn left_by(db: &mut Db, former: FormerKeys, org: i32, ids: &[Uuid]) -> Result<Vec<Record>> {
     let mut found = Vec::new();
-    for id in ids {
-        let live = status_sql::live(former.desc, "t");
-        let condition = format!("t.org_id = $1 and t.{} = $2 and {live}", quoted(former.former.column));
-        found.extend(load_where(db, former.desc, &condition, vec![org.into(), (*id).into()]).await?);
+    for some in ids.chunks(TOGETHER) {
+        let ids: Vec<Value> = some.iter().map(|id| (*id).into()).collect();
+        found.extend(live_with(db, former.desc, Some(org), former.former.column, &ids).await?);
     }
     Ok(found)
 }

@@ -22,7 +22,7 @@ use crate::store::records;
 type ByNoun<T> = BTreeMap<&'static str, (&'static Descriptor, T)>;
 
 /// Texts that are looked up together.
-const TOGETHER: usize = 500;
+const TOGETHER: usize = 1000;
 
 /// The natural key of the row `alias` in words, as an expression of text.
 pub fn words(desc: &Descriptor, alias: &str) -> String {
@@ -383,7 +383,13 @@ async fn with_values<'t>(
         let text = format!("select t.{column}, t.id from {} t where ", among.table(db, desc));
         let mut sql = Sql::bulk(text, db.engine());
         among.push_condition(desc, &mut sql);
-        sql.push(&format!(" and t.{column} in ")).bind_rows(some.iter().map(|(_, v)| v.clone()));
+        sql.push(&format!(" and t.{column} in "));
+        let asked = some.iter().map(|(_, v)| v.clone());
+        match among.life {
+            Deleted::Exclude => sql.bind_rows(asked),
+            // No index is over what is gone by its keys: all that is gone is held against the list.
+            _ => sql.bind_list(asked),
+        };
         for row in db.all(sql.yields([kind, ValueType::Uuid])).await? {
             let id = row.uuid(1)?;
             found.extend(some.iter().filter(|(_, v)| v == row.value(0)).map(|(text, _)| (*text, id)));
@@ -448,6 +454,21 @@ pub async fn holders_of(
         }
     }
     Ok(holders)
+}
+
+/// Whether any live record has one of some keys.
+pub async fn are_held(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    key: Key,
+    asked: &[Vec<Value>],
+) -> Result<bool> {
+    let context = ParseContext::default();
+    let among = Among { org: Some(org), life: Deleted::Exclude, now: false, context: &context };
+    let whole = asked.iter().filter(|parts| is_whole(key, parts));
+    let whole: Vec<(&str, &[Value])> = whole.map(|parts| ("", parts.as_slice())).collect();
+    Ok(!with_parts(db, desc, among, key, &whole).await?.is_empty())
 }
 
 /// What has keys of a record already.

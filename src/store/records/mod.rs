@@ -7,6 +7,7 @@ pub mod keys;
 pub mod lists;
 pub mod people;
 pub mod place;
+pub mod pointing;
 pub mod query;
 pub mod search;
 pub mod settings;
@@ -186,10 +187,15 @@ pub(super) fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
 
 /// `select` of all stored columns of `t`, and of what its key tells of others, to be followed by conditions.
 fn select(desc: &Descriptor) -> Sql {
+    select_from(desc, &format!("{} t", desc.table))
+}
+
+/// The same of tables among which `t` is.
+fn select_from(desc: &Descriptor, tables: &str) -> Sql {
     let (columns, referred) = (read_exprs(desc), keys::referred(desc, "t"));
     let names: Vec<String> = columns.iter().map(|(expr, _)| expr.clone()).chain(referred.clone()).collect();
     let kinds = columns.iter().map(|(_, k)| *k).chain(referred.iter().map(|_| ValueType::Text));
-    Sql::new(format!("select {} from {} t where ", names.join(", "), desc.table)).yields(kinds)
+    Sql::new(format!("select {} from {tables} where ", names.join(", "))).yields(kinds)
 }
 
 /// One record by its id.
@@ -566,11 +572,6 @@ async fn nearest_group(
 const CUTS: usize = 3;
 const NEAR: usize = 10_000;
 
-/// Everything of one kind in an organisation, deleted or not.
-pub async fn in_org(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Vec<Record>> {
-    load_where(db, desc, "t.org_id = $1", vec![org.into()]).await
-}
-
 /// Hands on every live record of a kind as it comes.
 pub async fn each_live(
     db: &mut Db,
@@ -580,16 +581,6 @@ pub async fn each_live(
     let mut sql = select(desc);
     sql.push(&status_sql::live(desc, "t"));
     db.each(sql, |row| each(record(desc, row)?)).await
-}
-
-/// What one delete took away together.
-pub async fn by_deletion(db: &mut Db, desc: &'static Descriptor, org: i32, deletion: Uuid) -> Result<Vec<Record>> {
-    if !desc.is_recorded() {
-        return Ok(Vec::new());
-    }
-    // The predicate of the partial index is repeated, so that it serves.
-    let condition = "t.org_id = $1 and t.deletion_id = $2 and t.deletion_id is not null";
-    load_where(db, desc, condition, vec![org.into(), deletion.into()]).await
 }
 
 /// The first records of an organisation that were made at an instant, as they are called.
@@ -674,6 +665,19 @@ pub async fn with_ids(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, 
     live_with(db, desc, org, "id", ids).await
 }
 
+/// Records with one of several ids that are gone.
+pub async fn gone_with_ids(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    ids: &[Value],
+) -> Result<Vec<Record>> {
+    // By the ids alone: among all that is gone they are few.
+    let mut found = in_state_with(db, desc, (org, Deleted::Include), "id", ids).await?;
+    found.retain(|r| !r.is_live());
+    Ok(found)
+}
+
 /// Records, deleted or not, of some organisations and ids.
 pub async fn with_record_ids(
     db: &mut Db,
@@ -682,14 +686,15 @@ pub async fn with_record_ids(
 ) -> Result<Vec<Record>> {
     let places: Vec<(i32, Uuid)> = places.collect();
     let mut found = Vec::new();
-    for some in places.chunks(500) {
-        let mut sql = Sql { nameless: !db.is_postgres(), ..select(desc) };
-        sql.push("(t.org_id, t.id) in (values ");
+    for some in places.chunks(TOGETHER) {
+        // Each is looked up by the primary key: SQLite goes through the whole index where a list of pairs is looked for.
+        let mut sql = Sql::bulk("with v (org, id) as (values ", db.engine());
         for (i, (org, id)) in some.iter().enumerate() {
             sql.push(if i == 0 { "" } else { ", " }).bind_list([Value::from(*org), (*id).into()]);
         }
-        sql.push(")");
-        db.each(sql, |row| {
+        let selected = select_from(desc, &format!("v cross join {} t", desc.table));
+        sql.push(") ").push(&selected.text).push("t.org_id = v.org and t.id = v.id");
+        db.each(sql.yields(selected.kinds), |row| {
             found.push(record(desc, row)?);
             Ok(())
         })
@@ -705,15 +710,27 @@ async fn live_with(
     column: &str,
     values: &[Value],
 ) -> Result<Vec<Record>> {
+    in_state_with(db, desc, (org, Deleted::Exclude), column, values).await
+}
+
+async fn in_state_with(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    (org, life): (Option<i32>, Deleted),
+    column: &str,
+    values: &[Value],
+) -> Result<Vec<Record>> {
     if values.is_empty() {
         return Ok(Vec::new());
     }
     let mut sql = Sql { nameless: !db.is_postgres(), ..select(desc) };
     match org {
         Some(org) => sql.push("t.org_id = ").bind(org),
+        // An id is one record's, wherever that is.
+        None if !desc.is_org() => sql.push("t.org_id in (select org_id from orgs)"),
         None => sql.push("true"),
     };
-    sql.push(&format!(" and {} and t.{} in ", status_sql::live(desc, "t"), quoted(column)));
+    sql.push(&format!(" and {} and t.{} in ", life.condition(desc, "t"), quoted(column)));
     sql.bind_rows(values.iter().cloned());
     db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
 }
@@ -726,6 +743,8 @@ pub struct Dependants {
     pub records: Vec<Record>,
     /// Those of them that may not be told.
     pub hidden: BTreeSet<Uuid>,
+    /// How many more there are that may be told, and were not read.
+    pub unread: usize,
 }
 
 impl Dependants {
@@ -737,7 +756,7 @@ impl Dependants {
     /// `3 branches (parent): MUM02, MUM03, MUM04`, `2 users that you can't see`
     pub fn describe(&self) -> String {
         let told: Vec<&Record> = self.records.iter().filter(|r| !self.hidden.contains(&r.meta.id)).collect();
-        let (n, hidden) = (told.len(), self.records.len() - told.len());
+        let (n, hidden) = (told.len() + self.unread, self.hidden.len());
         let mut keys: Vec<String> = told.iter().take(5).map(|r| r.label()).collect();
         if n > keys.len() {
             keys.push("...".into());
@@ -795,6 +814,58 @@ pub async fn doubled_flags(db: &mut Db, record: &Record, by: Option<&Field>) -> 
     Ok(doubled)
 }
 
+/// The same of some records of one kind and organisation. Of those that have it together the first one has it first.
+pub async fn doubled_flags_of(db: &mut Db, some: &[Record], by: Option<&Field>) -> Result<Vec<Vec<&'static str>>> {
+    let mut doubled: Vec<Vec<&'static str>> = some.iter().map(|_| Vec::new()).collect();
+    let Some((desc, org)) = some.first().map(|r| (r.desc, r.meta.org_id)) else { return Ok(doubled) };
+    let own: HashMap<Uuid, usize> = some.iter().enumerate().map(|(n, r)| (r.meta.id, n)).collect();
+    for rule in desc.rules {
+        let RowRule::AtMostOne(flag, per) = rule else { continue };
+        let flagged = some.iter().enumerate().filter(|(_, r)| r.is_true(flag));
+        let flagged: Vec<(usize, &Record)> = flagged.collect();
+        if flagged.is_empty() || by.is_some_and(|by| !per.contains(&by.column)) {
+            continue;
+        }
+        let part = |r: &Record| per.iter().map(|column| r.get(column).to_text()).collect::<Vec<_>>();
+        let mut there: HashMap<Vec<String>, Vec<Uuid>> = HashMap::new();
+        for (id, parts) in flagged_rows(db, desc, org, flag, per, &flagged).await? {
+            there.entry(parts).or_default().push(id);
+        }
+        for (n, record) in flagged {
+            // Of those that came with it one that comes later leaves its own.
+            let stands = |id: &Uuid| own.get(id).is_none_or(|place| *place < n);
+            let others = there.get(&part(record)).into_iter().flatten();
+            if others.filter(|id| **id != record.meta.id).any(stands) {
+                doubled[n].push(*flag);
+            }
+        }
+    }
+    Ok(doubled)
+}
+
+/// Live rows with a flag among those that the flags of some records are about: their ids, and what narrows the flag.
+async fn flagged_rows(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    flag: &str,
+    per: &[&str],
+    some: &[(usize, &Record)],
+) -> Result<Vec<(Uuid, Vec<String>)>> {
+    let columns: String = per.iter().map(|column| format!(", t.{}", quoted(column))).collect();
+    let live = status_sql::live(desc, "t");
+    let mut sql = Sql::bulk(format!("select t.id{columns} from {} t where {live} and ", desc.table), db.engine());
+    sql.push(&format!("t.{} and t.org_id = ", quoted(flag))).bind(org);
+    let first = per.iter().find(|column| some.iter().all(|(_, r)| !r.get(column).is_null()));
+    if let Some(column) = first {
+        sql.push(&format!(" and t.{} in ", quoted(column)));
+        sql.bind_rows(some.iter().map(|(_, r)| r.get(column).clone()));
+    }
+    let kinds = per.iter().map(|column| desc.field(column).map_or(ValueType::Text, |f| f.ty.kind));
+    let rows = db.all(sql.yields(std::iter::once(ValueType::Uuid).chain(kinds))).await?;
+    rows.into_iter().map(|row| Ok((row.uuid(0)?, row.0[1..].iter().map(Value::to_text).collect()))).collect()
+}
+
 /// Live records that point at one by some fields, without what is not recorded, which stays until it is purged; of those that
 /// say who is in charge of what has states, the open ones.
 pub async fn dependants_by(
@@ -826,7 +897,8 @@ async fn dependants_of_all_by(
                 let condition = format!("t.org_id = $1 and {}", status_sql::live(desc, "t"));
                 let records = load_where(db, desc, &condition, vec![target.meta.org_id.into()]).await?;
                 let hidden = hidden(db, desc, &records).await?;
-                found.extend((!records.is_empty()).then_some(Dependants { desc, field: None, records, hidden }));
+                let found_here = Dependants { desc, field: None, records, hidden, unread: 0 };
+                found.extend((!found_here.records.is_empty()).then_some(found_here));
             }
         }
         return Ok(all);
@@ -852,7 +924,7 @@ async fn dependants_of_all_by(
         }
         for (place, records) in found {
             let hidden = hidden(db, desc, &records).await?;
-            all[place].push(Dependants { desc, field: Some(field), records, hidden });
+            all[place].push(Dependants { desc, field: Some(field), records, hidden, unread: 0 });
         }
     }
     Ok(all)
@@ -870,7 +942,7 @@ pub async fn hidden(db: &mut Db, desc: &'static Descriptor, all: &[Record]) -> R
 }
 
 /// Records that one statement asks about.
-const TOGETHER: usize = 500;
+const TOGETHER: usize = 1000;
 
 /// How many live records of each kind are in one: people and places that refer to it, also through a link.
 pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {

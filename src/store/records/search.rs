@@ -35,36 +35,28 @@ pub async fn add(db: &mut Db, rows: &[Record]) -> Result<()> {
     db.execute(sql).await.map(drop)
 }
 
-/// Writes the words of a record that has changed.
+/// Writes the words of a record that has changed into SQLite's index; on PostgreSQL they are in its row.
 pub async fn change(db: &mut Db, record: &Record) -> Result<()> {
     let desc = record.desc;
-    if !desc.is_searchable() {
-        return Ok(());
-    }
-    let sql = match db.engine() {
-        Engine::Sqlite => {
-            let mut sql = Sql::new(format!("update {}_search set words = ", desc.table));
-            sql.bind(search::words_of(record)).push(" where rowid = ");
-            row_of(desc, record, &mut sql);
-            sql
-        }
-        Engine::Postgres => {
-            let mut sql = Sql::new(format!("update {} set search = cast(", desc.table));
-            sql.bind(search::words_of(record)).push(" as tsvector) where org_id = ").bind(record.meta.org_id);
-            sql.push(" and id = ").bind(record.meta.id);
-            sql
-        }
-    };
+    let mut sql = Sql::new(format!("update {}_search set words = ", desc.table));
+    sql.bind(search::words_of(record)).push(" where rowid = ");
+    row_of(desc, record, &mut sql);
     db.execute(sql).await.map(drop)
 }
 
-/// Takes a record out of the index, before its row goes.
-pub async fn remove(db: &mut Db, record: &Record) -> Result<()> {
-    if db.engine() == Engine::Postgres || !record.desc.is_searchable() {
+/// Takes records of one kind and organisation out of the index, before their rows go.
+pub async fn remove(db: &mut Db, some: &[Record]) -> Result<()> {
+    let Some(desc) = some.first().map(|r| r.desc).filter(|d| d.is_searchable()) else { return Ok(()) };
+    if db.engine() == Engine::Postgres {
         return Ok(());
     }
-    let mut sql = Sql::new(format!("delete from {}_search where rowid = ", record.desc.table));
-    row_of(record.desc, record, &mut sql);
+    let text = format!(
+        "delete from {0}_search where rowid in (select {1} from {0} where org_id = ",
+        desc.table,
+        row_number(desc)
+    );
+    let mut sql = Sql::bulk(text, db.engine());
+    sql.bind(some[0].meta.org_id).push(" and id in ").bind_rows(some.iter().map(|r| r.meta.id)).push(")");
     db.execute(sql).await.map(drop)
 }
 

@@ -78,15 +78,16 @@ pub fn holds_for_good(desc: &Descriptor, alias: &str) -> Option<String> {
 
 /// Whether who is in charge of the row of an alias is so now: of a kind with states only while that is open.
 pub fn is_open(desc: &Descriptor, field: &Field, alias: &str) -> String {
-    match desc.states.filter(|_| desc.is_in_charge_while_open(field)) {
-        Some((column, states)) => {
-            let open: Vec<String> = states.open().map(|word| format!("'{word}'")).collect();
-            // Without open states nobody ever is.
-            let open = if open.is_empty() { "''".to_owned() } else { open.join(", ") };
-            format!("{alias}.{} in ({open})", quoted(column))
-        }
-        None => "true".to_owned(),
-    }
+    if desc.is_in_charge_while_open(field) { open_condition(desc, alias) } else { "true".to_owned() }
+}
+
+/// Whether the row of an alias is open; one of a kind without states always is.
+pub fn open_condition(desc: &Descriptor, alias: &str) -> String {
+    let Some((column, states)) = desc.states else { return "true".to_owned() };
+    let open: Vec<String> = states.open().map(|word| format!("'{word}'")).collect();
+    // Without open states nobody ever is.
+    let open = if open.is_empty() { "''".to_owned() } else { open.join(", ") };
+    format!("{alias}.{} in ({open})", quoted(column))
 }
 
 fn holds(desc: &Descriptor, flag: &Field) -> String {

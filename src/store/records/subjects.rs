@@ -31,7 +31,7 @@ pub async fn of(
 }
 
 /// Ids that one statement takes.
-const MANY: usize = 500;
+const MANY: usize = 1000;
 
 /// The expression of whose data the row of an alias holds.
 pub(in crate::store) fn of_row(desc: &Descriptor, alias: &str, depth: usize) -> String {

@@ -68,6 +68,27 @@ impl TouchedRows {
         self.0.is_empty()
     }
 
+    /// What has to do with them, of some that each read some columns: by those that do, and by organisation, at most `most`
+    /// rows together.
+    pub fn concerned(&self, reads: &[Columns], most: usize) -> Vec<(Vec<usize>, i32, Vec<Uuid>)> {
+        let mut alike: BTreeMap<(Vec<usize>, i32), Vec<Uuid>> = BTreeMap::new();
+        let mut known: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
+        for ((org, id), written) in &self.0 {
+            let concerned = known.entry(written.0).or_insert_with(|| {
+                let of_row = reads.iter().enumerate().filter(|(_, read)| read.intersects(*written));
+                of_row.map(|(place, _)| place).collect()
+            });
+            if !concerned.is_empty() {
+                alike.entry((concerned.clone(), *org)).or_default().push(*id);
+            }
+        }
+        let chunks = |((concerned, org), ids): ((Vec<usize>, i32), Vec<Uuid>)| {
+            let some = ids.chunks(most).map(|some| (concerned.clone(), org, some.to_vec()));
+            some.collect::<Vec<_>>()
+        };
+        alike.into_iter().flat_map(chunks).collect()
+    }
+
     /// Those of which one of some columns was written, by organisation, at most `most` together.
     pub fn with(&self, columns: Columns, most: usize) -> Vec<(i32, Vec<Uuid>)> {
         let places: Vec<(i32, Uuid)> =
@@ -96,6 +117,10 @@ mod tests {
         assert_eq!(rows.with(name, 9), [(1, vec![c]), (2, vec![a])]);
         assert_eq!(rows.with(city, 1), [(1, vec![b]), (1, vec![c]), (2, vec![a])]);
         assert_eq!(rows.with(Columns::default(), 9), []);
+        // Rows that the same has to do with are asked about together.
+        let concerned = rows.concerned(&[name, city, Columns::default()], 9);
+        assert_eq!(concerned, [(vec![0, 1], 1, vec![c]), (vec![0, 1], 2, vec![a]), (vec![1], 1, vec![b])]);
+        assert_eq!(rows.concerned(&[Columns::default()], 9), []);
         // No column is lost where there are many.
         let (mut far, mut farther) = (Columns::default(), Columns::default());
         far.add(300);

@@ -933,6 +933,16 @@ pub async fn merged_ids(db: &mut Db, tree: i32, desc: &Descriptor, id: Uuid) -> 
     Ok(ids)
 }
 
+/// Those of some into whom duplicates were merged, whatever became of these since.
+pub async fn merged_into(db: &mut Db, tree: i32, desc: &Descriptor, ids: &[Uuid]) -> Result<Vec<Uuid>> {
+    let text = "select distinct r.subject_id from audit_records r
+                 where r.subject_id <> r.resource_id and r.effect = 'delete' and +r.tree = ";
+    let mut sql = Sql::bulk(text, db.engine());
+    sql.bind(tree).push(" and r.kind = ").bind(desc.noun).push(" and r.subject_id in ");
+    sql.bind_rows(ids.iter().copied());
+    db.all(sql.yields([ValueType::Uuid])).await?.iter().map(|row| row.uuid(0)).collect()
+}
+
 /// The statement by which duplicates that were merged into somebody are found.
 pub fn merged(tree: i32, desc: &Descriptor, into: Uuid) -> Sql {
     let sql = Sql::new(

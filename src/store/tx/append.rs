@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-use super::{BATCH, LockedHead, Tx};
+use super::{LockedHead, TOGETHER, Tx};
 use crate::model::random::{Random, bytes};
 use crate::model::resource::{Record, Subject};
 use crate::model::trail::audit::{self, Action, Effect, Event, Payload, Status};
@@ -97,7 +97,7 @@ impl Tx<'_> {
     /// As `append`, but the record waits to be written together with others.
     pub(in crate::store) async fn append_later(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
         self.prepare(org, event, payload).await?;
-        if self.waiting_audit.len() >= BATCH { self.flush().await } else { Ok(()) }
+        if self.waiting_audit.len() >= TOGETHER { self.flush().await } else { Ok(()) }
     }
 
     pub(in crate::store) fn random(&self) -> &dyn Random {

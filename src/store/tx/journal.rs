@@ -101,18 +101,18 @@ impl<'a> Tx<'a> {
         Ok(row.await?.text(0)? != "false")
     }
 
-    /// Removes all that a kind which is not recorded has in an organisation, or of it what refers to one record.
+    /// Removes all that a kind which is not recorded has in an organisation, or of it what refers to some records.
     pub async fn clear(
         &mut self,
         desc: &'static Descriptor,
         org: i32,
-        of: Option<(&'static Field, Uuid)>,
+        of: Option<(&'static Field, &[Uuid])>,
     ) -> Result<u64> {
         self.flush().await?;
-        let mut sql = Sql::new(format!("delete from {} where org_id = ", desc.table));
+        let mut sql = Sql::bulk(format!("delete from {} where org_id = ", desc.table), self.db.engine());
         sql.bind(org);
-        if let Some((field, id)) = of {
-            sql.push(&format!(" and {} = ", quoted(field.column))).bind(id);
+        if let Some((field, ids)) = of {
+            sql.push(&format!(" and {} in ", quoted(field.column))).bind_rows(ids.iter().copied());
         }
         self.db.execute(sql).await
     }

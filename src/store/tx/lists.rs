@@ -1,11 +1,12 @@
 //! What links give records ([`List`]): which links are made, changed and taken away for a record to have what is said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::Tx;
+use super::{TOGETHER, Tx};
 use crate::model::resource::lifecycle::{ENDED, EXPIRES};
 use crate::model::resource::{Attr, Field, List, Meta, Record};
 use crate::model::trail::audit::ChangeNote;
@@ -13,7 +14,7 @@ use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
 use crate::store::records;
 
-/// What [`Tx::set_list`] did.
+/// What [`Tx::set_lists`] did for one record.
 #[derive(Debug, Default)]
 pub struct ListSet {
     pub changed: bool,
@@ -77,145 +78,220 @@ impl Tx<'_> {
         Ok(links)
     }
 
-    /// Lets the links of a record say what its fields say since; whether that changed anything.
-    pub(super) async fn move_firsts(&mut self, before: &Record, after: &Record, telling: &ChangeNote) -> Result<bool> {
-        let mut changed = false;
-        for list in after.desc.lists {
+    /// Lets the links of records of one kind say what their fields say since; which of them that changed.
+    pub(super) async fn move_firsts(
+        &mut self,
+        changes: &[(Record, Record)],
+        telling: &ChangeNote,
+    ) -> Result<Vec<bool>> {
+        let mut changed = vec![false; changes.len()];
+        let Some(desc) = changes.first().map(|(_, after)| after.desc) else { return Ok(changed) };
+        for list in desc.lists {
             let Some(column) = list.first else { continue };
-            let (was, is) = (before.get(column).as_uuid(), after.get(column).as_uuid());
-            if was == is {
-                continue;
-            }
-            // What was the first is none of them any more; the others stay.
+            let moved = changes.iter().enumerate();
+            let moved = moved.filter(|(_, (before, after))| before.get(column) != after.get(column));
+            let (places, mut wanted): (Vec<usize>, Vec<Wanted>) =
+                moved.map(|(n, (_, after))| (n, Wanted::new(after, after.get(column).as_uuid(), Vec::new()))).unzip();
             let (item, _) = list.ends();
-            let links = self.links_of(list, after).await?;
-            let others = links.iter().filter_map(|l| l.get(item).as_uuid());
-            let others: Vec<Uuid> = others.filter(|id| Some(*id) != was && Some(*id) != is).collect();
-            changed |= self.set_list(after, list, is, &others, telling.clone()).await?.changed;
+            let links = self.links_of(list, &wanted).await?;
+            for ((place, wanted), links) in places.iter().zip(&mut wanted).zip(&links) {
+                // What was the first is none of them any more; the others stay.
+                let was = changes[*place].0.get(column).as_uuid();
+                let others = links.iter().filter_map(|l| l.get(item).as_uuid());
+                wanted.others = others.filter(|id| Some(*id) != was && Some(*id) != wanted.first).collect();
+            }
+            let set = self.set_links(list, wanted, links, telling).await?;
+            places.into_iter().zip(set).for_each(|(place, set)| changed[place] |= set.changed);
         }
         Ok(changed)
     }
 
-    /// The links that hold of a record.
-    async fn links_of(&mut self, list: &'static List, owner: &Record) -> Result<Vec<Record>> {
-        let Some(link) = list.link() else { return Ok(Vec::new()) };
+    /// The links that hold of each of some records of one organisation.
+    async fn links_of(&mut self, list: &'static List, owners: &[Wanted]) -> Result<Vec<Vec<Record>>> {
+        let mut links: Vec<Vec<Record>> = owners.iter().map(|_| Vec::new()).collect();
+        let Some(link) = list.link().filter(|_| !owners.is_empty()) else { return Ok(links) };
         self.flush().await?;
-        let (org, id) = owner.meta.record_id();
-        let mut links = records::referring(self.db, list.desc(), link.other.0, org, id).await?;
-        links.retain(Record::is_live);
+        let places: HashMap<Uuid, usize> = owners.iter().enumerate().map(|(n, o)| (o.id, n)).collect();
+        for some in owners.chunks(TOGETHER) {
+            let ids: Vec<Value> = some.iter().map(|o| o.id.into()).collect();
+            for found in records::with_values(self.db, list.desc(), Some(some[0].org), link.other.0, &ids).await? {
+                let owner = found.get(link.other.0.column).as_uuid().and_then(|id| places.get(&id));
+                if let Some(place) = owner {
+                    links[*place].push(found);
+                }
+            }
+        }
         Ok(links)
     }
 
-    /// The members of a record that its list tells: the first, and the others.
-    pub async fn members(&mut self, list: &'static List, owner: &Record) -> Result<(Option<Uuid>, Vec<Uuid>)> {
+    /// The members of some records of one organisation that their list tells: of each the first, and the others.
+    pub async fn members(&mut self, list: &'static List, owners: &[Record]) -> Result<Vec<(Option<Uuid>, Vec<Uuid>)>> {
         let (item, _) = list.ends();
         let is_listed = |l: &Record| {
             l.find(EXPIRES).is_none_or(Value::is_null) && list.narrowed_by().all(|f| l.get(f.column).is_null())
         };
-        let (mut first, mut others) = (None, Vec::new());
-        for link in self.links_of(list, owner).await?.iter().filter(|l| is_listed(l)) {
-            let Some(member) = link.get(item).as_uuid() else { continue };
-            match list.flag().is_some_and(|flag| link.is_true(flag)) {
-                true => first = Some(member),
-                false => others.push(member),
+        let owners: Vec<Wanted> = owners.iter().map(|owner| Wanted::new(owner, None, Vec::new())).collect();
+        let mut all = Vec::with_capacity(owners.len());
+        for links in self.links_of(list, &owners).await? {
+            let (mut first, mut others) = (None, Vec::new());
+            for link in links.iter().filter(|l| is_listed(l)) {
+                let Some(member) = link.get(item).as_uuid() else { continue };
+                match list.flag().is_some_and(|flag| link.is_true(flag)) {
+                    true => first = Some(member),
+                    false => others.push(member),
+                }
             }
+            all.push((first, others));
         }
-        Ok((first, others))
+        Ok(all)
     }
 
-    /// Gives a record these members of a list and no others, `first` as the first; whether that changed anything. What is
-    /// given for a time, or narrowed to a place, is not the list's to take: a member that is there for a time counts as there,
-    /// and keeps its end; what is not named stays; and where one of these is the first, it stays that.
-    pub async fn set_list(
+    /// Gives records of one organisation the members of a list that are wanted and no others; what came of each. What is given
+    /// for a time, or narrowed to a place, is not the list's to take: a member that is there for a time counts as there, and
+    /// keeps its end; what is not named stays; and where one of these is the first, it stays that.
+    pub async fn set_lists(
         &mut self,
-        owner: &Record,
         list: &'static List,
-        first: Option<Uuid>,
-        others: &[Uuid],
-        telling: impl Into<ChangeNote>,
-    ) -> Result<ListSet> {
-        let (telling, mut set) = (telling.into(), ListSet::default());
+        wanted: Vec<Wanted>,
+        telling: &ChangeNote,
+    ) -> Result<Vec<ListSet>> {
+        let links = self.links_of(list, &wanted).await?;
+        self.set_links(list, wanted, links, telling).await
+    }
+
+    async fn set_links(
+        &mut self,
+        list: &'static List,
+        wanted: Vec<Wanted>,
+        links: Vec<Vec<Record>>,
+        telling: &ChangeNote,
+    ) -> Result<Vec<ListSet>> {
+        let (at, by) = (self.at, self.actor().await?);
+        let (mut sets, mut steps) = (Vec::with_capacity(wanted.len()), Steps::default());
+        for (wanted, links) in wanted.iter().zip(links) {
+            let own = Steps::of(list, wanted, links, at);
+            sets.push(ListSet { changed: own.are_some(), kept_ends: own.kept_ends });
+            steps.add(own);
+        }
+        let Steps { moved, taken, unflagged, flagged, new, .. } = steps;
+        Box::pin(self.update_all(moved, telling)).await?;
+        self.take(taken, telling).await?;
+        // Only one may have it at any time: it is taken from the one before another one gets it.
+        Box::pin(self.update_all(unflagged, telling)).await?;
+        Box::pin(self.update_all(flagged, telling)).await?;
+        let Some(org) = wanted.first().map(|w| w.org).filter(|_| !new.is_empty()) else { return Ok(sets) };
+        let maker = self.link_maker(list, org)?;
+        let ids = self.new_ids(new.len());
+        let make = |((owner, member, is_first), id)| maker.make(Meta::new(org, id, at, by), owner, member, is_first);
+        let made = new.into_iter().zip(ids).map(make).collect();
+        Box::pin(self.insert_all(made)).await?;
+        Ok(sets)
+    }
+
+    /// Takes links away: they end where their kind stays as history, and are deleted where not, each by itself.
+    async fn take(&mut self, links: Vec<Record>, telling: &ChangeNote) -> Result<()> {
+        if links.first().is_some_and(|link| link.desc.ends()) {
+            let at = self.at;
+            let ended = |link: Record| {
+                let mut after = link.clone();
+                after.set(ENDED, at.into());
+                (link, after)
+            };
+            return Box::pin(self.update_all(links.into_iter().map(ended).collect(), telling)).await.map(drop);
+        }
+        let deletions = self.new_ids(links.len());
+        self.delete_each(links.into_iter().zip(deletions).collect()).await
+    }
+}
+
+/// What a record's list is to hold.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    org: i32,
+    id: Uuid,
+    first: Option<Uuid>,
+    others: Vec<Uuid>,
+}
+
+impl Wanted {
+    pub fn new(owner: &Record, first: Option<Uuid>, others: Vec<Uuid>) -> Wanted {
+        let (org, id) = owner.meta.record_id();
+        Wanted { org, id, first, others }
+    }
+}
+
+/// What becomes of links for records to have what is wanted.
+#[derive(Default)]
+struct Steps {
+    /// The link of who was the first becomes that of the new first, where that one has none.
+    moved: Vec<(Record, Record)>,
+    taken: Vec<Record>,
+    unflagged: Vec<(Record, Record)>,
+    flagged: Vec<(Record, Record)>,
+    /// Owner, member, and whether that is the first.
+    new: Vec<(Uuid, Uuid, bool)>,
+    kept_ends: u64,
+}
+
+impl Steps {
+    fn of(list: &'static List, wanted: &Wanted, links: Vec<Record>, at: DateTime<Utc>) -> Steps {
+        let mut steps = Steps::default();
         let (item, _) = list.ends();
-        let mut wanted: Vec<Uuid> = Vec::new();
-        for id in first.into_iter().chain(others.iter().copied()) {
-            if !wanted.contains(&id) {
-                wanted.push(id);
+        let mut named: Vec<Uuid> = Vec::new();
+        for id in wanted.first.into_iter().chain(wanted.others.iter().copied()) {
+            if !named.contains(&id) {
+                named.push(id);
             }
         }
-        let (mut there, mut going, mut stays_first) = (BTreeMap::new(), Vec::new(), false);
-        for link in self.links_of(list, owner).await? {
+        let is_first = |l: &Record| list.flag().is_some_and(|flag| l.is_true(flag));
+        let (mut there, mut stays_first) = (BTreeMap::new(), false);
+        for link in links {
             let member = link.get(item).as_uuid().unwrap_or_default();
             let is_narrow = list.narrowed_by().any(|f| !link.get(f.column).is_null());
             let has_end = link.find(EXPIRES).is_some_and(|end| !end.is_null());
-            let is_named = wanted.contains(&member);
+            let is_named = named.contains(&member);
             match (is_narrow, has_end) {
-                (false, _) if is_named && !link.has_expired(self.at) => {
-                    set.kept_ends += u64::from(has_end);
+                (false, _) if is_named && !link.has_expired(at) => {
+                    steps.kept_ends += u64::from(has_end);
                     there.insert(member, link);
                 }
                 // What holds no more does not stand in the way.
-                (false, true) if is_named => going.push(link),
-                (false, false) => going.push(link),
-                _ => stays_first |= list.flag().is_some_and(|flag| link.is_true(flag)),
+                (false, true) if is_named => steps.taken.push(link),
+                (false, false) => steps.taken.push(link),
+                _ => stays_first |= is_first(&link),
             }
         }
-        let first = first.filter(|_| !stays_first);
-        let mut new: Vec<Uuid> = wanted.into_iter().filter(|id| !there.contains_key(id)).collect();
-        set.changed = self.hand_over(list, first, (&mut new, &mut going), &telling).await?;
-        for link in &going {
-            set.changed = true;
-            self.take(link, &telling).await?;
+        let first = wanted.first.filter(|_| !stays_first);
+        named.retain(|id| !there.contains_key(id));
+        let becomes = named.iter().position(|id| Some(*id) == first);
+        let was = steps.taken.iter().position(|l| !l.desc.ends() && is_first(l));
+        if let (Some(becomes), Some(was)) = (becomes, was) {
+            let (before, member) = (steps.taken.remove(was), named.remove(becomes));
+            let mut after = before.clone();
+            after.set(item, member.into());
+            steps.moved.push((before, after));
         }
-        if let Some(flag) = list.flag() {
-            // Only one may have it at any time: it is taken from the one before another one gets it.
-            let mut flagged: Vec<(bool, Record)> = there.into_iter().map(|(id, l)| (Some(id) == first, l)).collect();
-            flagged.sort_by_key(|(is_first, _)| *is_first);
-            for (is_first, link) in flagged.into_iter().filter(|(is_first, l)| l.is_true(flag) != *is_first) {
-                let mut after = link.clone();
-                after.set(flag, is_first.into());
-                set.changed |= Box::pin(self.update(&link, after, telling.clone())).await?.is_some();
-            }
-        }
-        let (org, id) = owner.meta.record_id();
-        let maker = self.link_maker(list, org)?;
-        let by = self.actor().await?;
-        let mut made = Vec::with_capacity(new.len());
-        for member in new {
-            let meta = Meta::new(org, self.new_id(), self.at, by);
-            made.push(maker.make(meta, id, member, Some(member) == first));
-        }
-        set.changed |= !made.is_empty();
-        Box::pin(self.insert_all(made)).await?;
-        Ok(set)
-    }
-
-    /// Lets the link of who was the first be that of the new first, where that one has none: it goes over.
-    async fn hand_over(
-        &mut self,
-        list: &'static List,
-        first: Option<Uuid>,
-        (new, going): (&mut Vec<Uuid>, &mut Vec<Record>),
-        telling: &ChangeNote,
-    ) -> Result<bool> {
-        let Some(at) = new.iter().position(|id| Some(*id) == first) else { return Ok(false) };
-        let was_first = |l: &Record| !l.desc.ends() && list.flag().is_some_and(|flag| l.is_true(flag));
-        let Some(former) = going.iter().position(was_first) else { return Ok(false) };
-        let (before, member) = (going.remove(former), new.remove(at));
-        let mut after = before.clone();
-        after.set(list.ends().0, member.into());
-        Box::pin(self.update(&before, after, telling.clone())).await?;
-        Ok(true)
-    }
-
-    /// Takes a link away: it ends where its kind stays as history, and is deleted where not.
-    async fn take(&mut self, link: &Record, telling: &ChangeNote) -> Result<()> {
-        if link.desc.ends() {
+        for (id, link) in there {
+            let is_to_be = Some(id) == first;
+            let Some(flag) = list.flag().filter(|flag| link.is_true(flag) != is_to_be) else { continue };
             let mut after = link.clone();
-            after.set(ENDED, self.at.into());
-            Box::pin(self.update(link, after, telling.clone())).await?;
-            return Ok(());
+            after.set(flag, is_to_be.into());
+            if is_to_be { &mut steps.flagged } else { &mut steps.unflagged }.push((link, after));
         }
-        let deletion = self.new_id();
-        self.delete(link, deletion).await.map(drop)
+        steps.new = named.into_iter().map(|member| (wanted.id, member, Some(member) == first)).collect();
+        steps
+    }
+
+    fn are_some(&self) -> bool {
+        let changes = [&self.moved, &self.unflagged, &self.flagged];
+        !self.taken.is_empty() || !self.new.is_empty() || changes.iter().any(|some| !some.is_empty())
+    }
+
+    fn add(&mut self, other: Steps) {
+        self.moved.extend(other.moved);
+        self.taken.extend(other.taken);
+        self.unflagged.extend(other.unflagged);
+        self.flagged.extend(other.flagged);
+        self.new.extend(other.new);
     }
 }

@@ -1,13 +1,13 @@
 //! Erasures that a replaced trail tells of, carried out again: an archive that was made before brings everything back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::crud::contents;
-use crate::crud::remove::purge_contents;
+use crate::crud::purge::purge_contents;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::User;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
@@ -16,6 +16,7 @@ use crate::model::trail::audit::{Action, KIND, spans, whole_row};
 use crate::model::values::value::{Value, ValueType, canonical, rfc3339};
 use crate::store::backup::swap::Erasure;
 use crate::store::records;
+use crate::store::records::pointing::RecordAt;
 use crate::store::trail::retention::{self, Span, joined};
 use crate::store::trail::{merged_ids, trees};
 use crate::store::tx::Tx;
@@ -123,9 +124,9 @@ async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
     let Some(row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
     if row.is_live() {
         let deletion = tx.new_id();
-        contents::delete_with_contents(tx, &row, deletion).await?;
+        contents::delete_with_contents(tx, &[RecordAt::of(&row)], deletion).await?;
     }
-    purge_contents(tx, &row, &BTreeSet::new()).await?;
+    purge_contents(tx, &[RecordAt::of(&row)], &HashSet::new()).await?;
     let Some(row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
     tx.purge(&row).await
 }

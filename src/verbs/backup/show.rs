@@ -37,7 +37,7 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let list = |all: &[String]| match all.is_empty() {
         true if for_people => Value::Null(ValueType::Json),
-        _ => Value::Json(all.into()),
+        _ => Value::Json(Box::new(all.into())),
     };
     let tables: Vec<Json> =
         manifest.tables.iter().map(|t| json!({ "name": t.name, "class": t.class, "rows": t.rows })).collect();
@@ -65,8 +65,8 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         ("installation", ValueType::Text, manifest.installation.to_string().into()),
     ];
     if !for_people {
-        fields.push(("tables", ValueType::Json, Value::Json(tables.into())));
-        fields.push(("heads", ValueType::Json, Value::Json(heads.into())));
+        fields.push(("tables", ValueType::Json, Value::Json(Box::new(tables.into()))));
+        fields.push(("heads", ValueType::Json, Value::Json(Box::new(heads.into()))));
     }
     let (columns, row) =
         fields.into_iter().map(|(name, kind, value)| (OutputColumn::new(name, kind), value)).unzip::<_, _, Vec<_>, _>();

@@ -20,6 +20,7 @@ use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::truncate;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::records::pointing::RecordAt;
 use crate::store::records::{self, Deleted};
 use crate::store::tx::Tx;
 
@@ -162,27 +163,25 @@ impl Feed {
             let event = if self.leavers == Leavers::Delete { TargetEvent::Delete } else { TargetEvent::Deactivate };
             remove::release(tx, &leaving, mode, event, done).await?;
         }
-        let deletion = tx.new_id();
-        for before in &leaving {
-            let mut after = before.clone();
-            match self.leavers {
-                Leavers::Delete => {
-                    contents::delete_with_contents(tx, before, deletion).await?;
-                    continue;
-                }
-                Leavers::Block => {
-                    after.set(BLOCKED, true.into());
-                    after.set(BLOCKED_UNTIL, Value::Null(ValueType::Time));
-                    after.set(BLOCK_REASON, BLOCKED_BY_FEED.into());
-                    tx.update(before, after, Action::UserBlock).await?;
-                }
-                Leavers::Deactivate | Leavers::Report => {
-                    after.set(IS_ACTIVE, false.into());
-                    tx.update(before, after, Action::Deactivate).await?;
-                }
-            }
+        if self.leavers == Leavers::Delete {
+            let deletion = tx.new_id();
+            let places: Vec<RecordAt> = leaving.iter().map(RecordAt::of).collect();
+            return contents::delete_with_contents(tx, &places, deletion).await;
         }
-        Ok(())
+        let is_block = self.leavers == Leavers::Block;
+        let left = |before: Record| {
+            let mut after = before.clone();
+            if is_block {
+                after.set(BLOCKED, true.into());
+                after.set(BLOCKED_UNTIL, Value::Null(ValueType::Time));
+                after.set(BLOCK_REASON, BLOCKED_BY_FEED.into());
+            } else {
+                after.set(IS_ACTIVE, false.into());
+            }
+            (before, after)
+        };
+        let action = if is_block { Action::UserBlock } else { Action::Deactivate };
+        tx.update_all(leaving.into_iter().map(left).collect(), &action.into()).await.map(drop)
     }
 }
 

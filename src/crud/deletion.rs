@@ -1,0 +1,380 @@
+//! What goes with records that go, and what points elsewhere then.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::contents::delete_all;
+use super::seed;
+use super::write::keys_free;
+use crate::model::problem::Problem;
+use crate::model::resource::lifetime::{Consequence, TargetEvent};
+use crate::model::resource::row_rule::RowRule;
+use crate::model::resource::verbs::Link;
+use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::trail::audit::{Action, ChangeNote};
+use crate::model::values::value::{Value, ValueType};
+use crate::store::engine::db::Db;
+use crate::store::records::keys as store_keys;
+use crate::store::records::pointing::{Pointing, RecordAt, alike, hidden, pointing_at, read};
+use crate::store::records::{Deleted, Dependants};
+use crate::store::tx::Tx;
+
+/// What becomes of records that point at one that goes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// They protect it.
+    #[default]
+    Protect,
+    /// They point at this one instead.
+    Reassign(Uuid),
+    /// They point at nothing.
+    Orphan,
+    /// They go too.
+    Cascade,
+}
+
+/// A record, the column that pointed at something gone, and what it points at then.
+pub type Turn = (RecordAt, &'static str, Value);
+
+/// What a delete takes away and what it points elsewhere. Of what goes only the places are held: it may be an organisation.
+#[derive(Default)]
+pub struct DeletePlan {
+    pub gone: Vec<RecordAt>,
+    pub repointed: Vec<Turn>,
+    /// Those that go with their organisation unsaid: it was given them when it was made.
+    pub seeds: HashSet<Uuid>,
+    /// Links with something that only one may be, which go since what they would say then is said already; as they would be.
+    pub doubled: Vec<Record>,
+    /// Those of all these that whoever asks may not see.
+    pub hidden: HashSet<Uuid>,
+    /// The keys of links that point elsewhere then.
+    joined: HashSet<String>,
+}
+
+/// What a record points at once `gone` is gone: the one that takes over; where it is that one itself, what `gone` pointed at.
+fn successor(gone: Uuid, going: &[Record], record: Uuid, column: &str, mode: Mode) -> Value {
+    let nothing = Value::Null(ValueType::Uuid);
+    match mode {
+        Mode::Reassign(id) if id == record => {
+            // Above the one who takes over stands the first who stays.
+            let (mut above, mut steps) = (Value::from(gone), 0);
+            while let Some(next) = going.iter().find(|r| above == r.meta.id.into()) {
+                above = next.get(column).clone();
+                steps += 1;
+                if steps > going.len() + 1 {
+                    break;
+                }
+            }
+            if above == id.into() || above == gone.into() { nothing } else { above }
+        }
+        Mode::Reassign(id) => id.into(),
+        _ => nothing,
+    }
+}
+
+/// Lets what points at records that stay, but no longer serve, point elsewhere; unless `mode` says how, it is named and
+/// nothing happens. `done` is what can't be done then. How many records were changed.
+pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, event: TargetEvent, done: &str) -> Result<usize> {
+    if records.iter().any(|r| r.desc.is_org()) && event != TargetEvent::Delete {
+        return Ok(0);
+    }
+    let leaving: HashSet<Uuid> = records.iter().map(|r| r.meta.id).collect();
+    // Who no longer serves either may go on pointing at whom he or she served, as long as that one is there.
+    let counts = |r: &RecordAt| (event == TargetEvent::Delete || r.is_active) && !leaving.contains(&r.id);
+    let (mut plan, mut doubled) = (DeletePlan::default(), Vec::new());
+    let places: Vec<RecordAt> = records.iter().map(RecordAt::of).collect();
+    for some in alike(&places) {
+        let blocks = |d: &Descriptor, f: &Field| d.effect(f, event) == Consequence::Blocks;
+        let depending = pointing_at(tx.db, some, Deleted::Exclude, blocks).await?;
+        for (record, mut depending) in some.iter().zip(depending) {
+            depending.iter_mut().for_each(|d| d.records.retain(counts));
+            depending.retain(|d| !d.records.is_empty());
+            if !depending.iter().all(|d| can_hand_over(d.field, mode)) {
+                return Err(protected(tx.db, record, &depending, done).await?.into());
+            }
+            for d in depending {
+                let Some(field) = d.field else { continue };
+                doubled.extend(plan.repoint(tx.db, record, records, d.records, field, mode).await?);
+            }
+        }
+    }
+    // Who takes over may be there already: then one of the two is enough.
+    let gone: HashSet<Uuid> = doubled.iter().map(|r| r.id).collect();
+    plan.repointed.retain(|(r, ..)| !gone.contains(&r.id));
+    let deletion = tx.new_id();
+    delete_all(tx, &doubled, deletion).await?;
+    Ok(doubled.len() + point_all(tx, plan.repointed, Action::Update).await?)
+}
+
+/// Whether records can point elsewhere, as is said: where they must point at something, not at nothing.
+fn can_hand_over(field: Option<&Field>, mode: Mode) -> bool {
+    match (mode, field) {
+        (Mode::Reassign(_), Some(_)) => true,
+        (Mode::Orphan, Some(field)) => !field.ty.required,
+        _ => false,
+    }
+}
+
+/// Lets records point elsewhere, of which it is known that no link is there already; how many that changed. Of one that is live
+/// the rules between its own fields hold then too, and its keys are its own; what is gone is asked for that when it comes back.
+pub async fn point_all(tx: &mut Tx<'_>, turns: Vec<Turn>, action: Action) -> Result<usize> {
+    let (mut left, mut changed) = (turns, 0);
+    while !left.is_empty() {
+        // What points by several fields is written once for each.
+        let mut seen = HashSet::new();
+        let (now, later): (Vec<Turn>, Vec<Turn>) = left.into_iter().partition(|(r, ..)| seen.insert(r.id));
+        let places: Vec<RecordAt> = now.iter().map(|(r, ..)| *r).collect();
+        let mut now = now.into_iter();
+        for some in alike(&places) {
+            changed += point_some(tx, some, now.by_ref().take(some.len()).collect(), action).await?;
+        }
+        left = later;
+    }
+    Ok(changed)
+}
+
+async fn point_some(tx: &mut Tx<'_>, places: &[RecordAt], turns: Vec<Turn>, action: Action) -> Result<usize> {
+    let telling = ChangeNote::from(action);
+    let there = read(tx.db, places).await?;
+    let mut there: HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
+    let (mut changes, mut changed) = (Vec::with_capacity(turns.len()), 0);
+    for (at, column, value) in turns {
+        let gone = || Problem::conflict(format!("a {} was deleted by somebody else in the meantime", at.desc.noun));
+        let before = there.remove(&at.id).ok_or_else(gone)?;
+        let mut after = before.clone();
+        after.set(column, value);
+        if after.is_live() {
+            stands(tx, &before, &after)?;
+            if at.desc.link().is_none() && at.desc.all_keys().any(|key| key.parts().any(|f| f.column == column)) {
+                let written = tx.update_all(std::mem::take(&mut changes), &telling).await?;
+                changed += written.iter().flatten().count();
+                keys_free(tx, &after).await?;
+            }
+        }
+        changes.push((before, after));
+    }
+    changed += tx.update_all(changes, &telling).await?.iter().flatten().count();
+    Ok(changed)
+}
+
+/// Refuses a live record that would break by what it points at now.
+pub fn stands(tx: &Tx<'_>, before: &Record, after: &Record) -> Result<()> {
+    if let Some(fault) = Problem::joined(after.faults(tx.today())).filter(|_| before.faults(tx.today()).is_empty()) {
+        let sentence = format!("{} can't point elsewhere: {}", before.title(), fault.sentence);
+        return Err(Problem { sentence, ..fault }.into());
+    }
+    Ok(())
+}
+
+/// What has been found of what a delete takes away, and what is still to be asked about.
+struct Search<'r> {
+    roots: &'r [Record],
+    named: HashSet<Uuid>,
+    seen: HashSet<Uuid>,
+    queue: VecDeque<RecordAt>,
+    mode: Mode,
+}
+
+impl DeletePlan {
+    /// Of records that are to go; what one of them pointed at is asked of `roots`, where another one takes over.
+    pub async fn make(db: &mut Db, places: Vec<RecordAt>, roots: &[Record], mode: Mode) -> Result<DeletePlan> {
+        let named: HashSet<Uuid> = places.iter().map(|r| r.id).collect();
+        let goes_whole = places.iter().any(|r| r.desc.is_org());
+        let queue = VecDeque::from(places);
+        let mut search = Search { roots, seen: named.clone(), named, queue, mode };
+        let mut plan = DeletePlan::default();
+        while !search.queue.is_empty() {
+            let waiting = search.queue.make_contiguous();
+            let some: Vec<RecordAt> = alike(waiting).next().map_or_else(Vec::new, <[RecordAt]>::to_vec);
+            search.queue.drain(..some.len());
+            let pointing = pointing_at(db, &some, Deleted::Exclude, |_, _| true).await?;
+            for (record, pointing) in some.into_iter().zip(pointing) {
+                plan.take(db, &mut search, record, pointing).await?;
+            }
+        }
+        if !goes_whole {
+            seed::keep(db, &plan.gone).await?;
+        }
+        // What goes itself needs no new reference.
+        plan.repointed.retain(|(r, ..)| !search.seen.contains(&r.id));
+        Ok(plan)
+    }
+
+    /// Takes a record, and what points at it: it goes too, points elsewhere, or protects the record.
+    async fn take(
+        &mut self,
+        db: &mut Db,
+        search: &mut Search<'_>,
+        record: RecordAt,
+        pointing: Vec<Pointing>,
+    ) -> Result<()> {
+        let mode = search.mode;
+        let mut protecting = Vec::new();
+        for mut d in pointing {
+            d.records.retain(|r| !search.seen.contains(&r.id));
+            if d.field.is_none() {
+                // What an organisation was given when it was made goes with it.
+                let (seeds, others): (Vec<RecordAt>, _) = d.records.into_iter().partition(RecordAt::is_seed);
+                d.records = others;
+                search.seen.extend(seeds.iter().map(|r| r.id));
+                self.seeds.extend(seeds.iter().map(|r| r.id));
+                search.queue.extend(seeds);
+            }
+            // Who takes over from what was named can't do so from another kind that goes with it.
+            let is_named = search.named.contains(&record.id);
+            // What is given to nobody any more is taken from who has it.
+            let is_given = mode == Mode::Orphan && d.desc.link().is_some();
+            let can_hand_over = is_given || can_hand_over(d.field, mode) && (is_named || mode == Mode::Orphan);
+            match (d.effect(TargetEvent::Delete), d.field) {
+                _ if d.records.is_empty() => {}
+                (Consequence::Stays, _) => {}
+                (effect, _) if effect == Consequence::Follows || mode == Mode::Cascade => {
+                    search.seen.extend(d.records.iter().map(|r| r.id));
+                    search.queue.extend(d.records);
+                }
+                (_, Some(f)) if can_hand_over => {
+                    let doubled = self.repoint(db, &record, search.roots, d.records, f, mode).await?;
+                    search.seen.extend(doubled.iter().map(|r| r.id));
+                    search.queue.extend(doubled);
+                }
+                _ => protecting.push(d),
+            }
+        }
+        if !protecting.is_empty() {
+            return Err(protected(db, &record, &protecting, "deleted").await?.into());
+        }
+        self.gone.push(record);
+        Ok(())
+    }
+
+    /// Lets records point elsewhere. Links that are there already then, or would join one with itself, are given back: of two
+    /// between the same the one that is there stays, and the other goes, as in a merge.
+    async fn repoint(
+        &mut self,
+        db: &mut Db,
+        gone: &RecordAt,
+        roots: &[Record],
+        records: Vec<RecordAt>,
+        field: &'static Field,
+        mode: Mode,
+    ) -> Result<Vec<RecordAt>> {
+        let mut doubled = Vec::new();
+        for some in alike(&records) {
+            let link = some[0].desc.link();
+            let value = |r: &RecordAt| successor(gone.id, roots, r.id, field.column, mode);
+            match link {
+                Some(_) if field.ty.required && mode == Mode::Orphan => doubled.extend_from_slice(some),
+                Some(link) => doubled.extend(self.join(db, link, some, field, value).await?),
+                None => self.repointed.extend(some.iter().map(|r| (*r, field.column, value(r)))),
+            }
+        }
+        Ok(doubled)
+    }
+
+    /// The same of links of one kind.
+    async fn join(
+        &mut self,
+        db: &mut Db,
+        link: Link,
+        some: &[RecordAt],
+        field: &'static Field,
+        value: impl Fn(&RecordAt) -> Value,
+    ) -> Result<Vec<RecordAt>> {
+        let (org, mut after) = (some[0].org, read(db, some).await?);
+        for record in &mut after {
+            let to = value(&RecordAt::of(record));
+            record.set(field.column, to);
+        }
+        let mut doubled = Vec::new();
+        let mut there: Vec<bool> = after.iter().map(|record| leads_back(link, record)).collect();
+        for key in link.desc.all_keys().filter(|key| key.has(field)) {
+            let asked: Vec<Vec<Value>> = after.iter().map(|record| store_keys::parts_of(record, key)).collect();
+            let holders = store_keys::holders_of(db, link.desc, org, key, &asked).await?;
+            for (n, (record, parts)) in
+                after.iter().zip(&asked).enumerate().filter(|(_, (_, parts))| store_keys::is_whole(key, parts))
+            {
+                let is_other = holders[n].as_ref().is_some_and(|holder| holder.meta.id != record.meta.id);
+                let parts: Vec<String> = store_keys::in_index(key, parts).iter().map(Value::to_text).collect();
+                let words = format!("{} {} {org} {}", link.desc.noun, key.name(), parts.join(" "));
+                there[n] = there[n] || !self.joined.insert(words) || is_other;
+            }
+        }
+        for (record, is_there) in after.into_iter().zip(there) {
+            let at = RecordAt::of(&record);
+            if !is_there {
+                self.repointed.push((at, field.column, record.get(field.column).clone()));
+                continue;
+            }
+            let mut flags = record.desc.rules.iter();
+            if flags.any(|rule| matches!(rule, RowRule::AtMostOne(flag, _) if record.is_true(flag))) {
+                self.doubled.push(record);
+            }
+            doubled.push(at);
+        }
+        Ok(doubled)
+    }
+
+    /// What is told of.
+    pub fn told(&self) -> impl Iterator<Item = &RecordAt> {
+        let is_told = |r: &&RecordAt| !self.seeds.contains(&r.id) && !self.hidden.contains(&r.id);
+        self.gone.iter().filter(|r| r.desc.is_told()).filter(is_told)
+    }
+
+    /// What is told of that changes: the record, and the column.
+    pub fn told_changes(&self) -> impl Iterator<Item = (&RecordAt, &'static str)> {
+        self.repointed.iter().map(|(r, column, _)| (r, *column)).filter(|(r, _)| !self.hidden.contains(&r.id))
+    }
+
+    /// Notes what may not be told.
+    pub async fn hide(&mut self, db: &mut Db) -> Result<()> {
+        let all: Vec<RecordAt> = self.gone.iter().chain(self.repointed.iter().map(|(r, ..)| r)).copied().collect();
+        let told: Vec<RecordAt> = all.into_iter().filter(|r| r.desc.is_told()).collect();
+        self.hidden = hidden(db, &told).await?;
+        Ok(())
+    }
+
+    pub fn versions(&self) -> BTreeSet<(Uuid, i64)> {
+        self.gone.iter().chain(self.repointed.iter().map(|(r, ..)| r)).map(|r| (r.id, r.version)).collect()
+    }
+}
+
+/// Whether a link would join one with itself that must not be.
+fn leads_back(link: Link, after: &Record) -> bool {
+    link.desc.rules.iter().any(|rule| match rule {
+        RowRule::Acyclic(from, to) => after.get(from) == after.get(to),
+        _ => false,
+    })
+}
+
+/// What keeps a record from going, with the first of each kind by name.
+async fn protected(db: &mut Db, record: &RecordAt, by: &[Pointing], done: &str) -> Result<Problem> {
+    let mut named = Vec::new();
+    for d in by {
+        let hidden = hidden(db, &d.records).await?;
+        let told: Vec<RecordAt> = d.records.iter().filter(|r| !hidden.contains(&r.id)).copied().collect();
+        let records = read(db, &told[..told.len().min(NAMED)]).await?;
+        let (unread, hidden) = (told.len() - records.len(), hidden.into_iter().collect());
+        named.push(Dependants { desc: d.desc, field: d.field, records, hidden, unread });
+    }
+    let title = read(db, &[*record]).await?.first().map_or_else(|| record.id.to_string(), Record::title);
+    let list: Vec<String> = named.iter().map(Dependants::describe).collect();
+    let optional = by.iter().all(|d| d.field.is_some_and(|f| !f.ty.required || d.desc.link().is_some()));
+    let pointing = by.iter().all(|d| d.field.is_some());
+    let depend = if by.iter().map(|d| d.records.len()).sum::<usize>() == 1 { "depends" } else { "depend" };
+    let mut problem = Problem::conflict(format!("{title} can't be {done}: {} {depend} on it", list.join("; ")));
+    if pointing {
+        problem = problem.hint("--reassign-to KEY points them at another one");
+    }
+    if optional {
+        let links = by.iter().all(|d| d.desc.link().is_some());
+        let what = if links { "--orphan takes it from all" } else { "--orphan leaves them pointing at nothing" };
+        problem = problem.hint(what);
+    }
+    Ok(if done == "deleted" { problem.hint("--cascade deletes them too") } else { problem })
+}
+
+/// So many of each kind are named.
+const NAMED: usize = 5;

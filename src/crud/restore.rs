@@ -1,0 +1,266 @@
+//! restore: bringing back what was deleted.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::contents;
+use super::former;
+use super::gate::{self, Verb};
+use super::input::{find_each_deleted, keys};
+use super::read::{known_columns, print_changed};
+use super::session::Session;
+use super::write::{Holder, dry_run_note, holder};
+use crate::model::problem::Problem;
+use crate::model::resource::lifetime::Lifetime;
+use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::Value;
+use crate::store::records::keys as store_keys;
+use crate::store::records::pointing::{RecordAt, Taken, read};
+use crate::store::records::{self, Deleted};
+use crate::store::tx::Tx;
+
+/// Deletions that are undone together, and records that a statement brings back.
+const TOGETHER: usize = 1000;
+
+/// Brings back exactly what one delete took away.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Restore {
+    /// Organisation and deletion.
+    pub deletions: Vec<(i32, Uuid)>,
+}
+
+/// Records of one kind.
+type Places = (&'static Descriptor, BTreeSet<(i32, Uuid)>);
+
+/// What came back, and the flags that a record had to leave to another one, which has them meanwhile.
+#[derive(Default)]
+pub struct Restored {
+    records: Vec<RecordAt>,
+    left: Vec<(Record, &'static str)>,
+    /// Who is in charge of what came back: record, field and who.
+    in_charge: Vec<(RecordAt, &'static Field, Uuid)>,
+    /// Why one stays away.
+    stays: Option<Problem>,
+}
+
+impl Verb for Restore {
+    type Output = Restored;
+
+    fn orgs(&self) -> Vec<i32> {
+        self.deletions.iter().map(|(org, _)| *org).collect()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Restored> {
+        let mut restored = Restored::default();
+        for some in self.deletions.chunk_by(|a, b| a.0 == b.0).flat_map(|same| same.chunks(TOGETHER)) {
+            let (org, deletions) = (some[0].0, some.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+            let coming = contents::coming(tx, org, &deletions).await?;
+            tx.write_protected(coming.iter().any(|t| t.at.desc.is_org()));
+            let waiting = contents::waiting(tx, org, &coming).await?;
+            let there: HashSet<(Uuid, Uuid)> = coming.iter().map(|t| (t.deletion, t.at.id)).collect();
+            for same in coming.chunk_by(|a, b| a.at.desc == b.at.desc).flat_map(|same| same.chunks(TOGETHER)) {
+                restored.bring_back(tx, same, &waiting, &there).await?;
+            }
+            tx.write_protected(false);
+        }
+        if restored.records.is_empty() {
+            let why = || Problem::conflict("it was restored or purged by somebody else in the meantime");
+            return Err(restored.stays.unwrap_or_else(why).into());
+        }
+        Ok(restored)
+    }
+}
+
+impl Restored {
+    /// Brings back records of one kind and organisation, but for those that wait.
+    async fn bring_back(
+        &mut self,
+        tx: &mut Tx<'_>,
+        some: &[Taken],
+        waiting: &HashMap<Uuid, Uuid>,
+        there: &HashSet<(Uuid, Uuid)>,
+    ) -> Result<()> {
+        let places: Vec<RecordAt> = some.iter().map(|t| t.at).collect();
+        let (mut back, mut later): (Vec<Record>, BTreeMap<Uuid, Vec<Record>>) = Default::default();
+        for record in read(tx.db, &places).await? {
+            if let Some(other) = waiting.get(&record.meta.id) {
+                later.entry(*other).or_default().push(record);
+            } else if former::has_gone_back(tx, &record).await?.is_some() {
+                // It is that one's own key again, and stays away.
+                let why = former::not_to_be_back(tx, &record).await?.map(|p| formerly_taken(p, &record));
+                self.stays = why.or(self.stays.take());
+            } else {
+                back.push(record);
+            }
+        }
+        for (other, records) in later {
+            // They stay deleted, when and by whom they were, and come back with that one.
+            tx.delete_all(&records, other).await?;
+        }
+        former::take_back(tx, &back).await?;
+        let deletions: HashMap<Uuid, Uuid> = some.iter().map(|t| (t.at.id, t.deletion)).collect();
+        let back = match may_be_taken(tx, &back).await? {
+            false => tx.restore_all(back).await?,
+            true => one_by_one(tx, back).await?,
+        };
+        let comes_along = |r: &Record| {
+            let deletion = deletions.get(&r.meta.id).copied().unwrap_or_default();
+            contents::is_part_of(r, |id| there.contains(&(deletion, id)))
+        };
+        self.leave_flags(tx, &back, comes_along).await?;
+        for record in &back {
+            let at = RecordAt::of(record);
+            if record.is_active() && record.is_open() {
+                let duties = record.desc.fields.iter().filter(|f| f.lifetime() == Lifetime::Duty);
+                self.in_charge.extend(duties.filter_map(|f| Some((at, f, record.get(f.column).as_uuid()?))));
+            }
+            self.records.push(at);
+        }
+        Ok(())
+    }
+
+    /// What comes along with another one takes nothing from those who are there.
+    async fn leave_flags(
+        &mut self,
+        tx: &mut Tx<'_>,
+        back: &[Record],
+        comes_along: impl Fn(&Record) -> bool,
+    ) -> Result<()> {
+        let doubled = records::doubled_flags_of(tx.db, back, None).await?;
+        for (record, flags) in
+            back.iter().zip(doubled).filter(|(record, flags)| !flags.is_empty() && comes_along(record))
+        {
+            let mut record = record.clone();
+            for flag in flags {
+                let mut after = record.clone();
+                after.set(flag, false.into());
+                record = tx.update(&record, after, Action::Update).await?.unwrap_or(record);
+                self.left.push((record.clone(), flag));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether one of some records might not get its keys: then each is asked about by itself.
+async fn may_be_taken(tx: &mut Tx<'_>, some: &[Record]) -> Result<bool> {
+    let Some(first) = some.first() else { return Ok(false) };
+    let (desc, org) = (first.desc, first.meta.org_id);
+    if desc.formerly_of().is_some() {
+        return Ok(true);
+    }
+    let mut seen = HashSet::new();
+    for key in desc.all_keys() {
+        let asked: Vec<Vec<Value>> = some.iter().map(|r| store_keys::parts_of(r, key)).collect();
+        for parts in asked.iter().filter(|parts| store_keys::is_whole(key, parts)) {
+            let words: Vec<String> = store_keys::in_index(key, parts).iter().map(Value::to_text).collect();
+            if !seen.insert((key.name(), words)) {
+                return Ok(true);
+            }
+        }
+        if store_keys::are_held(tx.db, desc, org, key, &asked).await? {
+            return Ok(true);
+        }
+    }
+    records::former::mean_somebody(tx.db, some).await
+}
+
+async fn one_by_one(tx: &mut Tx<'_>, some: Vec<Record>) -> Result<Vec<Record>> {
+    let mut back = Vec::with_capacity(some.len());
+    for record in some {
+        match holder(tx, &record).await? {
+            None => back.push(tx.restore(&record).await?),
+            Some(Holder::Live(_)) => return Err(taken_meanwhile(&record).into()),
+            Some(Holder::Formerly(p)) => return Err(formerly_taken(p, &record).into()),
+        }
+    }
+    Ok(back)
+}
+
+/// The same of a key that means another record since a merge: whom it means is said.
+fn formerly_taken(p: Problem, record: &Record) -> Problem {
+    Problem { sentence: format!("{} can't come back: {}", record.title(), p.sentence), ..p }
+}
+
+/// A key that another record took is a reason of its own when a record comes back.
+fn taken_meanwhile(record: &Record) -> Problem {
+    Problem::conflict(format!("{} can't come back: its key was taken meanwhile", record.title())).hint(format!(
+        "rename or delete the {0} that has it now, then 'orgctl {0} restore {1}'",
+        record.desc.noun, record.meta.id
+    ))
+}
+
+pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    known_columns(s, desc)?;
+    let keys = keys(s, desc, Deleted::Only, m).await?;
+    let named = find_each_deleted(s, desc, &keys, true).await?;
+    if let Some(record) = named.iter().find(|r| r.has_ended() && r.meta.is_live()) {
+        return Err(Problem::conflict(format!("{} has ended, which is no deletion", record.title()))
+            .hint(format!(
+                "'orgctl {} history {}' shows what ended it, and 'orgctl audit revert' undoes that",
+                desc.noun, record.meta.id
+            ))
+            .into());
+    }
+    let mut seen = HashSet::new();
+    let deletions = named.iter().filter_map(|r| r.meta.deletion_id.map(|d| (r.meta.org_id, d)));
+    let deletions: Vec<(i32, Uuid)> = deletions.filter(|d| seen.insert(*d)).collect();
+    let Restored { records: restored, left, in_charge, .. } = gate::write(s, &Restore { deletions }).await?;
+    for record in &named {
+        s.ui.status(&format!("restored {}", record.title()));
+    }
+    warn_of_the_unused(s, &in_charge).await?;
+    let is_of_org = |r: &RecordAt| r.is_seed() && desc.is_org();
+    let is_named: HashSet<Uuid> = named.iter().map(|r| r.meta.id).collect();
+    let counts = |r: &&RecordAt| r.desc.is_told() && !is_of_org(r) && !is_named.contains(&r.id);
+    let more = restored.iter().filter(counts).count();
+    if more > 0 {
+        s.ui.status(&format!(
+            "and {more} more that were deleted together with {}",
+            if named.len() == 1 { "it" } else { "them" }
+        ));
+    }
+    for (record, flag) in &left {
+        s.ui.status(&format!("{} has no {flag} any more: another one has it meanwhile", record.title()));
+    }
+    dry_run_note(s);
+    let which: Vec<_> = restored.iter().filter(|r| r.desc == desc).map(RecordAt::place).collect();
+    print_changed(s, desc, &which).await
+}
+
+/// Who was in charge of what comes back still is, though he or she may have been put out of use meanwhile: that is said.
+async fn warn_of_the_unused(s: &mut Session<'_>, in_charge: &[(RecordAt, &'static Field, Uuid)]) -> Result<()> {
+    let mut wanted: BTreeMap<&str, Places> = BTreeMap::new();
+    for (record, field, id) in in_charge {
+        if let Some(target) = field.target() {
+            wanted.entry(target.noun).or_insert_with(|| (target, BTreeSet::new())).1.insert((record.org, *id));
+        }
+    }
+    let mut unused: HashMap<(i32, Uuid), String> = HashMap::new();
+    for (target, places) in wanted.into_values() {
+        let places: Vec<(i32, Uuid)> = places.into_iter().collect();
+        for some in places.chunks(TOGETHER) {
+            let found = records::with_record_ids(s.db().await?, target, some.iter().copied()).await?;
+            unused.extend(found.iter().filter(|r| !r.is_active()).map(|r| (r.meta.record_id(), r.title())));
+        }
+    }
+    for (at, field, id) in in_charge {
+        let Some(title) = unused.get(&(at.org, *id)) else { continue };
+        let Some(record) = read(s.db().await?, &[*at]).await?.into_iter().next() else { continue };
+        s.ui.warn(&format!(
+            "{title} ({} of {}) is not in use: 'orgctl {} update {} --{} KEY' puts another one in charge",
+            field.name(),
+            record.title(),
+            record.desc.noun,
+            record.key(),
+            field.name().replace('_', "-")
+        ));
+    }
+    Ok(())
+}

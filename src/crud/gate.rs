@@ -59,7 +59,12 @@ pub fn allow_move(s: &Session<'_>, desc: &Descriptor, transition: &Transition) -
 fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {
     let asked = Permission::parse(permission);
     let asked = asked.ok_or_else(|| Problem::denied(format!("'{permission}' names no permission")))?;
-    let belongs = s.kinds().by_table(asked.resource()).is_some_and(Descriptor::belongs_somewhere);
+    let kind = s.kinds().by_table(asked.resource());
+    if let (None, Subject::Somebody(Actor { org: 1.., .. })) = (kind, &s.subject) {
+        // Facts hold in one organisation: the trail of all, backups and the database itself are not one's.
+        return Err(Problem::denied(format!("{asked} is not allowed: it is about the whole installation")));
+    }
+    let belongs = kind.is_some_and(Descriptor::belongs_somewhere);
     let nowhere = Belongings::default();
     let about = if belongs { About::Unnamed } else { About::Record(&nowhere) };
     match access::decide(&asked, about, &Facts::of(&s.subject)) {

@@ -17,6 +17,8 @@
 //!    itself is always told: it names the place of every record.
 //! 4. Where a row belongs is looked up in all rows, told or not, by the ways that its kind declares
 //!    ([`records::place`](super::records::place)). In the past it belongs where it belonged then: the table is the view of then.
+//!    From the place to the records an index serves each step (`user_branches_branch`, `departments_branch`); the places that a
+//!    condition names, with all below them, are looked up once in a statement (`told_place_0`).
 //! 5. A name with a schema before it (`main.users`) is the table itself. Only this file writes such names, the past
 //!    ([`as_of`](super::as_of)) as it builds its views, and what copies or checks whole databases.
 
@@ -39,6 +41,8 @@ use crate::model::values::value::ValueType;
 pub struct Reader {
     org: i32,
     told: BTreeMap<&'static str, Told>,
+    /// The places that conditions name, each set once: a statement looks up what is below them once.
+    places: Vec<(&'static Descriptor, BTreeSet<Uuid>)>,
 }
 
 /// Which rows of a kind may be told.
@@ -52,7 +56,23 @@ pub enum Told {
 impl Reader {
     /// Of a kind that is not named nothing may be told.
     pub fn new(org: i32, told: impl IntoIterator<Item = (&'static Descriptor, Told)>) -> Reader {
-        Reader { org, told: told.into_iter().map(|(desc, told)| (desc.table, told)).collect() }
+        let told: Vec<(&'static Descriptor, Told)> = told.into_iter().collect();
+        let mut places = Vec::new();
+        for (desc, told) in &told {
+            let (whole, scope) = match told {
+                Told::Of(scope) => (*desc, scope),
+                Told::With(_, whole, scope) => (*whole, scope),
+            };
+            let Scope::AnyOf(any) = scope else { continue };
+            let sets = |all: &Conditions| {
+                [(Place::Branch, all.branches.clone()), (Place::Department, all.departments.clone())]
+            };
+            for (place, sets) in any.iter().flat_map(sets) {
+                let of = whole.place(place).into_iter().flat_map(|of| sets.iter().map(move |set| (of, set.clone())));
+                places.extend(of.filter(|named| !places.contains(named)).collect::<Vec<_>>());
+            }
+        }
+        Reader { org, told: told.into_iter().map(|(desc, told)| (desc.table, told)).collect(), places }
     }
 
     /// Whether all records of a kind may be told, of one organisation.
@@ -79,7 +99,12 @@ impl Reader {
         if told.is_empty() {
             return sql;
         }
-        let told = told.join(", ");
+        let places = self.places.iter().enumerate().filter(|(i, _)| told.iter().any(|t| t.contains(&place_name(*i))));
+        let places = places.map(|(i, (desc, set))| {
+            let reached = qualified(db, &place::with_below(desc, self.org, set, db.engine()));
+            format!("{} (id) as materialized ({reached})", place_name(i))
+        });
+        let told = places.chain(told.iter().cloned()).collect::<Vec<_>>().join(", ");
         sql.text = match (begins("with recursive "), begins("with ")) {
             (true, _) => format!("with recursive {told}, {}", &sql.text["with recursive ".len()..]),
             (_, true) => format!("with {told}, {}", &sql.text["with ".len()..]),
@@ -94,6 +119,12 @@ impl Reader {
         format!("{} as not materialized (select * from {of} t where {})", desc.table, self.condition(db, desc))
     }
 
+    /// A query of places with all below them, which the statement has looked up.
+    fn place(&self, desc: &Descriptor, set: &BTreeSet<Uuid>) -> Option<String> {
+        let at = self.places.iter().position(|(of, named)| **of == *desc && named == set)?;
+        Some(format!("select id from {}", place_name(at)))
+    }
+
     /// Whether the row `t` may be told.
     fn condition(&self, db: &Db, desc: &'static Descriptor) -> String {
         let org = self.org;
@@ -105,40 +136,58 @@ impl Reader {
         match self.told.get(desc.table) {
             None => "false".to_owned(),
             Some(Told::Of(Scope::All) | Told::With(_, _, Scope::All)) => of_org,
-            Some(Told::Of(scope)) => format!("{of_org} and {}", condition(db, desc, org, scope)),
+            Some(Told::Of(scope)) => {
+                format!("{of_org} and {}", condition(db, desc, org, scope, &|desc, set| self.place(desc, set)))
+            }
             Some(Told::With(field, whole, scope)) => format!(
                 "{of_org} and t.{} in (select t.id from {} t where t.org_id = {org} and {})",
                 quoted(field.column),
                 table(db, whole),
-                condition(db, whole, org, scope)
+                condition(db, whole, org, scope, &|desc, set| self.place(desc, set))
             ),
         }
     }
 }
 
+/// What the places of a set with all below them are called in a statement.
+fn place_name(at: usize) -> String {
+    format!("told_place_{at}")
+}
+
+/// Where a statement has the places of a set with all below them, if it has.
+type Reached<'a> = &'a dyn Fn(&Descriptor, &BTreeSet<Uuid>) -> Option<String>;
+
+/// The condition that the row `t` of an organisation is in a scope, for a statement by itself.
+pub(super) fn condition_of(db: &Db, desc: &'static Descriptor, org: i32, scope: &Scope) -> String {
+    condition(db, desc, org, scope, &|_, _| None)
+}
+
 /// The condition that the row `t` of an organisation is in a scope. Each step of the way to a place has an index of its own.
-pub(super) fn condition(db: &Db, desc: &'static Descriptor, org: i32, scope: &Scope) -> String {
+fn condition(db: &Db, desc: &'static Descriptor, org: i32, scope: &Scope, reached: Reached<'_>) -> String {
     let Scope::AnyOf(any) = scope else { return "true".to_owned() };
-    let any: Vec<String> = any.iter().map(|all| met(db, desc, org, all)).collect();
+    let any: Vec<String> = any.iter().map(|all| met(db, desc, org, all, reached)).collect();
     if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" or ")) }
 }
 
 /// Whether a record that is there is in a scope.
 pub async fn covers(db: &mut Db, record: &Record, scope: &Scope) -> Result<bool> {
     let (org, id) = record.meta.record_id();
-    let covered = condition(db, record.desc, org, scope);
+    let covered = condition_of(db, record.desc, org, scope);
     let mut sql = Sql::new(format!("select 1 from {} t where t.org_id = ", record.desc.table));
     sql.bind(org).push(" and t.id = ").bind(id).push(&format!(" and {covered}"));
     Ok(db.checking().first(sql.yields([ValueType::Int])).await?.is_some())
 }
 
 /// That the row `t` meets all of some conditions.
-fn met(db: &Db, desc: &'static Descriptor, org: i32, conditions: &Conditions) -> String {
+fn met(db: &Db, desc: &'static Descriptor, org: i32, conditions: &Conditions, reached: Reached<'_>) -> String {
     let mut all = Vec::new();
     for (place, sets) in [(Place::Branch, &conditions.branches), (Place::Department, &conditions.departments)] {
         for set in sets {
             all.push(match desc.place(place).filter(|_| !set.is_empty()) {
-                Some(_) => format!("t.id in ({})", qualified(db, &place::of_any(desc, place, org, set, db.engine()))),
+                Some(of) => {
+                    let places = reached(of, set).unwrap_or_else(|| place::with_below(of, org, set, db.engine()));
+                    format!("t.id in ({})", qualified(db, &place::of_any(desc, place, org, &places)))
+                }
                 None => "false".to_owned(),
             });
         }

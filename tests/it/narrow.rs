@@ -484,6 +484,12 @@ fn grants_hold_in_one_organisation() {
         {
             assert_eq!(p.run_by(&who, &line).code, 3, "{line}");
         }
+        for line in
+            ["audit list", "audit show 1", "audit revert 3", "audit verify", "backup list", "db check", "doctor"]
+        {
+            let said = p.run_by(&who, line).fails(5);
+            assert!(said.contains("it is about the whole installation"), "{line}: {said}");
+        }
         let said = p.run_by(&who, "org create --code GAMMA --name Gamma").fails(5);
         assert!(said.contains("orgs:create is not allowed in another organisation"), "{said}");
         assert_eq!(p.run_by(&who, "user create --name X --username x1 --org BETA").code, 3);

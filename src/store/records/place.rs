@@ -53,16 +53,15 @@ pub fn ids(desc: &'static Descriptor, place: Place, org: i32, id: Uuid, engine: 
     Sql::new(within(desc, place, i64::from(org), &literal(engine, id))).yields([ValueType::Uuid])
 }
 
-/// A query of the ids of all that belong to one of some places.
-pub(in crate::store) fn of_any(
-    desc: &'static Descriptor,
-    place: Place,
-    org: i32,
-    places: &BTreeSet<Uuid>,
-    engine: Engine,
-) -> String {
+/// A query of the ids of all that belong to one of some places: these, with all below them, are what a query tells.
+pub(in crate::store) fn of_any(desc: &'static Descriptor, place: Place, org: i32, places: &str) -> String {
+    reached(desc, place, i64::from(org), places, &|_, _, places| places.to_owned())
+}
+
+/// A query of the ids of some places, and of those below them.
+pub(in crate::store) fn with_below(desc: &Descriptor, org: i32, places: &BTreeSet<Uuid>, engine: Engine) -> String {
     let ids: Vec<String> = places.iter().map(|id| literal(engine, *id)).collect();
-    within(desc, place, i64::from(org), &ids.join(", "))
+    with_all_below(desc, i64::from(org), &ids.join(", "))
 }
 
 /// An id as a statement says it: it stands there several times.
@@ -75,13 +74,24 @@ pub(in crate::store) fn literal(engine: Engine, id: Uuid) -> String {
 
 /// The ids of the records of a kind that belong to one of the places whose ids are listed.
 fn within(desc: &'static Descriptor, place: Place, org: i64, ids: &str) -> String {
+    reached(desc, place, org, ids, &with_all_below)
+}
+
+/// The same, where `places` says which places of a kind are meant by those that are listed.
+fn reached(
+    desc: &'static Descriptor,
+    place: Place,
+    org: i64,
+    ids: &str,
+    places: &dyn Fn(&Descriptor, i64, &str) -> String,
+) -> String {
     if desc.is_place(place) {
-        return with_all_below(desc, org, ids);
+        return places(desc, org, ids);
     }
     let ways: Vec<_> = desc.ways(place).iter().filter_map(|path| steps(desc, path)).collect();
     let mut found = Vec::new();
     for (i, (steps, end)) in ways.iter().enumerate() {
-        let mut found_ids = within(end, place, org, ids);
+        let mut found_ids = reached(end, place, org, ids, places);
         for (kind, field) in steps.iter().rev() {
             found_ids = match kind.list_of(field) {
                 Some(list) => lists::owners(list, Some(org), &found_ids),

@@ -127,7 +127,7 @@ impl Tx<'_> {
     pub async fn out_of_reach(&mut self, desc: &'static Descriptor, org: i32, ids: &[Uuid]) -> Result<BTreeSet<Uuid>> {
         let Some(rights) = self.rights() else { return Ok(BTreeSet::new()) };
         let scope = (rights.covers)(&self.permission_of(desc, Effect::Update));
-        let covered = reader::condition(self.db, desc, rights.org, &scope);
+        let covered = reader::condition_of(self.db, desc, rights.org, &scope);
         let mut reached = BTreeSet::new();
         for some in ids.chunks(TOGETHER).filter(|_| org == rights.org) {
             let mut sql = Sql::bulk(format!("select t.id from {} t where t.org_id = ", desc.table), self.db.engine());
@@ -218,7 +218,7 @@ impl Tx<'_> {
             let Some(desc) = self.kinds().by_table(table).filter(|_| scope != Scope::All) else { continue };
             self.flush().await?;
             for some in ids.chunks(TOGETHER) {
-                let covered = reader::condition(self.db, desc, rights.org, &scope);
+                let covered = reader::condition_of(self.db, desc, rights.org, &scope);
                 let mut sql = Sql::bulk(format!("select t.id from {table} t where t.org_id = "), self.db.engine());
                 sql.bind(rights.org).push(" and t.id in ").bind_rows(some.iter().copied());
                 sql.push(&format!(" and not coalesce({covered}, false)"));

@@ -117,7 +117,7 @@ mod tests {
 
     /// Many at once, each of which takes away what others have left: none takes away what another has just made.
     #[test]
-    fn none_takes_anothers_for_a_leftover() {
+    fn none_takes_that_of_another_for_a_leftover() {
         let parent = tempfile::tempdir().expect("a folder");
         std::thread::scope(|scope| {
             for _ in 0..4 {

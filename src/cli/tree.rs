@@ -1323,8 +1323,12 @@ impl Found {
             }
             Found::Link(linking, link) => {
                 let between = if *linking == Linking::Assign { "to" } else { "from" };
-                let verb = capital(self.verb_name());
-                format!("{verb} {} {between} {}", link.other.1.plural(), a(link.item.1))
+                let (item, others) = (a(link.item.1), link.other.1.plural());
+                match self.verb_name().split_once('-') {
+                    // `add-approver`: the word for what they are is part of it.
+                    Some((verb, whom)) => format!("{} {whom}s {between} {item}", capital(verb)),
+                    None => format!("{} {others} {between} {item}", capital(self.verb_name())),
+                }
             }
             Found::Plain(p) => p.about.to_owned(),
         }

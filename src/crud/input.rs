@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
-use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use clap::ArgMatches;
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::model::resource::verbs::Verb;
 use crate::model::resource::{Descriptor, Field, Record, YEARS};
 use crate::model::values::scalar::truncate;
 use crate::model::values::value::{Value, rfc3339};
-use crate::model::values::zone::Zone;
+use crate::model::values::zone::{Zone, span};
 use crate::store::records::{self, Deleted, keys as store_keys};
 use crate::store::tx::not_in_charge;
 use crate::ui::bounded;
@@ -450,6 +450,9 @@ pub async fn parse(
         s.use_context_of(org.unwrap_or(s.about)).await?;
     }
     let value = field.parse(text, &s.context)?;
+    if let (Value::Time(at), Some(_)) = (&value, span(text.trim())) {
+        s.ui.status(&format!("{} {}", field.name(), rfc3339(*at)));
+    }
     if field.ty.is_doubtful(&value) {
         let (name, number) = (field.name(), value.to_text());
         s.ui.status(&format!("note: {name} {number} is possible, but not known to be valid"));
@@ -488,21 +491,8 @@ fn time_of_any_year(
     zone: Zone,
     wrong: impl Fn() -> Problem,
 ) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
-    let wrong = &wrong;
-    if let Some((number, unit)) = text.char_indices().next_back().map(|(i, c)| (&text[..i], c))
-        && let Ok(n) = number.parse::<u32>()
-    {
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            'w' => 604_800,
-            _ => return Err(wrong()),
-        };
-        let t =
-            TimeDelta::try_seconds(i64::from(n) * seconds).and_then(|d| now.checked_sub_signed(d)).ok_or_else(wrong)?;
-        return Ok((t, t));
+    if let Some(span) = span(text) {
+        return now.checked_sub_signed(span).map(|t| (t, t)).ok_or_else(wrong);
     }
     zone.read(text).ok_or_else(wrong)
 }
@@ -524,8 +514,7 @@ pub fn time_to_come(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<DateTi
         ..p
     })?;
     // What is so long ago is so long from now.
-    let is_span = text.trim().ends_with(|c: char| c.is_ascii_alphabetic()) && !text.contains(['T', ':']);
-    let meant = if is_span { now + (now - given) } else { given };
+    let meant = if span(text.trim()).is_some() { now + (now - given) } else { given };
     if meant <= now {
         return Err(Problem::usage(format!("'{}' is in the past", truncate(text))).hint("name a time to come"));
     }

@@ -136,7 +136,7 @@ impl<'a> Session<'a> {
             random,
             access,
             subject: Subject::LocalOperator,
-            context: ParseContext { zone: origin.zone, ..ParseContext::default() },
+            context: ParseContext { zone: origin.zone, now: Some(clock.now()), ..ParseContext::default() },
             origin,
             rules_of: None,
             location,
@@ -272,8 +272,8 @@ impl<'a> Session<'a> {
     /// Makes `rules` those of an organisation: needed before a value is parsed whose type asks for them.
     pub async fn use_context_of(&mut self, org: i32) -> Result<()> {
         if self.rules_of != Some(org) {
-            let zone = self.origin.zone;
-            self.context = ParseContext { zone, ..settings::parse_context(self.db().await?, org).await? };
+            let (zone, now) = (self.origin.zone, Some(self.clock.now()));
+            self.context = ParseContext { zone, now, ..settings::parse_context(self.db().await?, org).await? };
             self.rules_of = Some(org);
         }
         Ok(())

@@ -363,3 +363,38 @@ fn a_role_has_approvers() {
         all_is_well(p);
     });
 }
+
+/// A time may be told by how far away it is, wherever somebody gives one now; a file is read again another day.
+#[test]
+fn a_grant_ends_so_long_from_now() {
+    both(|p| {
+        roles(p, &["AUDITOR"]);
+        users(p);
+        // The clock of the tests begins with 2026-11-21, and goes on by a millisecond each time that it is asked.
+        let said = p.run("role assign AUDITOR asha --expires-at 30d");
+        assert!(said.err.contains("expires_at 2026-12-21T00:00:00."), "{}", said.err);
+        let end = |user: &str| {
+            p.run(&format!("role-grant show AUDITOR:{user} -o json")).json()["expires_at"].as_str().expect("a time")
+                [..19]
+                .to_owned()
+        };
+        assert_eq!(end("ASHA22"), "2026-12-21T00:00:00");
+        p.run("role-grant update AUDITOR:ASHA22 --expires-at 2h").ok();
+        assert_eq!(end("ASHA22"), "2026-11-21T02:00:00");
+        p.run("role assign AUDITOR ravi --until 4w").ok();
+        assert_eq!(end("RAV222"), "2026-12-19T00:00:00");
+        let file = p.write("grants.csv", "role,user\nAUDITOR,meena\n");
+        let said = p.run(&format!("role-grant import {file} --set expires_at=90m"));
+        assert!(said.err.contains("expires_at 2026-11-21T01:30:00."), "{}", said.err);
+        assert_eq!(end("MEE222"), "2026-11-21T01:30:00");
+        let file = p.write("grants.csv", "role,user,expires_at\nAUDITOR,meena,30d\n");
+        assert!(
+            p.run(&format!("role-grant import {file} --on-conflict update")).fails(6).contains("must be a time like")
+        );
+        for wrong in ["30", "30x", "99999999w", "d", "-3d"] {
+            let said = p.run(&format!("role-grant update AUDITOR:ASHA22 --expires-at={wrong}"));
+            assert!(said.fails(6).contains("or 30d (from now), not"), "{wrong}");
+        }
+        all_is_well(p);
+    });
+}

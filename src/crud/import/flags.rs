@@ -23,7 +23,8 @@ use crate::model::problem::{Problem, io_message};
 use crate::model::resource::key::Key;
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE};
 use crate::model::values::scalar::{fold, truncate};
-use crate::model::values::value::ValueType;
+use crate::model::values::value::{ValueType, rfc3339};
+use crate::model::values::zone::span;
 use crate::ui::format::SAFE;
 
 /// A column or constant by the name of its field, with the value of a constant.
@@ -79,7 +80,7 @@ impl Opened {
         let on_conflict = on_conflict(m, terms.whole.is_some())?;
         passwords_agree(s, m, secret, rejects.as_ref())?;
         let columns = settled(s, desc, &header, columns)?;
-        let constants = all_constants(desc, m, terms.whole.as_ref(), &columns, &states)?;
+        let constants = all_constants(s, desc, m, terms.whole.as_ref(), &columns, &states)?;
         let makes_codes = flag(m, "generate-codes");
         let made = desc.code_maker().map(|(field, _)| field).filter(|_| makes_codes);
         let key = key_of(desc, m, &header, &columns, &constants, made)?;
@@ -277,6 +278,7 @@ fn settled(
 
 /// What every row gets: by `--set`, and by what a file is the whole truth about.
 fn all_constants(
+    s: &mut Session<'_>,
     desc: &'static Descriptor,
     m: &ArgMatches,
     whole: Option<&Whole>,
@@ -284,6 +286,15 @@ fn all_constants(
     states: &[StatusColumn],
 ) -> Result<Constants> {
     let mut constants = constants(desc, m)?;
+    for (name, text) in &mut constants {
+        // A span is one from now, whenever the file is read.
+        let is_time = desc.field(name).is_some_and(|field| field.ty.kind == ValueType::Time);
+        let at = span(text.trim()).and_then(|span| s.clock.now().checked_add_signed(span));
+        if let Some(at) = at.filter(|_| is_time) {
+            *text = rfc3339(at);
+            s.ui.status(&format!("{name} {text}"));
+        }
+    }
     let is_said = |constants: &Constants, name: &str| {
         columns.iter().flatten().any(|c| c == name) || constants.iter().any(|(c, _)| c == name)
     };

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::fold as folding;
 use super::value::{Decimal, Value, ValueType, canonical};
-use super::zone::Zone;
+use super::zone::{Zone, span};
 use crate::model::password::formats::is_stored;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Resource};
@@ -32,11 +32,15 @@ pub struct ParseContext {
     pub defaults: Vec<(&'static str, String)>,
     /// The operator's zone, in which days and times without one are meant.
     pub zone: Zone,
+    /// The time by which a span such as `30d` is meant. None where there are none: in a file, which is read again another
+    /// day.
+    pub now: Option<DateTime<Utc>>,
 }
 
 impl Default for ParseContext {
     fn default() -> ParseContext {
-        ParseContext { phone_region: Region::IN, defaults: Vec::new(), zone: Zone::Named(chrono_tz::Tz::UTC) }
+        let zone = Zone::Named(chrono_tz::Tz::UTC);
+        ParseContext { phone_region: Region::IN, defaults: Vec::new(), zone, now: None }
     }
 }
 
@@ -806,7 +810,8 @@ impl<const MAX: usize> Scalar for Concealed<MAX> {
     }
 }
 
-/// A moment, as [`Zone::read`] takes it: a day is its beginning. Flags of verbs take more (`2h`).
+/// A moment, as [`Zone::read`] takes it: a day is its beginning. Where the time is known by which it is meant, `30d` is so far
+/// from then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub DateTime<Utc>);
 
@@ -821,10 +826,13 @@ impl Scalar for Moment {
         multiline: false,
         parse: |text, rules| {
             let wrong = || {
-                let form = "must be a time like 2026-11-21, 2026-11-21 09:30 or 2026-11-21T09:30:00+05:30";
-                format!("{form}, not '{}'", truncate(text.trim()))
+                let forms = "must be a time like 2026-11-21, 2026-11-21 09:30 or 2026-11-21T09:30:00+05:30";
+                let span = if rules.now.is_some() { ", or 30d (from now)" } else { "" };
+                format!("{forms}{span}, not '{}'", truncate(text.trim()))
             };
-            let (time, _) = rules.zone.read(text.trim()).ok_or_else(wrong)?;
+            let to_come = || rules.now?.checked_add_signed(span(text.trim())?);
+            let named = || rules.zone.read(text.trim()).map(|(time, _)| time);
+            let time = to_come().or_else(named).ok_or_else(wrong)?;
             // Kept to the microsecond.
             DateTime::from_timestamp_micros(time.timestamp_micros()).map(Value::Time).ok_or_else(wrong)
         },

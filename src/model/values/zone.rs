@@ -30,6 +30,20 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name())
 }
 
+/// A span of time as people write it: `90s`, `30m`, `2h`, `7d` or `4w`. Which way it goes from now, the place tells.
+pub fn span(text: &str) -> Option<TimeDelta> {
+    let (at, unit) = text.char_indices().next_back()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return None,
+    };
+    TimeDelta::try_seconds(i64::from(text[..at].parse::<u32>().ok()?) * seconds)
+}
+
 impl Zone {
     /// The zone that the variable TZ names (POSIX.1-2017, section 8.3: an empty value is UTC); else the machine's. Forms
     /// that are no name, such as `IST-5:30` or a path, are left to the system, which reads the same variable.

@@ -13,7 +13,7 @@ use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::{StoredSetting, VALUE};
 use crate::model::kinds::user::User;
-use crate::model::problem::Problem;
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::stored::Stored;
 use crate::model::resource::{Record, Resource};
 use crate::model::setting::{Place, SETTINGS, SettingDef, SettingScope, Settings, Source, declared};
@@ -47,7 +47,9 @@ impl Whose {
         }
         let is_named = s.org_key.is_some();
         let org = s.the_org().await.map_err(|e| match e.downcast::<Problem>() {
-            Ok(problem) if !is_named => anyhow::Error::from(problem.hint("--system stands for the installation")),
+            Ok(problem) if !is_named && problem.kind != ErrorKind::Failed => {
+                anyhow::Error::from(problem.hint("--system stands for the installation"))
+            }
             Ok(problem) => problem.into(),
             Err(e) => e,
         })?;

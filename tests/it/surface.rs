@@ -101,7 +101,7 @@ fn what_belongs_to_one_floor_stays_there() {
     let only: &[(&str, &[&str])] = &[
         ("sqlx::", &["store/"]),
         ("rusqlite::", &["store/"]),
-        ("allow(unsafe_code)", &["store/engine/sqlite_raw.rs"]),
+        ("(unsafe_code", &["store/engine/sqlite_raw.rs"]),
         ("Permit::issue", &["crud/gate.rs"]),
         ("Tx::begin", &["crud/gate.rs"]),
         // What sees past the scope of who asks: the table itself, and what is checked.
@@ -175,6 +175,37 @@ fn migrations_come_in_fours() {
 pub fn states_of(program: Program, noun: &str) -> String {
     let states = program.kinds.by_noun(noun).and_then(|d| d.states);
     states.map_or(String::new(), |(_, states)| format!("\n## States\n\n```mermaid\n{}```\n", states.diagram()))
+}
+
+/// The changelog is put together of a file for each change, so that those who work at the same time don't meet in it: of a
+/// release a folder, of a heading one below it.
+#[test]
+fn the_changelog_is_its_pieces() {
+    fn within(folder: &Path) -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+        let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        paths.sort();
+        paths
+    }
+    fn title(folder: &Path) -> String {
+        let words = folder.file_name().expect("a name").to_string_lossy().replace('-', " ");
+        words[..1].to_uppercase() + &words[1..]
+    }
+    let read = |path: &Path| std::fs::read_to_string(path).expect("a text");
+    let mut text = read(&root().join("docs/changelog/head.md"));
+    // What is not released comes first, then the releases, the newest first.
+    for release in within(&root().join("docs/changelog")).iter().rev().filter(|path| path.is_dir()) {
+        text += &format!("\n## {}\n", title(release));
+        for heading in within(release) {
+            text += &format!("\n### {}\n", title(&heading));
+            for change in within(&heading) {
+                let lines = read(&change);
+                assert!(lines.ends_with('\n') && !lines.contains("\n\n"), "{} is no one item", change.display());
+                text += &format!("- {}\n", lines.trim_end().replace('\n', "\n  "));
+            }
+        }
+    }
+    golden("docs/CHANGELOG.md", &text);
 }
 
 /// The whole help, as reviewed files: one for each noun, and one that names them.

@@ -381,7 +381,7 @@ fn a_grant_ends_so_long_from_now() {
         assert_eq!(end("ASHA22"), "2026-12-21T00:00:00");
         p.run("role-grant update AUDITOR:ASHA22 --expires-at 2h").ok();
         assert_eq!(end("ASHA22"), "2026-11-21T02:00:00");
-        p.run("role assign AUDITOR ravi --until 4w").ok();
+        p.run("role assign AUDITOR ravi --expires-at 4w").ok();
         assert_eq!(end("RAV222"), "2026-12-19T00:00:00");
         let file = p.write("grants.csv", "role,user\nAUDITOR,meena\n");
         let said = p.run(&format!("role-grant import {file} --set expires_at=90m"));

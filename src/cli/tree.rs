@@ -24,9 +24,9 @@ use crate::model::resource::examples;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::states::Transition;
 use crate::model::resource::verbs::{Link, Verb};
-use crate::model::resource::{Descriptor, Field, Resource};
+use crate::model::resource::{Descriptor, Field, Resource as _};
 use crate::model::trail::audit::{ACTIONS, Action};
-use crate::model::values::scalar::{FieldKind, Noun};
+use crate::model::values::scalar::{FieldKind, Noun as _};
 use crate::model::values::value::ValueType;
 use crate::verbs::{
     audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, role, setting, user,

@@ -90,7 +90,9 @@ pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, event: Tar
         let blocks = |d: &Descriptor, f: &Field| d.effect(f, event) == Consequence::Blocks;
         let depending = pointing_at(tx.db, some, Deleted::Exclude, blocks).await?;
         for (record, mut depending) in some.iter().zip(depending) {
-            depending.iter_mut().for_each(|d| d.records.retain(counts));
+            for d in &mut depending {
+                d.records.retain(counts);
+            }
             depending.retain(|d| !d.records.is_empty());
             if !depending.iter().all(|d| can_hand_over(d.field, mode)) {
                 return Err(protected(tx.db, record, &depending, done).await?.into());

@@ -16,7 +16,7 @@ use crate::model::kinds::Kinds;
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::states::Transition;
-use crate::model::resource::{Descriptor, Record, Resource, verbs};
+use crate::model::resource::{Descriptor, Record, Resource as _, verbs};
 use crate::model::scope::{Belongings, Scope};
 use crate::model::trail::audit::{Action, Payload, Status};
 use crate::model::values::scalar::ParseContext;

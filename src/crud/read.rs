@@ -351,7 +351,9 @@ async fn rows_of(
         as_of::rewrite(s, &mut query).await?;
         rows.extend(query.page(s.db().await?).await?.rows);
     }
-    rows.iter_mut().for_each(|r| r.0.truncate(columns.len()));
+    for row in &mut rows {
+        row.0.truncate(columns.len());
+    }
     Ok(rows)
 }
 

@@ -531,9 +531,9 @@ async fn write_changed(
     telling: &ChangeNote,
     changed: &mut Vec<ChangedRecord>,
 ) -> Result<()> {
-    let befores: Vec<Record> = waiting.iter().map(|(before, _)| before.clone()).collect();
+    let originals: Vec<Record> = waiting.iter().map(|(before, _)| before.clone()).collect();
     let written = tx.update_all(std::mem::take(waiting), telling).await?;
-    for ((before, record), fields) in befores.into_iter().zip(written).zip(told.drain(..)) {
+    for ((before, record), fields) in originals.into_iter().zip(written).zip(told.drain(..)) {
         changed.push(ChangedRecord { record: record.unwrap_or(before), fields });
     }
     Ok(())

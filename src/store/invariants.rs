@@ -23,7 +23,7 @@ use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::former::FormerKeys;
 use crate::model::resource::lifecycle::ENDED;
-use crate::model::resource::{Descriptor, Field, Resource};
+use crate::model::resource::{Descriptor, Field, Resource as _};
 use crate::model::values::value::ValueType;
 
 /// One rule of one resource: the rows that break it, and the sentence for them.

@@ -18,7 +18,7 @@ use crate::model::kinds::user::User;
 use crate::model::password::{Params, Secret, StoredHash, generate, hash, policy};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::bytes;
-use crate::model::resource::{Descriptor, Record, Resource};
+use crate::model::resource::{Descriptor, Record, Resource as _};
 use crate::model::setting::{self, Settings};
 use crate::model::values::scalar::ParseContext;
 use crate::store::records::{self, Deleted};

@@ -33,7 +33,7 @@ use crate::model::password::Secret;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
 use crate::model::resource::stored::Stored;
-use crate::model::resource::{Descriptor, Field, Record, Resource};
+use crate::model::resource::{Descriptor, Field, Record, Resource as _};
 use crate::model::token;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Line, ParseContext, Scalar, truncate};
@@ -361,7 +361,9 @@ pub async fn reports(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         level = next;
         depth += 1;
     }
-    children.values_mut().for_each(|nodes| nodes.sort_by(|a, b| (&a.name, &a.code).cmp(&(&b.name, &b.code))));
+    for nodes in children.values_mut() {
+        nodes.sort_by(|a, b| (&a.name, &a.code).cmp(&(&b.name, &b.code)));
+    }
     tree::show(s, vec![node(&top)?], children, ["user_code", "reports_to"], limit)
 }
 
@@ -493,13 +495,13 @@ impl Merging<'_> {
         self.write(tx, staying).await
     }
 
-    fn pointed(&self, befores: Vec<Record>, field: &Field) -> Vec<(Record, Record)> {
+    fn pointed(&self, originals: Vec<Record>, field: &Field) -> Vec<(Record, Record)> {
         let to = |before: Record| {
             let mut after = before.clone();
             after.set(field.column, self.into.meta.id.into());
             (before, after)
         };
-        befores.into_iter().map(to).collect()
+        originals.into_iter().map(to).collect()
     }
 
     async fn write(&mut self, tx: &mut Tx<'_>, changes: Vec<(Record, Record)>) -> Result<()> {
@@ -542,11 +544,11 @@ impl Merging<'_> {
         for d in removed.into_iter().flatten() {
             let Some(field) = d.field else { continue };
             for some in alike(&d.records) {
-                let mut befores = read(tx.db, some).await?;
+                let mut originals = read(tx.db, some).await?;
                 // What goes with the duplicate stays with it; who has done what is done is told as it was.
                 let is_duty = field.lifetime() == Lifetime::Duty;
-                befores.retain(|r| r.meta.deletion_id != Some(self.deletion) && (r.is_open() || !is_duty));
-                let changes = self.pointed(befores, field);
+                originals.retain(|r| r.meta.deletion_id != Some(self.deletion) && (r.is_open() || !is_duty));
+                let changes = self.pointed(originals, field);
                 self.write(tx, changes).await?;
             }
         }

@@ -1,5 +1,10 @@
 //! One test crate. Each story runs on SQLite and on PostgreSQL; transcripts say what a user sees.
-#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::print_stderr)] // a test may stop with a word
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test may stop with a word"
+)]
 
 /// As the program itself has it.
 #[global_allocator]

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use orgctl::access::{Actor, Facts, Grant, Subject};
 use orgctl::crud::gate;
-use orgctl::model::clock::Clock;
+use orgctl::model::clock::Clock as _;
 use orgctl::model::kinds::Kinds;
 use orgctl::model::resource::verbs::Verb;
 use orgctl::model::scope::Conditions;

@@ -1,7 +1,7 @@
 //! PostgreSQL over a network: how often a command waits for the server, the socket of one machine, a server far away.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 

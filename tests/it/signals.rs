@@ -1,7 +1,7 @@
 //! Signals, kills, and streams that end or fill up, on the program itself.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -254,7 +254,7 @@ fn an_export_to_a_file_is_whole_or_not_there() {
         File::open(p.path("pipe")).expect("the pipe").read_to_string(&mut got).expect("text");
         assert_eq!(wait(child).code, 6);
         assert!(got.contains("Z1,Two,") && got.contains("duplicate"), "{got}");
-        use std::os::unix::fs::FileTypeExt;
+        use std::os::unix::fs::FileTypeExt as _;
         assert!(std::fs::metadata(p.path("pipe")).expect("there").file_type().is_fifo());
     });
 }

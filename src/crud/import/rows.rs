@@ -1,6 +1,6 @@
 //! Rows of a file, read and checked one by one, on a thread of their own: while one piece is written the next is read.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -558,7 +558,9 @@ impl ImportPlan {
         let missing: Vec<&Field> = missing.map(|(f, _)| f).collect();
         if !missing.is_empty() {
             // What lacks something is asked for the rest as if it were there.
-            missing.iter().for_each(|field| stand_in(&mut record, field));
+            for field in &missing {
+                stand_in(&mut record, field);
+            }
             let lacks = |p: &Problem| missing.iter().any(|f| p.field == Some(f.name()));
             let more: Vec<Problem> = record.faults(self.today).into_iter().filter(|p| !lacks(p)).collect();
             faults.retain(lacks);
@@ -671,7 +673,7 @@ fn is_cut_number(text: &str) -> bool {
 fn stand_in(record: &mut Record, field: &Field) {
     match (field.ty.kind, field.ty.role) {
         (ValueType::Text, FieldKind::Choice(words)) => {
-            record.set(field.column, words.first().copied().unwrap_or_default().into())
+            record.set(field.column, words.first().copied().unwrap_or_default().into());
         }
         (ValueType::Text, _) => record.set(field.column, "x".into()),
         (ValueType::Uuid, _) => record.set(field.column, Uuid::nil().into()),

@@ -17,7 +17,7 @@ pub mod verbs;
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -544,7 +544,7 @@ impl Descriptor {
     }
     /// Where a column is that the kind has. Another one is a mistake of the program, which nothing may pass over: a value
     /// would be read as none, or not be written. What comes from outside is looked up by [`Descriptor::known`].
-    #[allow(clippy::panic)]
+    #[expect(clippy::panic, reason = "a mistake of the program")]
     fn position(&self, column: &str) -> usize {
         self.index(column).unwrap_or_else(|| panic!("{} has no column {column}", self.noun))
     }

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::UnicodeNormalization as _;
 use uuid::Uuid;
 
 use super::fold as folding;
@@ -333,7 +333,7 @@ text_scalar! {
 
 text_scalar! {
     /// An e-mail address by the syntax of RFC 5321 and RFC 6531, without a display name and without an address in place of
-    /// the domain. The domain is kept in one spelling: see [`domain`].
+    /// the domain. The domain is kept in one spelling: see `domain`.
     Email is Identifier, "E-MAIL", 254, |text, _| {
         let text = composed(text.trim());
         let wrong = || format!("must be an e-mail address like name@example.com, not '{}'", truncate(&text));

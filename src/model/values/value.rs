@@ -66,7 +66,7 @@ impl Decimal {
             return None;
         }
         let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-        let places: i64 = format!("{:0<4.4}", places).parse().ok()?;
+        let places: i64 = format!("{places:0<4.4}").parse().ok()?;
         Some(Decimal(sign * (whole * Self::ONE + places)))
     }
 }

@@ -3,7 +3,7 @@
 use crate::store::records::status_sql;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use chrono::DateTime;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use sqlx::ConnectOptions;
+use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use uuid::Uuid;
 
@@ -185,7 +185,7 @@ pub fn make_private(path: &Path) -> Option<std::result::Result<String, String>> 
 fn create(path: &Path) -> Result<()> {
     let failed = |e: io::Error| Problem::failed(format!("can't make {}: {}", path.display(), io_message(&e)));
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-        use std::os::unix::fs::DirBuilderExt;
+        use std::os::unix::fs::DirBuilderExt as _;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {

@@ -3,12 +3,12 @@
 //! to a server is told not to wait before it sends.
 //!
 //! This is the only file with `unsafe` in it.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "the one place that goes below sqlx")]
 
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
 use std::ops::{Deref, DerefMut};
-use std::os::fd::{FromRawFd, RawFd};
+use std::os::fd::{FromRawFd as _, RawFd};
 use std::ptr::NonNull;
 use std::sync::Once;
 

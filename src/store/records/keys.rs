@@ -47,7 +47,7 @@ fn part_of(field: &Field, alias: &str, depth: usize) -> String {
     field.target().map_or_else(|| text_of(field, alias), |target| key_behind(field, target, alias, depth))
 }
 
-/// Parts in words as one, as [`key::joined`](crate::model::resource::key::joined): what is left out at the end is not told.
+/// Parts in words as one, as [`key::joined`]: what is left out at the end is not told.
 /// Each further part that may be left out asks once more for those before it, and for no more: a server plans every one.
 fn joined_in_words(parts: &[(&'static Field, String)]) -> String {
     let always = parts.iter().rposition(|(field, _)| field.ty.required).map_or(1, |last| last + 1);

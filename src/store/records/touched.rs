@@ -102,7 +102,7 @@ impl TouchedRows {
 mod tests {
     use super::*;
     use crate::model::kinds::branch::Branch;
-    use crate::model::resource::Resource;
+    use crate::model::resource::Resource as _;
 
     #[test]
     fn rows_are_found_by_what_was_written_of_them() {

@@ -220,7 +220,9 @@ impl Tx<'_> {
         }
         let moved = self.move_firsts(&changes, telling).await?;
         let mut is_row = vec![false; changes.len()];
-        places.into_iter().for_each(|place| is_row[place] = true);
+        for place in places {
+            is_row[place] = true;
+        }
         let changed = changes.into_iter().zip(is_row.into_iter().zip(moved));
         Ok(changed.map(|((_, after), (is_row, moved))| (is_row || moved).then_some(after)).collect())
     }

@@ -11,7 +11,7 @@ use crate::crud::purge::purge_contents;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::User;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
-use crate::model::resource::{Descriptor, Field, Record, Resource};
+use crate::model::resource::{Descriptor, Field, Record, Resource as _};
 use crate::model::trail::audit::{Action, KIND, spans, whole_row};
 use crate::model::values::value::{Value, ValueType, canonical, rfc3339};
 use crate::store::backup::swap::Erasure;
@@ -45,7 +45,9 @@ async fn erase(tx: &mut Tx<'_>, erasure: &Erasure, (same, is_tree_there): (i64, 
     let ids = merged_ids(tx.db, org, User::DESCRIPTOR, id).await?;
     let told = retention::about(tx.db, org, &ids).await?;
     let mut names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-    told.iter().for_each(|(_, _, payload)| names_of(payload, &mut names));
+    for (_, _, payload) in &told {
+        names_of(payload, &mut names);
+    }
     if let Some(row) = &row {
         names_of(&canonical(&as_payload(row))?, &mut names);
     }

@@ -4,13 +4,14 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::input::{not_found, time};
+use super::input::{not_found, time, time_to_come};
 use super::session::Session;
 use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::{ErrorKind, Problem, nearest};
 use crate::model::resource::{Descriptor, Field, Resource as _};
 use crate::model::values::scalar::{Scalar, fold, truncate};
 use crate::model::values::value::{Value, ValueType};
+use crate::model::values::zone::span;
 use crate::store::records::place;
 use crate::store::records::query::{Condition, Op, column};
 use crate::store::records::{self, Column, Deleted};
@@ -271,18 +272,23 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usiz
         return Ok(vec![one(op, text.into())]);
     }
     if column.kind == ValueType::Time && !text.is_empty() {
+        let is_to_come = column.field.is_some_and(Field::is_to_come);
+        let time = |text: &str| match span(text.trim()).filter(|_| is_to_come) {
+            Some(_) => time_to_come(text, s.clock.now(), s.origin.zone).map(|at| (at, at)),
+            None => time(text, s.clock.now(), s.origin.zone),
+        };
         // A date names a whole day.
         if matches!(op, Op::IsNot) || (matches!(op, Op::Is) && !commas.is_empty()) {
             let mut values = Vec::new();
             for part in split(text, commas) {
-                let (start, end) = time(part, s.clock.now(), s.origin.zone)?;
+                let (start, end) = time(part)?;
                 let end = end.max(start + TimeDelta::microseconds(1));
                 values.extend([Value::from(start), end.into()]);
             }
             let op = if op == Op::IsNot { Op::NotWithin } else { Op::Within };
             return Ok(vec![Condition { column, op, values }]);
         }
-        let (start, end) = time(text, s.clock.now(), s.origin.zone)?;
+        let (start, end) = time(text)?;
         return Ok(match op {
             Op::Is if start != end => vec![one(Op::AtLeast, start.into()), one(Op::Less, end.into())],
             Op::More if start != end => vec![one(Op::AtLeast, end.into())],

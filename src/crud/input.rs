@@ -80,7 +80,7 @@ pub async fn find_each(
     Ok(found)
 }
 
-/// The deleted records that keys name, in their order. Of several that had a key the one that was deleted last is meant, where
+/// The deleted records that keys name, each once, in their order. Of several that had a key the one that was deleted last is meant, where
 /// `last` says so.
 pub async fn find_each_deleted(
     s: &mut Session<'_>,
@@ -89,7 +89,7 @@ pub async fn find_each_deleted(
     last: bool,
 ) -> Result<Vec<Record>> {
     let org = s.org_of(desc).await?;
-    let mut found = Vec::with_capacity(keys.len());
+    let (mut found, mut seen) = (Vec::with_capacity(keys.len()), HashSet::new());
     for some in keys.chunks(TOGETHER) {
         let mut known = known_by(s, desc, (org, Deleted::Only), some).await?;
         for key in some {
@@ -98,9 +98,11 @@ pub async fn find_each_deleted(
                 None if last => find_last_deleted(s, desc, key).await?,
                 None => find_deleted(s, desc, key).await?,
             };
-            s.about = record.meta.org_id;
-            s.is_about(&record);
-            found.push(record);
+            if seen.insert(record.meta.record_id()) {
+                s.about = record.meta.org_id;
+                s.is_about(&record);
+                found.push(record);
+            }
         }
     }
     Ok(found)
@@ -449,7 +451,7 @@ pub async fn parse(
         // A field of an organisation is read as the organisation itself says; that of a new one as the installation does.
         s.use_context_of(org.unwrap_or(s.about)).await?;
     }
-    let value = field.parse(text, &s.context)?;
+    let value = field.parse(text, &s.context_for(field))?;
     if let (Value::Time(at), Some(_)) = (&value, span(text.trim())) {
         s.ui.status(&format!("{} {}", field.name(), rfc3339(*at)));
     }

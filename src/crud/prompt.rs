@@ -36,7 +36,7 @@ pub async fn value(
         s.use_context_of(org.unwrap_or(s.about)).await?;
     }
     loop {
-        let context = s.context.clone();
+        let context = s.context_for(field).into_owned();
         let text = word(&mut s.ui, field, &context).await?;
         let value = parse(s, desc, field, org, &text).await?;
         // Better told now than after the last question.

@@ -279,7 +279,8 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
     });
     let more = purged.saturating_sub(records.len() as u64);
     if more > 0 {
-        s.ui.status(&format!("and {more} more that belonged to it"));
+        let whom = if records.len() == 1 { "it" } else { "them" };
+        s.ui.status(&format!("and {more} more that belonged to {whom}"));
     }
     dry_run_note(s);
     Ok(())

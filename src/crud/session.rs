@@ -1,5 +1,6 @@
 //! One command's surroundings: terminal, environment, time, chance, and the database, opened on first use.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,9 +19,10 @@ use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
-use crate::model::resource::{Descriptor, Record, Resource as _};
+use crate::model::resource::{Descriptor, Field, Record, Resource as _};
 use crate::model::setting::{Setting, SettingValue};
 use crate::model::values::scalar::{ParseContext, truncate};
+use crate::model::values::value::ValueType;
 use crate::store::as_of::AsOf;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
@@ -136,7 +138,7 @@ impl<'a> Session<'a> {
             random,
             access,
             subject: Subject::LocalOperator,
-            context: ParseContext { zone: origin.zone, now: Some(clock.now()), ..ParseContext::default() },
+            context: ParseContext { zone: origin.zone, ..ParseContext::default() },
             origin,
             rules_of: None,
             location,
@@ -272,11 +274,19 @@ impl<'a> Session<'a> {
     /// Makes `rules` those of an organisation: needed before a value is parsed whose type asks for them.
     pub async fn use_context_of(&mut self, org: i32) -> Result<()> {
         if self.rules_of != Some(org) {
-            let (zone, now) = (self.origin.zone, Some(self.clock.now()));
-            self.context = ParseContext { zone, now, ..settings::parse_context(self.db().await?, org).await? };
+            let zone = self.origin.zone;
+            self.context = ParseContext { zone, ..settings::parse_context(self.db().await?, org).await? };
             self.rules_of = Some(org);
         }
         Ok(())
+    }
+
+    /// What the parsing of a value for a field depends on, now that somebody gives it: of a time, what time it is.
+    pub fn context_for(&self, field: &Field) -> Cow<'_, ParseContext> {
+        match field.ty.kind == ValueType::Time {
+            true => Cow::Owned(ParseContext { now: Some(self.clock.now()), ..self.context.clone() }),
+            false => Cow::Borrowed(&self.context),
+        }
     }
 
     /// One setting as it holds in an organisation.

@@ -400,10 +400,10 @@ impl Target {
     pub async fn load_all(targets: &[Target], tx: &mut Tx<'_>, desc: &'static Descriptor) -> Result<Vec<Record>> {
         tx.flush().await?;
         let found = records::with_record_ids(tx.db, desc, targets.iter().map(|t| (t.org, t.id))).await?;
-        let mut found: HashMap<(i32, Uuid), Record> = found.into_iter().map(|r| (r.meta.record_id(), r)).collect();
+        let found: HashMap<(i32, Uuid), Record> = found.into_iter().map(|r| (r.meta.record_id(), r)).collect();
         let mut all = Vec::with_capacity(targets.len());
         for target in targets {
-            all.push(target.checked(desc, found.remove(&(target.org, target.id)))?);
+            all.push(target.checked(desc, found.get(&(target.org, target.id)).cloned())?);
         }
         tx.authorize(&all).await?;
         Ok(all)

@@ -205,3 +205,22 @@ fn purge_is_for_good_and_only_for_what_was_deleted() {
         p.run("db check").ok();
     });
 }
+
+/// A record that is named twice, by one key or by two, is dealt with once.
+#[test]
+fn what_is_named_twice_is_brought_back_and_purged_once() {
+    on_both_engines_with_acme(|p| {
+        for (code, mail) in [("U11111", "a@acme.in"), ("U22222", "b@acme.in")] {
+            p.run(&format!("user create --user-code {code} --name X --email {mail}")).ok();
+        }
+        p.run("user delete U11111 --yes").ok();
+        p.run("user delete U22222 --yes").ok();
+        let said = p.run("user restore U11111 U11111 a@acme.in");
+        assert_eq!(said.err, "restored user U11111 (X)\n");
+        p.run("user delete U11111 --yes").ok();
+        let said = p.run("user purge U22222 b@acme.in U11111 U22222 --yes");
+        assert_eq!(said.err, "purged 2 users\n");
+        p.run("user purge U11111 --yes").fails(3);
+        p.run("audit verify --deep").ok();
+    });
+}

@@ -395,6 +395,19 @@ fn a_grant_ends_so_long_from_now() {
             let said = p.run(&format!("role-grant update AUDITOR:ASHA22 --expires-at={wrong}"));
             assert!(said.fails(6).contains("or 30d (from now), not"), "{wrong}");
         }
+        for wrong in ["0d", "9999999d"] {
+            p.run(&format!("role-grant update AUDITOR:ASHA22 --expires-at {wrong}")).fails(6);
+            p.run(&format!("role-grant import {file} --set expires_at={wrong} --ignore-unknown")).fails(2);
+        }
+        // A filter looks the same way, and what was given has been.
+        assert_eq!(p.column("role-grant list --filter 'expires_at<3h' --sort key", "user"), ["ASHA22", "MEE222"]);
+        assert_eq!(p.column("role-grant list --filter 'expires_at>3w'", "user"), ["RAV222"]);
+        assert_eq!(
+            p.column("role-grant list --filter 'granted_at>1h' --sort key", "user"),
+            ["ASHA22", "MEE222", "RAV222"]
+        );
+        let said = p.run("role assign AUDITOR asha --branch B --granted-at 30d");
+        assert!(!said.err.contains("2026-12-21"), "{}", said.err);
         all_is_well(p);
     });
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use chrono::Datelike as _;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use tokio::task::spawn_blocking;
@@ -21,7 +22,7 @@ use crate::crud::session::Session;
 use crate::crud::write::not_in_system;
 use crate::model::problem::{Problem, io_message};
 use crate::model::resource::key::Key;
-use crate::model::resource::{Descriptor, Field, IS_ACTIVE};
+use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, YEARS};
 use crate::model::values::scalar::{fold, truncate};
 use crate::model::values::value::{ValueType, rfc3339};
 use crate::model::values::zone::span;
@@ -288,9 +289,11 @@ fn all_constants(
     let mut constants = constants(desc, m)?;
     for (name, text) in &mut constants {
         // A span is one from now, whenever the file is read.
-        let is_time = desc.field(name).is_some_and(|field| field.ty.kind == ValueType::Time);
-        let at = span(text.trim()).and_then(|span| s.clock.now().checked_add_signed(span));
-        if let Some(at) = at.filter(|_| is_time) {
+        let takes_span = |field: &Field| field.ty.kind == ValueType::Time && !field.has(Attr::FromClock);
+        let is_time = desc.field(name).is_some_and(takes_span);
+        let at = span(text.trim()).filter(|span| !span.is_zero());
+        let at = at.and_then(|span| s.clock.now().checked_add_signed(span));
+        if let Some(at) = at.filter(|at| is_time && YEARS.contains(&at.year())) {
             *text = rfc3339(at);
             s.ui.status(&format!("{name} {text}"));
         }

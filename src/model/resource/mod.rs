@@ -237,11 +237,21 @@ impl Field {
         if unset {
             return Ok(Value::Null(self.ty.kind));
         }
-        let value = (self.ty.parse)(text, context).map_err(wrong)?;
+        // What the clock gives where nobody says it has been: no span from now tells it.
+        let context = match self.has(Attr::FromClock) && context.now.is_some() {
+            true => Cow::Owned(ParseContext { now: None, ..context.clone() }),
+            false => Cow::Borrowed(context),
+        };
+        let value = (self.ty.parse)(text, &context).map_err(wrong)?;
         if self.parts().is_some() {
             split_name(&value.to_text()).map_err(wrong)?;
         }
         Ok(value)
+    }
+
+    /// Whether it tells when something ends, which is to come as a rule: a span of time is then one from now.
+    pub fn is_to_come(&self) -> bool {
+        self.ty.kind == ValueType::Time && (self.column == EXPIRES || self.tells_of().is_some())
     }
 
     /// Whether it is put together of others of which one must be given.

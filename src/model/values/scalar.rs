@@ -830,7 +830,7 @@ impl Scalar for Moment {
                 let span = if rules.now.is_some() { ", or 30d (from now)" } else { "" };
                 format!("{forms}{span}, not '{}'", truncate(text.trim()))
             };
-            let to_come = || rules.now?.checked_add_signed(span(text.trim())?);
+            let to_come = || rules.now?.checked_add_signed(span(text.trim()).filter(|span| !span.is_zero())?);
             let named = || rules.zone.read(text.trim()).map(|(time, _)| time);
             let time = to_come().or_else(named).ok_or_else(wrong)?;
             // Kept to the microsecond.

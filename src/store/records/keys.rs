@@ -444,13 +444,14 @@ pub async fn holders_of(
     let whole = places.iter().zip(asked).filter(|(_, parts)| is_whole(key, parts));
     let whole: Vec<(&str, &[Value])> = whole.map(|(place, parts)| (place.as_str(), parts.as_slice())).collect();
     let mut holders: Vec<Option<Record>> = vec![None; asked.len()];
-    let mut at: HashMap<Uuid, usize> = HashMap::new();
+    // Several may ask for the same one.
+    let mut at: HashMap<Uuid, Vec<usize>> = HashMap::new();
     for (place, id) in with_parts(db, desc, among, key, &whole).await? {
-        at.insert(id, place.parse()?);
+        at.entry(id).or_default().push(place.parse()?);
     }
     for record in records::with_record_ids(db, desc, at.keys().map(|id| (org, *id))).await? {
-        if let Some(place) = at.get(&record.meta.id) {
-            holders[*place] = Some(record);
+        for place in at.remove(&record.meta.id).unwrap_or_default() {
+            holders[place] = Some(record.clone());
         }
     }
     Ok(holders)

@@ -62,26 +62,11 @@ pub async fn find_each(
     org: Option<i32>,
     keys: &[String],
 ) -> Result<Vec<Record>> {
-    let (mut found, mut seen) = (Vec::with_capacity(keys.len()), HashSet::new());
-    for some in keys.chunks(TOGETHER) {
-        let mut known = known_by(s, desc, (org, Deleted::Exclude), some).await?;
-        for key in some {
-            let record = match known.remove(key) {
-                Some(record) => record,
-                // None, or several, or one that was named before: that is said, or passed over.
-                None => find_in(s, desc, org, key, Deleted::Exclude).await?,
-            };
-            if seen.insert(record.meta.record_id()) {
-                s.about = record.meta.org_id;
-                found.push(record);
-            }
-        }
-    }
-    Ok(found)
+    find_all(s, desc, (org, Deleted::Exclude), keys, false).await
 }
 
-/// The deleted records that keys name, each once, in their order. Of several that had a key the one that was deleted last is meant, where
-/// `last` says so.
+/// The deleted records that keys name, each once, in their order. Of several that had a key the one that was deleted last is
+/// meant, where `last` says so.
 pub async fn find_each_deleted(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
@@ -89,18 +74,32 @@ pub async fn find_each_deleted(
     last: bool,
 ) -> Result<Vec<Record>> {
     let org = s.org_of(desc).await?;
+    find_all(s, desc, (org, Deleted::Only), keys, last).await
+}
+
+async fn find_all(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    (org, life): (Option<i32>, Deleted),
+    keys: &[String],
+    last: bool,
+) -> Result<Vec<Record>> {
     let (mut found, mut seen) = (Vec::with_capacity(keys.len()), HashSet::new());
     for some in keys.chunks(TOGETHER) {
-        let mut known = known_by(s, desc, (org, Deleted::Only), some).await?;
+        let mut known = known_by(s, desc, (org, life), some).await?;
         for key in some {
-            let record = match known.remove(key) {
-                Some(record) => record,
-                None if last => find_last_deleted(s, desc, key).await?,
-                None => find_deleted(s, desc, key).await?,
+            // None, or several, or one that was named before: that is said, or passed over.
+            let record = match (known.remove(key), life) {
+                (Some(record), _) => record,
+                (None, Deleted::Only) if last => find_last_deleted(s, desc, key).await?,
+                (None, Deleted::Only) => find_deleted(s, desc, key).await?,
+                (None, _) => find_in(s, desc, org, key, life).await?,
             };
             if seen.insert(record.meta.record_id()) {
                 s.about = record.meta.org_id;
-                s.is_about(&record);
+                if matches!(life, Deleted::Only) {
+                    s.is_about(&record);
+                }
                 found.push(record);
             }
         }

@@ -9,7 +9,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::store::records::Deleted;
-use crate::store::records::pointing::{RecordAt, Taken, alike, deletions_of, pointing_at, read, taken_by};
+use crate::store::records::pointing::{RecordAt, Taken, Waiting, alike, deletions_of, pointing_at, read, taken_by};
 use crate::store::tx::Tx;
 
 /// Deletes records and all that is within them, in one deletion.
@@ -44,19 +44,18 @@ pub async fn delete_all(tx: &mut Tx<'_>, going: &[RecordAt], deletion: Uuid) -> 
 async fn with_contents(tx: &mut Tx<'_>, some: &[RecordAt]) -> Result<Vec<RecordAt>> {
     tx.flush().await?;
     let mut seen: HashSet<Uuid> = some.iter().map(|r| r.id).collect();
-    let mut going = some.to_vec();
-    let mut next = 0;
-    while next < going.len() {
-        let containers: Vec<RecordAt> = alike(&going[next..]).next().map_or_else(Vec::new, <[RecordAt]>::to_vec);
-        next += containers.len();
+    let mut waiting = Waiting::default();
+    waiting.extend(some.iter().copied());
+    let mut going = Vec::with_capacity(some.len());
+    while let Some(containers) = waiting.next_alike() {
+        going.extend_from_slice(&containers);
         // An organisation keeps what lives in it.
         if containers[0].desc.is_org() {
             continue;
         }
         let within = pointing_at(tx.db, &containers, Deleted::Exclude, |_, f| follows(f, TargetEvent::Delete)).await?;
-        for pointing in within.into_iter().flatten() {
-            going.extend(pointing.records.into_iter().filter(|r| seen.insert(r.id)));
-        }
+        let records = within.into_iter().flatten().flat_map(|pointing| pointing.records);
+        waiting.extend(records.filter(|r| seen.insert(r.id)));
     }
     Ok(going)
 }
@@ -109,10 +108,4 @@ pub async fn waiting(tx: &mut Tx<'_>, org: i32, coming: &[Taken]) -> Result<Hash
             return Ok(waiting);
         }
     }
-}
-
-/// Whether a record is a part of one of these.
-pub fn is_part_of(record: &Record, others: impl Fn(Uuid) -> bool) -> bool {
-    let within = record.desc.fields.iter().filter(|f| f.lifetime() == Lifetime::Within);
-    within.filter_map(|f| record.get(f.column).as_uuid()).any(others)
 }

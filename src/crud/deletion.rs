@@ -1,6 +1,6 @@
 //! What goes with records that go, and what points elsewhere then.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::records::keys as store_keys;
-use crate::store::records::pointing::{Pointing, RecordAt, alike, hidden, pointing_at, read};
+use crate::store::records::pointing::{Pointing, RecordAt, Waiting, alike, grouped, hidden, pointing_at, read};
 use crate::store::records::{Deleted, Dependants};
 use crate::store::tx::Tx;
 
@@ -38,6 +38,18 @@ pub enum Mode {
 
 /// A record, the column that pointed at something gone, and what it points at then.
 pub type Turn = (RecordAt, &'static str, Value);
+
+/// Records that point at something gone, by one field, each with what it points at.
+type ByField = Vec<(&'static Descriptor, &'static Field, Vec<(Uuid, RecordAt)>)>;
+
+/// Puts records beside those that point at something by the same field.
+fn beside(all: &mut ByField, gone: Uuid, (desc, field): (&'static Descriptor, &'static Field), records: Vec<RecordAt>) {
+    let records = records.into_iter().map(|record| (gone, record));
+    match all.iter_mut().find(|(d, f, _)| *d == desc && f.column == field.column) {
+        Some((.., there)) => there.extend(records),
+        None => all.push((desc, field, records.collect())),
+    }
+}
 
 /// What a delete takes away and what it points elsewhere. Of what goes only the places are held: it may be an organisation.
 #[derive(Default)]
@@ -89,6 +101,7 @@ pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, event: Tar
     for some in alike(&places) {
         let blocks = |d: &Descriptor, f: &Field| d.effect(f, event) == Consequence::Blocks;
         let depending = pointing_at(tx.db, some, Deleted::Exclude, blocks).await?;
+        let mut turning = ByField::new();
         for (record, mut depending) in some.iter().zip(depending) {
             for d in &mut depending {
                 d.records.retain(counts);
@@ -99,8 +112,11 @@ pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, event: Tar
             }
             for d in depending {
                 let Some(field) = d.field else { continue };
-                doubled.extend(plan.repoint(tx.db, record, records, d.records, field, mode).await?);
+                beside(&mut turning, record.id, (d.desc, field), d.records);
             }
+        }
+        for (_, field, pointing) in turning {
+            doubled.extend(plan.repoint(tx.db, records, pointing, field, mode).await?);
         }
     }
     // Who takes over may be there already: then one of the two is enough.
@@ -128,19 +144,17 @@ pub async fn point_all(tx: &mut Tx<'_>, turns: Vec<Turn>, action: Action) -> Res
         // What points by several fields is written once for each.
         let mut seen = HashSet::new();
         let (now, later): (Vec<Turn>, Vec<Turn>) = left.into_iter().partition(|(r, ..)| seen.insert(r.id));
-        let places: Vec<RecordAt> = now.iter().map(|(r, ..)| *r).collect();
-        let mut now = now.into_iter();
-        for some in alike(&places) {
-            changed += point_some(tx, some, now.by_ref().take(some.len()).collect(), action).await?;
+        for some in grouped(now, |(r, ..)| *r) {
+            changed += point_some(tx, some, action).await?;
         }
         left = later;
     }
     Ok(changed)
 }
 
-async fn point_some(tx: &mut Tx<'_>, places: &[RecordAt], turns: Vec<Turn>, action: Action) -> Result<usize> {
+async fn point_some(tx: &mut Tx<'_>, turns: Vec<Turn>, action: Action) -> Result<usize> {
     let telling = ChangeNote::from(action);
-    let there = read(tx.db, places).await?;
+    let there = read(tx.db, &turns.iter().map(|(r, ..)| *r).collect::<Vec<_>>()).await?;
     let mut there: HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
     let (mut changes, mut changed) = (Vec::with_capacity(turns.len()), 0);
     for (at, column, value) in turns {
@@ -172,11 +186,14 @@ pub fn stands(tx: &Tx<'_>, before: &Record, after: &Record) -> Result<()> {
 }
 
 /// What has been found of what a delete takes away, and what is still to be asked about.
-struct Search<'r> {
-    roots: &'r [Record],
+struct Search {
     named: HashSet<Uuid>,
     seen: HashSet<Uuid>,
-    queue: VecDeque<RecordAt>,
+    waiting: Waiting,
+    /// What points elsewhere then, of those that were asked about together.
+    turning: ByField,
+    /// What protects a record, unless it turns out to go too.
+    protecting: Vec<(RecordAt, Vec<Pointing>)>,
     mode: Mode,
 }
 
@@ -185,18 +202,33 @@ impl DeletePlan {
     pub async fn make(db: &mut Db, places: Vec<RecordAt>, roots: &[Record], mode: Mode) -> Result<DeletePlan> {
         let named: HashSet<Uuid> = places.iter().map(|r| r.id).collect();
         let goes_whole = places.iter().any(|r| r.desc.is_org());
-        let queue = VecDeque::from(places);
-        let mut search = Search { roots, seen: named.clone(), named, queue, mode };
+        let mut waiting = Waiting::default();
+        waiting.extend(places);
+        let (turning, protecting) = (ByField::new(), Vec::new());
+        let mut search = Search { seen: named.clone(), named, waiting, turning, protecting, mode };
         let mut plan = DeletePlan::default();
-        while !search.queue.is_empty() {
-            let waiting = search.queue.make_contiguous();
-            let some: Vec<RecordAt> = alike(waiting).next().map_or_else(Vec::new, <[RecordAt]>::to_vec);
-            search.queue.drain(..some.len());
+        while let Some(some) = search.waiting.next_alike() {
             let pointing = pointing_at(db, &some, Deleted::Exclude, |_, _| true).await?;
             for (record, pointing) in some.into_iter().zip(pointing) {
-                plan.take(db, &mut search, record, pointing).await?;
+                plan.take(&mut search, record, pointing);
+            }
+            for (_, field, records) in std::mem::take(&mut search.turning) {
+                let doubled = plan.repoint(db, roots, records, field, mode).await?;
+                search.seen.extend(doubled.iter().map(|r| r.id));
+                search.waiting.extend(doubled);
             }
         }
+        for (record, mut protecting) in search.protecting {
+            for d in &mut protecting {
+                d.records.retain(|r| !search.seen.contains(&r.id));
+            }
+            protecting.retain(|d| !d.records.is_empty());
+            if !protecting.is_empty() {
+                return Err(protected(db, &record, &protecting, "deleted").await?.into());
+            }
+        }
+        // What was named comes first.
+        plan.gone.sort_by_key(|r| !search.named.contains(&r.id));
         if !goes_whole {
             seed::keep(db, &plan.gone).await?;
         }
@@ -206,13 +238,7 @@ impl DeletePlan {
     }
 
     /// Takes a record, and what points at it: it goes too, points elsewhere, or protects the record.
-    async fn take(
-        &mut self,
-        db: &mut Db,
-        search: &mut Search<'_>,
-        record: RecordAt,
-        pointing: Vec<Pointing>,
-    ) -> Result<()> {
+    fn take(&mut self, search: &mut Search, record: RecordAt, pointing: Vec<Pointing>) {
         let mode = search.mode;
         let mut protecting = Vec::new();
         for mut d in pointing {
@@ -223,7 +249,7 @@ impl DeletePlan {
                 d.records = others;
                 search.seen.extend(seeds.iter().map(|r| r.id));
                 self.seeds.extend(seeds.iter().map(|r| r.id));
-                search.queue.extend(seeds);
+                search.waiting.extend(seeds);
             }
             // Who takes over from what was named can't do so from another kind that goes with it.
             let is_named = search.named.contains(&record.id);
@@ -235,21 +261,16 @@ impl DeletePlan {
                 (Consequence::Stays, _) => {}
                 (effect, _) if effect == Consequence::Follows || mode == Mode::Cascade => {
                     search.seen.extend(d.records.iter().map(|r| r.id));
-                    search.queue.extend(d.records);
+                    search.waiting.extend(d.records);
                 }
-                (_, Some(f)) if can_hand_over => {
-                    let doubled = self.repoint(db, &record, search.roots, d.records, f, mode).await?;
-                    search.seen.extend(doubled.iter().map(|r| r.id));
-                    search.queue.extend(doubled);
-                }
+                (_, Some(f)) if can_hand_over => beside(&mut search.turning, record.id, (d.desc, f), d.records),
                 _ => protecting.push(d),
             }
         }
         if !protecting.is_empty() {
-            return Err(protected(db, &record, &protecting, "deleted").await?.into());
+            search.protecting.push((record, protecting));
         }
         self.gone.push(record);
-        Ok(())
     }
 
     /// Lets records point elsewhere. Links that are there already then, or would join one with itself, are given back: of two
@@ -257,16 +278,18 @@ impl DeletePlan {
     async fn repoint(
         &mut self,
         db: &mut Db,
-        gone: &RecordAt,
         roots: &[Record],
-        records: Vec<RecordAt>,
+        pointing: Vec<(Uuid, RecordAt)>,
         field: &'static Field,
         mode: Mode,
     ) -> Result<Vec<RecordAt>> {
         let mut doubled = Vec::new();
+        let records: Vec<RecordAt> = pointing.iter().map(|(_, record)| *record).collect();
+        let gone: HashMap<Uuid, Uuid> = pointing.into_iter().map(|(gone, record)| (record.id, gone)).collect();
         for some in alike(&records) {
             let link = some[0].desc.link();
-            let value = |r: &RecordAt| successor(gone.id, roots, r.id, field.column, mode);
+            let gone = |r: &RecordAt| gone.get(&r.id).copied().unwrap_or_default();
+            let value = |r: &RecordAt| successor(gone(r), roots, r.id, field.column, mode);
             match link {
                 Some(_) if field.ty.required && mode == Mode::Orphan => doubled.extend_from_slice(some),
                 Some(link) => doubled.extend(self.join(db, link, some, field, value).await?),

@@ -33,6 +33,8 @@ const TOGETHER: usize = 1000;
 pub struct Restore {
     /// Organisation and deletion.
     pub deletions: Vec<(i32, Uuid)>,
+    /// Those that were asked for: where one of them stays away, nothing comes back.
+    pub named: HashSet<Uuid>,
 }
 
 /// Records of one kind.
@@ -45,8 +47,17 @@ pub struct Restored {
     left: Vec<(Record, &'static str)>,
     /// Who is in charge of what came back: record, field and who.
     in_charge: Vec<(RecordAt, &'static Field, Uuid)>,
-    /// Why one stays away.
-    stays: Option<Problem>,
+    /// Why some stay away.
+    stays: Vec<(Uuid, Problem)>,
+}
+
+/// What a restore brings back together.
+struct Coming<'a> {
+    named: &'a HashSet<Uuid>,
+    /// What stays, and the deletion with which it comes back.
+    waiting: HashMap<Uuid, Uuid>,
+    /// Deletion and record.
+    there: HashSet<(Uuid, Uuid)>,
 }
 
 impl Verb for Restore {
@@ -63,15 +74,19 @@ impl Verb for Restore {
             let coming = contents::coming(tx, org, &deletions).await?;
             tx.write_protected(coming.iter().any(|t| t.at.desc.is_org()));
             let waiting = contents::waiting(tx, org, &coming).await?;
-            let there: HashSet<(Uuid, Uuid)> = coming.iter().map(|t| (t.deletion, t.at.id)).collect();
+            let there = coming.iter().map(|t| (t.deletion, t.at.id)).collect();
+            let together = Coming { named: &self.named, waiting, there };
             for same in coming.chunk_by(|a, b| a.at.desc == b.at.desc).flat_map(|same| same.chunks(TOGETHER)) {
-                restored.bring_back(tx, same, &waiting, &there).await?;
+                restored.bring_back(tx, same, &together).await?;
             }
             tx.write_protected(false);
         }
-        if restored.records.is_empty() {
-            let why = || Problem::conflict("it was restored or purged by somebody else in the meantime");
-            return Err(restored.stays.unwrap_or_else(why).into());
+        let is_empty = restored.records.is_empty();
+        if let Some((_, why)) = restored.stays.iter().find(|(id, _)| is_empty || self.named.contains(id)) {
+            return Err(why.clone().into());
+        }
+        if is_empty {
+            return Err(Problem::conflict("it was restored or purged by somebody else in the meantime").into());
         }
         Ok(restored)
     }
@@ -79,39 +94,35 @@ impl Verb for Restore {
 
 impl Restored {
     /// Brings back records of one kind and organisation, but for those that wait.
-    async fn bring_back(
-        &mut self,
-        tx: &mut Tx<'_>,
-        some: &[Taken],
-        waiting: &HashMap<Uuid, Uuid>,
-        there: &HashSet<(Uuid, Uuid)>,
-    ) -> Result<()> {
+    async fn bring_back(&mut self, tx: &mut Tx<'_>, some: &[Taken], together: &Coming<'_>) -> Result<()> {
         let places: Vec<RecordAt> = some.iter().map(|t| t.at).collect();
-        let (mut back, mut later): (Vec<Record>, BTreeMap<Uuid, Vec<Record>>) = Default::default();
+        let (mut back, mut later) = (Vec::new(), Vec::new());
         for record in read(tx.db, &places).await? {
-            if let Some(other) = waiting.get(&record.meta.id) {
-                later.entry(*other).or_default().push(record);
+            let id = record.meta.id;
+            if let Some(other) = together.waiting.get(&id) {
+                if together.named.contains(&id) {
+                    self.stays.push((id, waits(tx, &record).await?));
+                }
+                later.push((record, *other));
             } else if former::has_gone_back(tx, &record).await?.is_some() {
                 // It is that one's own key again, and stays away.
-                let why = former::not_to_be_back(tx, &record).await?.map(|p| formerly_taken(p, &record));
-                self.stays = why.or(self.stays.take());
+                let why = former::not_to_be_back(tx, &record).await?;
+                self.stays.extend(why.map(|p| (id, formerly_taken(p, &record))));
             } else {
                 back.push(record);
             }
         }
-        for (other, records) in later {
-            // They stay deleted, when and by whom they were, and come back with that one.
-            tx.delete_all(&records, other).await?;
-        }
+        // They stay deleted, when and by whom they were, and come back with that one.
+        tx.delete_each(later).await?;
         former::take_back(tx, &back).await?;
-        let deletions: HashMap<Uuid, Uuid> = some.iter().map(|t| (t.at.id, t.deletion)).collect();
+        let taken: HashMap<Uuid, &Taken> = some.iter().map(|t| (t.at.id, t)).collect();
         let back = match may_be_taken(tx, &back).await? {
             false => tx.restore_all(back).await?,
             true => one_by_one(tx, back).await?,
         };
         let comes_along = |r: &Record| {
-            let deletion = deletions.get(&r.meta.id).copied().unwrap_or_default();
-            contents::is_part_of(r, |id| there.contains(&(deletion, id)))
+            let is_there = |t: &&Taken| t.refers.iter().any(|(_, id)| together.there.contains(&(t.deletion, *id)));
+            taken.get(&r.meta.id).is_some_and(is_there)
         };
         self.leave_flags(tx, &back, comes_along).await?;
         for record in &back {
@@ -146,6 +157,21 @@ impl Restored {
         }
         Ok(())
     }
+}
+
+/// That a record can't come back by itself, since something that it needs is deleted too.
+async fn waits(tx: &mut Tx<'_>, record: &Record) -> Result<Problem> {
+    let sentence = format!("{} can't come back yet", record.title());
+    for field in record.desc.stored().filter(|f| matches!(f.lifetime(), Lifetime::Within | Lifetime::Protects)) {
+        let (Some(target), Some(id)) = (field.target(), record.get(field.column).as_uuid()) else { continue };
+        let other = records::load(tx.db, target, record.meta.org_id, id).await?;
+        if let Some(other) = other.filter(|other| !other.is_live()) {
+            let title = tx.title_as_told(&other).await?;
+            return Ok(Problem::conflict(format!("{sentence}: {title} is deleted"))
+                .hint(format!("bring that back first: 'orgctl {} restore {}'", target.noun, other.meta.id)));
+        }
+    }
+    Ok(Problem::conflict(format!("{sentence}: what it is part of is deleted")))
 }
 
 /// Whether one of some records might not get its keys: then each is asked about by itself.
@@ -211,13 +237,14 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let mut seen = HashSet::new();
     let deletions = named.iter().filter_map(|r| r.meta.deletion_id.map(|d| (r.meta.org_id, d)));
     let deletions: Vec<(i32, Uuid)> = deletions.filter(|d| seen.insert(*d)).collect();
-    let Restored { records: restored, left, in_charge, .. } = gate::write(s, &Restore { deletions }).await?;
+    let is_named: HashSet<Uuid> = named.iter().map(|r| r.meta.id).collect();
+    let verb = Restore { deletions, named: is_named.clone() };
+    let Restored { records: restored, left, in_charge, .. } = gate::write(s, &verb).await?;
     for record in &named {
         s.ui.status(&format!("restored {}", record.title()));
     }
     warn_of_the_unused(s, &in_charge).await?;
     let is_of_org = |r: &RecordAt| r.is_seed() && desc.is_org();
-    let is_named: HashSet<Uuid> = named.iter().map(|r| r.meta.id).collect();
     let counts = |r: &&RecordAt| r.desc.is_told() && !is_of_org(r) && !is_named.contains(&r.id);
     let more = restored.iter().filter(counts).count();
     if more > 0 {

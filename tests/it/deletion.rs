@@ -224,3 +224,50 @@ fn what_is_named_twice_is_brought_back_and_purged_once() {
         p.run("audit verify --deep").ok();
     });
 }
+
+/// What needs something else that is deleted can't be brought back alone, and is not said to be.
+#[test]
+fn what_waits_for_another_is_not_brought_back_alone() {
+    on_both_engines_with_acme(|p| {
+        p.run("role create --code R1 --name R1").ok();
+        for code in ["U11111", "U22222"] {
+            p.run(&format!("user create --user-code {code} --name X")).ok();
+        }
+        p.run("role assign R1 U11111 U22222").ok();
+        p.run("role delete R1 --cascade --yes").ok();
+        p.run("user delete U11111 --yes").ok();
+        let said = p.run("role-grant restore R1:U11111");
+        assert!(
+            said.err.starts_with("error: role-grant R1:U11111 can't come back yet: user U11111 (X) is deleted\n"),
+            "{}",
+            said.err
+        );
+        said.fails(4);
+        p.run("role show R1").fails(3);
+        p.run("role restore R1").ok();
+        assert_eq!(p.column("role-grant list", "key"), ["R1:U22222"]);
+        p.run("user restore U11111").ok();
+        assert_eq!(p.column("role-grant list --sort key", "key"), ["R1:U11111", "R1:U22222"]);
+        p.run("audit verify --deep").ok();
+        p.run("db check").ok();
+    });
+}
+
+/// Who was in the branch that took over, too, is of that branch first; the one that comes back takes nothing from it.
+#[test]
+fn a_branch_comes_back_beside_the_one_that_took_over() {
+    on_both_engines_with_acme(|p| {
+        for code in ["B1", "B3"] {
+            p.run(&format!("branch create --code {code} --name {code}")).ok();
+        }
+        p.run("user create --user-code U11111 --name X --branch B1").ok();
+        p.run("branch assign B3 U11111").ok();
+        p.run("branch delete B1 --reassign-to B3 --yes").ok();
+        assert_eq!(p.run("user show U11111 -o json").json()["branch"], "B3");
+        p.run("branch restore B1").ok();
+        let user = p.run("user show U11111 -o json").json();
+        assert_eq!((&user["branch"], &user["branches"]), (&"B3".into(), &serde_json::json!(["B3", "B1"])));
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}

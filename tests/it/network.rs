@@ -325,6 +325,51 @@ fn a_verb_of_many_asks_no_more_than_one_of_few() {
     p.run("db check").ok();
 }
 
+/// People who each have a branch, a role, somebody who reports to them and something to lead: what goes with them is of several
+/// kinds, and is written kind by kind, not person by person.
+#[test]
+fn what_goes_with_many_is_written_kind_by_kind() {
+    let p = acme();
+    p.run("branch create --code HQ --name HQ").ok();
+    p.run("role create --code R1 --name 'Role 1'").ok();
+    p.run("user create --email heir@x.example --name 'H H'").ok();
+    let verbs = [
+        ("c", "user delete KEYS --cascade --yes"),
+        ("o", "user delete KEYS --orphan --yes"),
+        ("r", "user delete KEYS --reassign-to heir@x.example --yes"),
+        ("d", "user deactivate KEYS --reassign-to heir@x.example"),
+        ("b", "branch delete BRANCHES --reassign-to HQ --yes"),
+    ];
+    let named = |group: &str, n: usize| (0..n).map(|i| format!("{group}{n}-{i}")).collect::<Vec<_>>();
+    let groups: Vec<(&str, &str, [Vec<String>; 2])> =
+        verbs.map(|(group, line)| (group, line, [named(group, 10), named(group, 250)])).to_vec();
+    let all: Vec<&String> = groups.iter().flat_map(|(.., names)| names.iter().flatten()).collect();
+    let csv =
+        |header: &str, row: &dyn Fn(&String) -> String| all.iter().fold(format!("{header}\n"), |csv, n| csv + &row(n));
+    let (branches, people) =
+        (csv("code,name", &|n| format!("{n},B\n")), csv("email,name", &|n| format!("{n}@x.example,A B\n")));
+    p.run_with("branch import -", branches).ok();
+    p.run_with("user import -", people).ok();
+    p.run_with("user import -", csv("email,name,reports_to", &|n| format!("{n}-r@x.example,A B,{n}@x.example\n"))).ok();
+    p.run_with("branch import - --on-conflict update", csv("code,manager", &|n| format!("{n},{n}@x.example\n"))).ok();
+    p.run_with("user-branch import -", csv("user,branch", &|n| format!("{n}@x.example,{n}\n"))).ok();
+    p.run_with("role-grant import -", csv("role,user", &|n| format!("R1,{n}@x.example\n"))).ok();
+    let relay = Relay::new(&p);
+    for (_, line, [few, many]) in &groups {
+        let turns = |names: &[String]| {
+            let keys: Vec<String> = names.iter().map(|n| format!("{n}@x.example")).collect();
+            let line = line.replace("KEYS", &keys.join(" ")).replace("BRANCHES", &names.join(" "));
+            let (said, turns, _) = relay.run(&p, &line);
+            said.ok();
+            turns
+        };
+        let (few, many) = (turns(few), turns(many));
+        assert!(many <= few + 100, "{line}: {few} round trips for 10, {many} for 250");
+    }
+    p.run("audit verify --deep").ok();
+    p.run("db check").ok();
+}
+
 /// A hundred times as many links under one record: they go, and come back, with a statement for many of them.
 #[test]
 fn links_of_one_owner_go_with_a_statement_for_many() {

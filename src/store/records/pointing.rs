@@ -1,7 +1,7 @@
 //! What points at records, by ids alone: of what depends on many only so much is held, and each is read again when it is
 //! its turn.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use anyhow::Result;
 use uuid::Uuid;
@@ -45,6 +45,50 @@ impl RecordAt {
 
     fn is_like(&self, other: &RecordAt) -> bool {
         self.desc == other.desc && self.org == other.org
+    }
+}
+
+/// What comes with records, of one kind and organisation together, so many as a statement takes; in the order in which the first
+/// of each kind comes.
+pub fn grouped<T>(all: impl IntoIterator<Item = T>, at: impl Fn(&T) -> RecordAt) -> Vec<Vec<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    for one in all {
+        let place = at(&one);
+        let has_room =
+            |group: &&mut Vec<T>| group.len() < TOGETHER && group.first().is_some_and(|f| at(f).is_like(&place));
+        match groups.iter_mut().rfind(has_room) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+/// Records that wait for their turn, those of one kind and organisation together: what goes with one of a thousand records is
+/// found beside what goes with the others, whatever stood between them.
+#[derive(Default)]
+pub struct Waiting(Vec<VecDeque<RecordAt>>);
+
+impl Waiting {
+    /// The next ones of a kind, as many as a statement takes.
+    pub fn next_alike(&mut self) -> Option<Vec<RecordAt>> {
+        let first = self.0.first_mut()?;
+        let some = first.drain(..first.len().min(TOGETHER)).collect();
+        if first.is_empty() {
+            self.0.remove(0);
+        }
+        Some(some)
+    }
+}
+
+impl Extend<RecordAt> for Waiting {
+    fn extend<I: IntoIterator<Item = RecordAt>>(&mut self, records: I) {
+        for record in records {
+            match self.0.iter_mut().find(|same| same.front().is_some_and(|first| first.is_like(&record))) {
+                Some(same) => same.push_back(record),
+                None => self.0.push(VecDeque::from([record])),
+            }
+        }
     }
 }
 
@@ -139,6 +183,7 @@ async fn through(
         [one] => sql.push(" = ").bind(one.id),
         several => sql.push(" in ").bind_rows(several.iter().map(|r| r.id)),
     };
+    sql.push(" order by t.id");
     sql.kinds.push(ValueType::Uuid);
     let mut found = Vec::new();
     let org = targets[0].org;
@@ -163,7 +208,7 @@ async fn in_org(db: &mut Db, org: i32, life: Deleted) -> Result<Vec<Pointing>> {
 /// All records of a kind in an organisation.
 pub async fn all_of(db: &mut Db, desc: &'static Descriptor, org: i32, life: Deleted) -> Result<Vec<RecordAt>> {
     let mut sql = columns_of(db, desc, "");
-    sql.push("t.org_id = ").bind(org).push(&format!(" and {}", life.condition(desc, "t")));
+    sql.push("t.org_id = ").bind(org).push(&format!(" and {} order by t.id", life.condition(desc, "t")));
     let mut records = Vec::new();
     db.each(sql, |row| {
         records.push(at_of(desc, org, &row)?);
@@ -207,7 +252,7 @@ pub async fn taken_by(
     let more: String = fields.iter().map(|f| format!(", t.{}", quoted(f.column))).collect();
     let mut sql = columns_of(db, desc, &format!(", t.deletion_id{more}"));
     sql.push("t.org_id = ").bind(org).push(" and t.deletion_id in ");
-    sql.bind_rows(deletions.iter().copied());
+    sql.bind_rows(deletions.iter().copied()).push(" order by t.id");
     sql.kinds.extend(std::iter::repeat_n(ValueType::Uuid, 1 + fields.len()));
     let mut taken = Vec::new();
     db.each(sql, |row| {

@@ -80,7 +80,19 @@ def reference(to):
     return models.ForeignKey(to, on_delete=models.PROTECT, null=True, db_index=False, related_name="+")
 
 
-class User(Base):
+class Recorded(Base):
+    created_at = models.DateTimeField()
+    created_by = models.BigIntegerField()
+    updated_at = models.DateTimeField()
+    updated_by = models.BigIntegerField()
+    version = models.BigIntegerField(default=1)
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class User(Recorded):
     user_code = models.CharField(max_length=6)
     first_name = models.CharField(max_length=200)
     last_name = models.CharField(max_length=200, null=True)
@@ -98,12 +110,6 @@ class User(Base):
     blocked = models.BooleanField(default=False)
     email_verified = models.BooleanField(default=False)
     mobile_verified = models.BooleanField(default=False)
-    created_at = models.DateTimeField()
-    created_by = models.BigIntegerField()
-    updated_at = models.DateTimeField()
-    updated_by = models.BigIntegerField()
-    version = models.BigIntegerField(default=1)
-    deleted_at = models.DateTimeField(null=True)
 
     class Meta:
         app_label = "bench"
@@ -122,16 +128,10 @@ class User(Base):
         ]
 
 
-class UserBranch(Base):
+class UserBranch(Recorded):
     branch = models.ForeignKey(Branch, on_delete=models.PROTECT, db_index=False, related_name="+")
     user = models.ForeignKey(User, on_delete=models.PROTECT, db_index=False, related_name="+")
     is_primary = models.BooleanField()
-    created_at = models.DateTimeField()
-    created_by = models.BigIntegerField()
-    updated_at = models.DateTimeField()
-    updated_by = models.BigIntegerField()
-    version = models.BigIntegerField(default=1)
-    deleted_at = models.DateTimeField(null=True)
 
     class Meta:
         app_label = "bench"

@@ -334,7 +334,7 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
         Found::Leaf(l) => session.kinds().by_noun(l.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?,
         Found::Plain(_) => return Ok(()),
     };
-    let keys = input::keys(session, desc, Deleted::Exclude, leaf).await?;
+    let keys = input::keys(session, desc, Deleted::Exclude, &input::keys_of(leaf)).await?;
     let (mut done, mut failed) = (0_u64, 0_u64);
     let format = session.ui.style.format;
     let is_told = is_for_programs(&session.ui);

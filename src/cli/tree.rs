@@ -10,6 +10,7 @@ use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::crud::import::routing::is_org_column;
+use crate::crud::leaf::{self, ASKED_GROUP, depth, limit, within};
 use crate::crud::link::{ITEM, Linking};
 use crate::crud::read::quote;
 use crate::crud::session::{Access, Session};
@@ -50,6 +51,15 @@ pub struct Leaf {
     pub examples: &'static str,
     pub args: fn(Command) -> Command,
     pub run: Run,
+}
+
+/// The verb that a struct of flags declares.
+pub const fn leaf<T: leaf::Leaf>() -> Leaf {
+    let leaf::Spec { noun, verb, permission, writes, about, examples } = T::SPEC;
+    // What is said of the struct is no help.
+    let args = |c: Command| T::augment_args(c).about(T::SPEC.about).long_about(None);
+    let run: Run = |s, m| Box::pin(async move { T::from_arg_matches(m)?.run(s).await });
+    Leaf { noun, verb, permission, writes, about, examples, args, run }
 }
 
 /// A verb that kinds have in common.
@@ -143,28 +153,15 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl doctor\n*/15 * * * *  orgctl doctor --check || logger -p user.err 'orgctl doctor'",
         args: |c| c.arg(switch("check", "Say it in one line, and in the exit code: 1 where something is wrong, 8 where something was changed"))
             .arg(text("max-age", "TIME", "How old the newest backup may be: 26h, 7d (default: 26h)")).arg(signing_key()), run: run!(doctor::doctor) },
-    Leaf { noun: "branch", verb: "tree", permission: "branches:read", writes: false, about: "Show the tree of branches",
-        examples: "orgctl branch tree\norgctl branch tree R-MAH-W --depth 2",
-        args: |c| c.arg(key_maybe("Branch to begin at")).arg(number("depth", "LEVELS", "Levels to show").value_parser(depth)),
-        run: run!(branch::tree) },
-    Leaf { noun: "branch", verb: "move", permission: "branches:update", writes: true, about: "Move branches, with all that is below them",
-        examples: "orgctl branch move MUM02 --to R-GUJ-N\norgctl branch move MUM02 --root",
-        args: |c| c.arg(keys("Branches to move"))
-            .arg(text("to", "KEY", "Branch to move them below"))
-            .arg(switch("root", "Make them stand by themselves")).group(one_of(["to", "root"])).arg(if_version()).arg(force()),
-        run: run!(branch::move_to) },
-    Leaf { noun: "branch", verb: "stats", permission: "branches:read", writes: false, about: "Count branches by state and place",
-        examples: "orgctl branch stats\norgctl branch stats -o json", args: |c| c, run: run!(branch::stats) },
+    leaf::<branch::TreeFlags>(),
+    leaf::<branch::MoveFlags>(),
+    leaf::<branch::StatsFlags>(),
     Leaf { noun: "dept", verb: "members", permission: "users:read", writes: false, about: "List the users of a department",
         examples: "orgctl dept members DEPT-001\norgctl dept members Finance -o key", args: |c| c.arg(key("Department")), run: run!(dept::members) },
     Leaf { noun: "dept", verb: "stats", permission: "departments:read", writes: false, about: "Count departments by state and branch",
         examples: "orgctl dept stats\norgctl dept stats -o json", args: |c| c, run: run!(dept::stats) },
-    Leaf { noun: "user", verb: "block", permission: "users:block", writes: true, about: "Block users: they can't sign in",
-        examples: "orgctl user block ravi@sahyadri.example --reason 'lost laptop' --until 7d\norgctl user list --filter 'branch=MUM01' -o key | orgctl user block - --reason audit",
-        args: |c| c.arg(keys("Users to block")).arg(text("reason", "TEXT", "Why")).arg(text("until", "TIME", "When the block ends by itself: 7d, 2026-12-24")),
-        run: run!(user::block) },
-    Leaf { noun: "user", verb: "unblock", permission: "users:block", writes: true, about: "Lift the block of users",
-        examples: "orgctl user unblock ravi@sahyadri.example", args: |c| c.arg(keys("Users to unblock")), run: run!(user::unblock) },
+    leaf::<user::BlockFlags>(),
+    leaf::<user::UnblockFlags>(),
     Leaf { noun: "user", verb: "invite", permission: "users:invite", writes: true, about: "Invite users: make a token for each, shown once",
         examples: "orgctl user invite ravi@sahyadri.example\norgctl user invite ravi@sahyadri.example --expires 2d -o json",
         args: |c| c.arg(keys("Users to invite")).arg(text("expires", "TIME", "How long the invitation holds: 2d, 2026-12-24 (default: 7d)")), run: run!(user::invite) },
@@ -509,21 +506,6 @@ fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
 }
 
-/// How many rows may be asked for: no more than anybody has, and not none, which would say that there are none.
-fn limit(text: &str) -> Result<u64, String> {
-    within(text, 1)
-}
-
-fn within(text: &str, least: u64) -> Result<u64, String> {
-    const MOST: u64 = 10_000_000;
-    let n = text.parse::<u64>().ok().filter(|n| (least..=MOST).contains(n));
-    n.ok_or_else(|| format!("write a whole number from {least} to {MOST}"))
-}
-
-fn depth(text: &str) -> Result<usize, String> {
-    within(text, 0).and_then(|n| usize::try_from(n).map_err(|e| e.to_string()))
-}
-
 fn number(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     text(name, value, help)
 }
@@ -578,10 +560,6 @@ fn keeps(c: Command) -> Command {
         .arg(count("keep-weekly", "Keep the newest of each of the last N weeks that have one"))
         .arg(count("keep-monthly", "Keep the newest of each of the last N months that have one"))
         .arg(count("keep-yearly", "Keep the newest of each of the last N years that have one"))
-}
-
-fn key_maybe(help: &'static str) -> Arg {
-    Arg::new("key").value_name("KEY").help(help)
 }
 
 /// One of these must be given, and only one.
@@ -1263,9 +1241,8 @@ fn each_by_itself(c: Command) -> Command {
     }
 }
 
-/// A key, and a group of which one member names a record: asked for on a terminal, where they are missing.
+/// A key: asked for on a terminal, where it is missing.
 const ASKED: &str = "key";
-const ASKED_GROUP: &str = "which";
 /// The name of a command, which must be one that can have said something.
 pub const COMMAND: &str = "command";
 

@@ -359,24 +359,28 @@ pub async fn find_ref(
     Ok(found.meta.id.into())
 }
 
+/// The keys that a command line gives.
+pub fn keys_of(matches: &ArgMatches) -> Vec<String> {
+    matches.get_many::<String>("key").into_iter().flatten().cloned().collect()
+}
+
 /// Keys from the command line; `-` reads them from standard input, one a line. Where none is given, a person picks.
 pub async fn keys(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     life: Deleted,
-    matches: &ArgMatches,
+    given: &[String],
 ) -> Result<Vec<String>> {
     if let Some(only) = &s.only_key {
         return Ok(vec![only.clone()]);
     }
-    let given: Vec<String> = matches.get_many::<String>("key").into_iter().flatten().cloned().collect();
     if given.is_empty() {
         return Ok(vec![prompt::key(s, desc, life).await?]);
     }
     let mut keys = Vec::new();
     for key in given {
         if key != "-" {
-            keys.push(key);
+            keys.push(key.clone());
             continue;
         }
         let text = s.ui.read_stdin_text(bounded::LARGE).await?;

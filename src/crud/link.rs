@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::create::ask_missing;
 use super::gate::{self, Verb};
-use super::input::{find_each, find_in, given_of, keys};
+use super::input::{find_each, find_in, given_of, keys, keys_of};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Created, End, Target, begun, create_all, described, dry_run_note, other_fields, tell_former};
@@ -171,7 +171,7 @@ async fn ends(s: &mut Session<'_>, link: Link, linking: Linking, m: &ArgMatches)
             let id = prompt::record_among(s, others, from, link.other.0.help, None).await?;
             vec![id.unwrap_or_default().to_string()]
         }
-        _ => keys(s, others, Deleted::Exclude, m).await?,
+        _ => keys(s, others, Deleted::Exclude, &keys_of(m)).await?,
     };
     let others = find_each(s, others, Some(org), &keys).await?;
     Ok((item, others))

@@ -13,6 +13,7 @@ pub mod history;
 pub mod import;
 pub mod input;
 pub mod journal;
+pub mod leaf;
 pub mod link;
 pub mod owned;
 pub mod partial;

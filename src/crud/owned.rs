@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::gate::{self, Verb};
-use super::input::{find, find_in, keys, not_system};
+use super::input::{find, find_in, keys, keys_of, not_system};
 use super::read::print_changed;
 use super::session::Session;
 use super::write::{
@@ -70,11 +70,11 @@ pub async fn targets(
     m: &ArgMatches,
 ) -> Result<(Vec<Record>, Vec<Record>)> {
     if desc.owner().is_none() {
-        return Ok((write::targets(s, desc, m).await?, Vec::new()));
+        return Ok((write::targets(s, desc, &keys_of(m)).await?, Vec::new()));
     }
     let (mut found, mut owners): (Vec<Record>, Vec<Record>) = (Vec::new(), Vec::new());
     let picked = desc.owner().map_or(desc, |(_, kind)| kind);
-    for key in keys(s, picked, Deleted::Exclude, m).await? {
+    for key in keys(s, picked, Deleted::Exclude, &keys_of(m)).await? {
         let (record, all) = match find(s, desc, &key, Deleted::Exclude).await {
             Ok(record) => (record, &mut found),
             Err(e) => (owner_of(s, desc, &key, e).await?, &mut owners),

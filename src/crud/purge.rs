@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::contents;
 use super::gate::{self, Verb};
-use super::input::{find_each_deleted, keys, time};
+use super::input::{find_each_deleted, keys, keys_of, time};
 use super::remove::{FIRST, first_keys, lines};
 use super::seed;
 use super::session::Session;
@@ -250,7 +250,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
         let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
         records::deleted_before(s.db().await?, desc, org, before).await?
     } else {
-        let keys = keys(s, desc, Deleted::Only, m).await?;
+        let keys = keys(s, desc, Deleted::Only, &keys_of(m)).await?;
         find_each_deleted(s, desc, &keys, false).await?
     };
     if records.is_empty() {

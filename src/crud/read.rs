@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::filter::filter;
 use super::gate::{self, Verb};
-use super::input::{find, find_holders, keys};
+use super::input::{find, find_holders, keys, keys_of};
 use super::session::{Access, Session};
 use super::{as_of, journal, owned, partial};
 use crate::model::kinds::org::SYSTEM;
@@ -417,7 +417,7 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     let life = if is_set(m, "with-deleted") { Deleted::Include } else { Deleted::Exclude };
     let (mut which, mut defaults) = (Vec::new(), Vec::new());
     let picked = desc.owner().map_or(desc, |(_, kind)| kind);
-    for key in keys(s, picked, life, m).await? {
+    for key in keys(s, picked, life, &keys_of(m)).await? {
         // With the deleted ones, everybody who had the key.
         let found = match life {
             Deleted::Exclude => find(s, desc, &key, life).await.map(|r| vec![r]),
@@ -458,7 +458,7 @@ pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     gate::allow(s)?;
     let mut told = Vec::new();
     let mut missing = Ok(());
-    for key in keys(s, desc, Deleted::Exclude, m).await? {
+    for key in keys(s, desc, Deleted::Exclude, &keys_of(m)).await? {
         let found = find(s, desc, &key, Deleted::Exclude).await;
         told.push(serde_json::json!({ "key": key, "exists": found.is_ok() }));
         match found {

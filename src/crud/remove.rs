@@ -11,7 +11,7 @@ use super::contents::delete_all;
 use super::deletion::{DeletePlan, point_all};
 pub use super::deletion::{Mode, release};
 use super::gate::{self, Verb};
-use super::input::{find_in, not_system};
+use super::input::{find_in, keys_of, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{ChangedRecord, Target, change_all, described, dry_run_note, note_contents, targets, tell_changed};
@@ -173,7 +173,7 @@ impl Verb for Deactivate {
 }
 
 pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, desc, m).await?;
+    let records = targets(s, desc, &keys_of(m)).await?;
     let mode = mode(s, desc, &records, m).await?;
     known_columns(s, desc)?;
     let verb = Deactivate { noun: desc.noun.into(), targets: records.iter().map(Target::of).collect(), mode };
@@ -195,7 +195,7 @@ pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
 }
 
 pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let roots = targets(s, desc, m).await?;
+    let roots = targets(s, desc, &keys_of(m)).await?;
     delete_records(s, desc, &roots, m).await?;
     let which: Vec<_> = roots.iter().map(|r| r.meta.record_id()).collect();
     if is_for_programs(&s.ui) { print_changed(s, desc, &which).await } else { Ok(()) }

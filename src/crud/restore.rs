@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::contents;
 use super::former;
 use super::gate::{self, Verb};
-use super::input::{find_each_deleted, keys};
+use super::input::{find_each_deleted, keys, keys_of};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Holder, dry_run_note, holder};
@@ -224,7 +224,7 @@ fn taken_meanwhile(record: &Record) -> Problem {
 
 pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     known_columns(s, desc)?;
-    let keys = keys(s, desc, Deleted::Only, m).await?;
+    let keys = keys(s, desc, Deleted::Only, &keys_of(m)).await?;
     let named = find_each_deleted(s, desc, &keys, true).await?;
     if let Some(record) = named.iter().find(|r| r.has_ended() && r.meta.is_live()) {
         return Err(Problem::conflict(format!("{} has ended, which is no deletion", record.title()))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::create::ask_missing;
 use super::gate::{self, Verb};
-use super::input::{given_of, not_system};
+use super::input::{given_of, keys_of, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Target, change_all, described, dry_run_note, other_fields, targets};
@@ -107,7 +107,7 @@ pub async fn run(
     transition: &'static Transition,
     m: &ArgMatches,
 ) -> Result<()> {
-    let records = targets(s, desc, m).await?;
+    let records = targets(s, desc, &keys_of(m)).await?;
     known_columns(s, desc)?;
     let version = m.get_one::<i64>("if-version").copied();
     let told = told(s, desc, transition, &records, m).await?;

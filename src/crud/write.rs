@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::former;
 use super::gate::{self, Verb};
-use super::input::{find_each, keys, not_system};
+use super::input::{find_each, keys, keys_of, not_system};
 use super::read::{known_columns, print_changed};
 use super::seed;
 use super::session::Session;
@@ -250,7 +250,7 @@ impl Verb for End {
 
 /// Ends records that no longer hold, without another one in their place.
 pub async fn revoke(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, desc, m).await?;
+    let records = targets(s, desc, &keys_of(m)).await?;
     known_columns(s, desc)?;
     let targets = records.iter().map(Target::of).collect();
     let ended = gate::write(s, &End { noun: desc.noun.into(), targets }).await?;
@@ -552,8 +552,8 @@ pub fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
 }
 
 /// The records that keys name, as targets.
-pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<Record>> {
-    let keys = keys(s, desc, Deleted::Exclude, m).await?;
+pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, given: &[String]) -> Result<Vec<Record>> {
+    let keys = keys(s, desc, Deleted::Exclude, given).await?;
     let org = s.org_of(desc).await?;
     let found = find_each(s, desc, org, &keys).await?;
     for record in &found {
@@ -632,7 +632,7 @@ async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Resu
 
 /// Activates records.
 pub async fn activate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, desc, m).await?;
+    let records = targets(s, desc, &keys_of(m)).await?;
     change(s, desc, &records, None, vec![(IS_ACTIVE.into(), true.into())], Action::Activate).await
 }
 

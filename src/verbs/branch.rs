@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use clap::ArgMatches;
 use uuid::Uuid;
 
 use super::stats;
@@ -11,6 +10,7 @@ use super::tree::{self, Node};
 
 use crate::crud::gate;
 use crate::crud::input::{find, find_in};
+use crate::crud::leaf::{ASKED_GROUP, IfVersion, Leaf, PutAnyway, Spec, depth};
 use crate::crud::prompt;
 use crate::crud::session::Session;
 use crate::crud::write::{change, targets};
@@ -26,25 +26,51 @@ use crate::store::records::{self, Deleted};
 const DESC: &Descriptor = Branch::DESCRIPTOR;
 
 /// The tree of an organisation, or of one branch and what is below it.
-pub async fn tree(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let top = match m.get_one::<String>("key") {
-        Some(key) => Some(find(s, DESC, key, Deleted::Exclude).await?),
-        None => None,
+#[derive(clap::Args)]
+pub struct TreeFlags {
+    /// Branch to begin at
+    #[arg(value_name = "KEY")]
+    pub key: Option<String>,
+    /// Levels to show
+    #[arg(long, value_name = "LEVELS", value_parser = depth)]
+    pub depth: Option<usize>,
+}
+
+impl Leaf for TreeFlags {
+    const SPEC: Spec = Spec {
+        noun: "branch",
+        verb: "tree",
+        permission: "branches:read",
+        writes: false,
+        about: "Show the tree of branches",
+        examples: "orgctl branch tree\norgctl branch tree R-MAH-W --depth 2",
     };
-    let org = match &top {
-        Some(record) => record.meta.org_id,
-        None => s.the_org().await?,
-    };
-    let mut children = children(s, org).await?;
-    let limit = m.get_one::<usize>("depth").copied().unwrap_or(usize::MAX);
-    let roots = match top.as_ref().map(Stored::<Branch>::from_record).transpose()? {
-        Some(Stored { meta, value: b, .. }) => {
-            vec![Node { id: meta.id, code: b.code.as_str().into(), name: b.name.as_str().into(), active: b.is_active }]
-        }
-        None => children.remove(&None).unwrap_or_default(),
-    };
-    tree::show(s, roots, children, ["code", "parent"], limit)
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let top = match &self.key {
+            Some(key) => Some(find(s, DESC, key, Deleted::Exclude).await?),
+            None => None,
+        };
+        let org = match &top {
+            Some(record) => record.meta.org_id,
+            None => s.the_org().await?,
+        };
+        let mut children = children(s, org).await?;
+        let limit = self.depth.unwrap_or(usize::MAX);
+        let roots = match top.as_ref().map(Stored::<Branch>::from_record).transpose()? {
+            Some(Stored { meta, value: b, .. }) => {
+                vec![Node {
+                    id: meta.id,
+                    code: b.code.as_str().into(),
+                    name: b.name.as_str().into(),
+                    active: b.is_active,
+                }]
+            }
+            None => children.remove(&None).unwrap_or_default(),
+        };
+        tree::show(s, roots, children, ["code", "parent"], limit)
+    }
 }
 
 /// Live branches by their parent, in the order of their codes.
@@ -79,30 +105,79 @@ async fn children(s: &mut Session<'_>, org: i32) -> Result<HashMap<Option<Uuid>,
 }
 
 /// Moves branches, each with all that is below it. A branch can't come to stand below itself.
-pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let moved = targets(s, DESC, m).await?;
-    let Some(org) = moved.first().map(|r| r.meta.org_id) else { return Ok(()) };
-    if moved.iter().any(|r| r.meta.org_id != org) {
-        return Err(Problem::usage("the branches belong to several organisations")
-            .hint("move those of one at a time")
-            .into());
-    }
-    let parent: Value = match m.get_one::<String>("to") {
-        Some(key) => find_in(s, DESC, Some(org), key, Deleted::Exclude).await?.meta.id.into(),
-        None if m.get_flag("root") => Value::Null(ValueType::Uuid),
-        None if s.ui.style.interactive => {
-            let below = "Branch to move them below";
-            prompt::record(s, DESC, Some(org), Deleted::Exclude, below, Some("(none: they stand by themselves)"))
-                .await?
-                .into()
-        }
-        None => return Err(Problem::usage("missing: --to <KEY>").hint("or --root, to stand by themselves").into()),
+#[derive(clap::Args)]
+pub struct MoveFlags {
+    /// Branches to move; '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub version: IfVersion,
+    #[command(flatten)]
+    pub force: PutAnyway,
+}
+
+/// Where branches come to stand: one of the two, which a person is asked for.
+#[derive(clap::Args)]
+#[group(id = ASKED_GROUP, required = true, multiple = false)]
+pub struct Place {
+    /// Branch to move them below
+    #[arg(long, value_name = "KEY")]
+    pub to: Option<String>,
+    /// Make them stand by themselves
+    #[arg(long)]
+    pub root: bool,
+}
+
+impl Leaf for MoveFlags {
+    const SPEC: Spec = Spec {
+        noun: "branch",
+        verb: "move",
+        permission: "branches:update",
+        writes: true,
+        about: "Move branches, with all that is below them",
+        examples: "orgctl branch move MUM02 --to R-GUJ-N\norgctl branch move MUM02 --root",
     };
-    let version = m.get_one::<i64>("if-version").copied();
-    change(s, DESC, &moved, version, vec![("parent_id".into(), parent)], Action::Move).await
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let moved = targets(s, DESC, &self.key).await?;
+        let Some(org) = moved.first().map(|r| r.meta.org_id) else { return Ok(()) };
+        if moved.iter().any(|r| r.meta.org_id != org) {
+            return Err(Problem::usage("the branches belong to several organisations")
+                .hint("move those of one at a time")
+                .into());
+        }
+        let parent: Value = match &self.place.to {
+            Some(key) => find_in(s, DESC, Some(org), key, Deleted::Exclude).await?.meta.id.into(),
+            None if self.place.root => Value::Null(ValueType::Uuid),
+            None if s.ui.style.interactive => {
+                let below = "Branch to move them below";
+                prompt::record(s, DESC, Some(org), Deleted::Exclude, below, Some("(none: they stand by themselves)"))
+                    .await?
+                    .into()
+            }
+            None => return Err(Problem::usage("missing: --to <KEY>").hint("or --root, to stand by themselves").into()),
+        };
+        change(s, DESC, &moved, self.version.if_version, vec![("parent_id".into(), parent)], Action::Move).await
+    }
 }
 
 /// How many branches there are, by state and by place.
-pub async fn stats(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    stats::show(s, DESC, &["status", "state", "country"]).await
+#[derive(clap::Args)]
+pub struct StatsFlags {}
+
+impl Leaf for StatsFlags {
+    const SPEC: Spec = Spec {
+        noun: "branch",
+        verb: "stats",
+        permission: "branches:read",
+        writes: false,
+        about: "Count branches by state and place",
+        examples: "orgctl branch stats\norgctl branch stats -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        stats::show(s, DESC, &["status", "state", "country"]).await
+    }
 }

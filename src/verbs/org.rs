@@ -8,7 +8,7 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::import::limit::{TOLD, some_of, stopped};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Opened, Report, Run, Terms, load};
-use crate::crud::input::{find, keys};
+use crate::crud::input::{find, keys, keys_of};
 use crate::crud::seed;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
@@ -27,7 +27,7 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let mut orgs = Vec::new();
     if m.get_many::<String>("key").is_some() {
-        for key in keys(s, Org::DESCRIPTOR, Deleted::Exclude, m).await? {
+        for key in keys(s, Org::DESCRIPTOR, Deleted::Exclude, &keys_of(m)).await? {
             orgs.push(find(s, Org::DESCRIPTOR, &key, Deleted::Exclude).await?.meta.org_id);
         }
     } else {

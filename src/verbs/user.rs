@@ -20,7 +20,8 @@ use crate::crud::contents::{delete_all, delete_with_contents};
 use crate::crud::deletion::stands;
 use crate::crud::former;
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::{find, find_in, find_ref, time_to_come};
+use crate::crud::input::{find, find_in, find_ref, keys_of, time_to_come};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::link::Linking;
 use crate::crud::read::{Exported, known_columns, print_changed};
 use crate::crud::remove;
@@ -105,23 +106,49 @@ impl Verb for Block {
     }
 }
 
-pub async fn block(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, DESC, m).await?;
-    let until = m.get_one::<String>("until").map(|t| time_to_come(t, s.clock.now(), s.origin.zone)).transpose()?;
-    let reason = match m.get_one::<String>("reason") {
-        Some(reason) => reason.clone(),
-        None if s.ui.style.interactive => {
-            let given = |text: &str| if text.trim().is_empty() { Err("a reason is needed".to_owned()) } else { Ok(()) };
-            s.ui.ask("Reason", None, given).await?
-        }
-        None => return Err(Problem::usage("the reason is missing").hint("give it with --reason TEXT").into()),
+/// The flags of `user block`.
+#[derive(clap::Args)]
+pub struct BlockFlags {
+    /// Users to block; '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// When the block ends by itself: 7d, 2026-12-24
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
+impl Leaf for BlockFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "block",
+        permission: "users:block",
+        writes: true,
+        about: "Block users: they can't sign in",
+        examples: "orgctl user block ravi@sahyadri.example --reason 'lost laptop' --until 7d\norgctl user list --filter 'branch=MUM01' -o key | orgctl user block - --reason audit",
     };
-    if let Some(until) = until {
-        s.ui.status(&format!("until {}", rfc3339(until)));
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let records = targets(s, DESC, &self.key).await?;
+        let until = self.until.as_ref().map(|t| time_to_come(t, s.clock.now(), s.origin.zone)).transpose()?;
+        let reason = match &self.reason {
+            Some(reason) => reason.clone(),
+            None if s.ui.style.interactive => {
+                let given =
+                    |text: &str| if text.trim().is_empty() { Err("a reason is needed".to_owned()) } else { Ok(()) };
+                s.ui.ask("Reason", None, given).await?
+            }
+            None => return Err(Problem::usage("the reason is missing").hint("give it with --reason TEXT").into()),
+        };
+        if let Some(until) = until {
+            s.ui.status(&format!("until {}", rfc3339(until)));
+        }
+        known_columns(s, DESC)?;
+        let changed = gate::write(s, &Block { targets: as_targets(&records), reason, until }).await?;
+        tell_changed(s, DESC, &changed, Action::UserBlock).await
     }
-    known_columns(s, DESC)?;
-    let changed = gate::write(s, &Block { targets: as_targets(&records), reason, until }).await?;
-    tell_changed(s, DESC, &changed, Action::UserBlock).await
 }
 
 /// Asks users in. What goes in is the hash of each one's token.
@@ -151,7 +178,7 @@ impl Verb for Invite {
 }
 
 pub async fn invite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, DESC, m).await?;
+    let records = targets(s, DESC, &keys_of(m)).await?;
     let email = |r: &Record| User::from_record(r)?.email.map(|email| email.as_str().to_owned());
     if let Some(record) = records.iter().find(|r| email(r).is_none()) {
         return Err(Problem::conflict(format!("{} has no e-mail address to be invited at", record.title()))
@@ -206,7 +233,7 @@ impl Verb for Uninvite {
 }
 
 pub async fn uninvite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, DESC, m).await?;
+    let records = targets(s, DESC, &keys_of(m)).await?;
     known_columns(s, DESC)?;
     let changed = gate::write(s, &Uninvite { targets: as_targets(&records) }).await?;
     for c in &changed {
@@ -239,16 +266,35 @@ impl Verb for Unblock {
     }
 }
 
-pub async fn unblock(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, DESC, m).await?;
-    known_columns(s, DESC)?;
-    let changed = gate::write(s, &Unblock { targets: as_targets(&records) }).await?;
-    tell_changed(s, DESC, &changed, Action::UserUnblock).await
+/// The flags of `user unblock`.
+#[derive(clap::Args)]
+pub struct UnblockFlags {
+    /// Users to unblock; '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+}
+
+impl Leaf for UnblockFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "unblock",
+        permission: "users:block",
+        writes: true,
+        about: "Lift the block of users",
+        examples: "orgctl user unblock ravi@sahyadri.example",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let records = targets(s, DESC, &self.key).await?;
+        known_columns(s, DESC)?;
+        let changed = gate::write(s, &Unblock { targets: as_targets(&records) }).await?;
+        tell_changed(s, DESC, &changed, Action::UserUnblock).await
+    }
 }
 
 /// Moves users to another branch, department or superior.
 pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let moved = targets(s, DESC, m).await?;
+    let moved = targets(s, DESC, &keys_of(m)).await?;
     let Some(org) = moved.first().map(|r| r.meta.org_id) else { return Ok(()) };
     if moved.iter().any(|r| r.meta.org_id != org) {
         return Err(Problem::usage("the users belong to several organisations")
@@ -307,7 +353,7 @@ impl Verb for AssignBranches {
 const TOGETHER: usize = 1000;
 
 pub async fn assign_branch(s: &mut Session<'_>, m: &ArgMatches, linking: Linking) -> Result<()> {
-    let records = targets(s, DESC, m).await?;
+    let records = targets(s, DESC, &keys_of(m)).await?;
     let Some(org) = records.first().map(|r| r.meta.org_id) else { return Ok(()) };
     let mut branches = Vec::new();
     for key in m.get_many::<String>("branch").into_iter().flatten() {
@@ -388,7 +434,7 @@ async fn up(s: &mut Session<'_>, from: &Record, limit: usize) -> Result<()> {
 
 /// Another code or name to sign in with.
 pub async fn rename(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, DESC, m).await?;
+    let records = targets(s, DESC, &keys_of(m)).await?;
     let [record] = records.as_slice() else {
         return Err(Problem::usage("one user at a time can be renamed").into());
     };

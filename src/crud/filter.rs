@@ -235,66 +235,13 @@ async fn context_for_filter(s: &mut Session<'_>, columns: &[Column], text: &str,
 
 /// One condition; `commas` is where in its text several values are told apart.
 fn condition(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usize]) -> Result<Vec<Condition>> {
-    let one = |op, value| Condition { column: column.clone(), op, values: vec![value] };
-    if column.list.is_some() && !matches!(op, Op::Is | Op::IsNot) {
-        return Err(Problem::usage(format!("{} is a list: compare with = or !=", column.name)).into());
-    }
-    if column.place.is_some() && (text.is_empty() || !matches!(op, Op::Is | Op::IsNot)) {
-        return Err(
-            Problem::usage(format!("{} asks where a record belongs: name that with = or !=", column.name)).into()
-        );
-    }
-    let is_order = matches!(op, Op::More | Op::AtLeast | Op::Less | Op::AtMost);
-    if is_order && (column.choices().is_some() || column.kind == ValueType::Bool) {
-        return Err(Problem::usage(format!("{} has values without an order", column.name))
-            .hint("compare with = or !=")
-            .into());
-    }
-    if text.is_empty() && !matches!(op, Op::Is | Op::IsNot) {
-        return Err(Problem::usage(format!("the filter compares {} with nothing", column.name))
-            .hint(format!("'{}=' finds what has none", column.name))
-            .into());
-    }
+    refuse_meaningless(&column, op, text)?;
     if matches!(op, Op::Contains | Op::ContainsNot) {
-        if let Some(words) = column.choices().filter(|words| !words.iter().any(|w| w.contains(&text.to_lowercase()))) {
-            return Err(Problem::usage(format!("no value of {} has '{}' in it", column.name, truncate(text)))
-                .hint(format!("{} is one of {}", column.name, words.join(", ")))
-                .into());
-        }
-        if column.kind != ValueType::Text {
-            let hint = format!("{} is not text: compare with = != < >", column.name);
-            return Err(Problem::usage(format!("'~' does not work on {}", column.name)).hint(hint).into());
-        }
-        let text = match column.field {
-            Some(field) if field.ty.is_phone() => digits(&column, text)?,
-            _ => text.to_owned(),
-        };
-        return Ok(vec![one(op, text.into())]);
+        let value = part(&column, text)?.into();
+        return Ok(vec![Condition { column, op, values: vec![value] }]);
     }
     if column.kind == ValueType::Time && !text.is_empty() {
-        let is_to_come = column.field.is_some_and(Field::is_to_come);
-        let time = |text: &str| match span(text.trim()).filter(|_| is_to_come) {
-            Some(_) => time_to_come(text, s.clock.now(), s.origin.zone).map(|at| (at, at)),
-            None => time(text, s.clock.now(), s.origin.zone),
-        };
-        // A date names a whole day.
-        if matches!(op, Op::IsNot) || (matches!(op, Op::Is) && !commas.is_empty()) {
-            let mut values = Vec::new();
-            for part in split(text, commas) {
-                let (start, end) = time(part)?;
-                let end = end.max(start + TimeDelta::microseconds(1));
-                values.extend([Value::from(start), end.into()]);
-            }
-            let op = if op == Op::IsNot { Op::NotWithin } else { Op::Within };
-            return Ok(vec![Condition { column, op, values }]);
-        }
-        let (start, end) = time(text)?;
-        return Ok(match op {
-            Op::Is if start != end => vec![one(Op::AtLeast, start.into()), one(Op::Less, end.into())],
-            Op::More if start != end => vec![one(Op::AtLeast, end.into())],
-            Op::AtMost if start != end => vec![one(Op::Less, end.into())],
-            op => vec![one(op, start.into())],
-        });
+        return within(s, column, op, text, commas);
     }
     let texts = if matches!(op, Op::Is | Op::IsNot) { split(text, commas) } else { vec![text] };
     let mut values: Vec<Value> = Vec::new();
@@ -305,6 +252,71 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usiz
         }
     }
     Ok(vec![Condition { column, op, values }])
+}
+
+/// Refuses a comparison that means nothing for a column.
+fn refuse_meaningless(column: &Column, op: Op, text: &str) -> Result<(), Problem> {
+    if column.list.is_some() && !matches!(op, Op::Is | Op::IsNot) {
+        return Err(Problem::usage(format!("{} is a list: compare with = or !=", column.name)));
+    }
+    if column.place.is_some() && (text.is_empty() || !matches!(op, Op::Is | Op::IsNot)) {
+        return Err(
+            Problem::usage(format!("{} asks where a record belongs: name that with = or !=", column.name)).into()
+        );
+    }
+    let is_order = matches!(op, Op::More | Op::AtLeast | Op::Less | Op::AtMost);
+    if is_order && (column.choices().is_some() || column.kind == ValueType::Bool) {
+        return Err(Problem::usage(format!("{} has values without an order", column.name)).hint("compare with = or !="));
+    }
+    if text.is_empty() && !matches!(op, Op::Is | Op::IsNot) {
+        return Err(Problem::usage(format!("the filter compares {} with nothing", column.name))
+            .hint(format!("'{}=' finds what has none", column.name)));
+    }
+    Ok(())
+}
+
+/// A part of a column's texts.
+fn part(column: &Column, text: &str) -> Result<String, Problem> {
+    if let Some(words) = column.choices().filter(|words| !words.iter().any(|w| w.contains(&text.to_lowercase()))) {
+        return Err(Problem::usage(format!("no value of {} has '{}' in it", column.name, truncate(text)))
+            .hint(format!("{} is one of {}", column.name, words.join(", "))));
+    }
+    if column.kind != ValueType::Text {
+        let hint = format!("{} is not text: compare with = != < >", column.name);
+        return Err(Problem::usage(format!("'~' does not work on {}", column.name)).hint(hint));
+    }
+    match column.field {
+        Some(field) if field.ty.is_phone() => digits(column, text),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// A condition of a time, where a text names a span of it.
+fn within(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usize]) -> Result<Vec<Condition>> {
+    let is_to_come = column.field.is_some_and(Field::is_to_come);
+    let read = |text: &str| match span(text.trim()).filter(|_| is_to_come) {
+        Some(_) => time_to_come(text, s.clock.now(), s.origin.zone).map(|at| (at, at)),
+        None => time(text, s.clock.now(), s.origin.zone),
+    };
+    let one = |op, value| Condition { column: column.clone(), op, values: vec![Value::Time(value)] };
+    // A date names a whole day.
+    if matches!(op, Op::IsNot) || (matches!(op, Op::Is) && !commas.is_empty()) {
+        let mut values = Vec::new();
+        for part in split(text, commas) {
+            let (start, end) = read(part)?;
+            let end = end.max(start + TimeDelta::microseconds(1));
+            values.extend([Value::from(start), end.into()]);
+        }
+        let op = if op == Op::IsNot { Op::NotWithin } else { Op::Within };
+        return Ok(vec![Condition { column, op, values }]);
+    }
+    let (start, end) = read(text)?;
+    Ok(match op {
+        Op::Is if start != end => vec![one(Op::AtLeast, start), one(Op::Less, end)],
+        Op::More if start != end => vec![one(Op::AtLeast, end)],
+        Op::AtMost if start != end => vec![one(Op::Less, end)],
+        op => vec![one(op, start)],
+    })
 }
 
 /// A part of a phone number as those are kept, `+` and digits: what has anything else is in none.

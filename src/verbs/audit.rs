@@ -337,6 +337,25 @@ fn kind_of(value: &Value) -> ValueType {
 
 /// For people: who, what, and the difference field by field.
 fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone: Option<&str>) -> Result<()> {
+    let lines = lines_of(s, e, key, code, gone);
+    let lines: Vec<(String, String)> =
+        lines.into_iter().map(|(name, value)| (name.to_owned(), visible(&value))).collect();
+    let text = table::fields(&s.ui, &lines);
+    s.ui.out(&text)?;
+    if let Some(payload) = &e.payload {
+        differences(s, payload)?;
+    }
+    s.ui.flush()
+}
+
+/// All but the difference.
+fn lines_of(
+    s: &Session<'_>,
+    e: &Entry,
+    key: Option<String>,
+    code: &str,
+    gone: Option<&str>,
+) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("record", format!("{code} {}", e.seq)),
         ("at", s.origin.zone.to_seconds(e.at)),
@@ -346,8 +365,6 @@ fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone:
     if e.at != e.recorded_at {
         lines.insert(2, ("clock", format!("was wrong: it said {}", s.origin.zone.to_seconds(e.recorded_at))));
     }
-    let empty = Json::Null;
-    let payload = e.payload.as_ref().unwrap_or(&empty);
     lines.extend(key.map(|key| ("key", key)));
     if !e.resource_id.is_nil() {
         lines.push(("id", e.resource_id.to_string()));
@@ -369,7 +386,7 @@ fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone:
             lines.push(("error", error.to_owned()));
         }
     }
-    for (name, value) in payload.as_object().into_iter().flatten() {
+    for (name, value) in e.payload.as_ref().and_then(Json::as_object).into_iter().flatten() {
         match (name.as_str(), value) {
             ("reverts", seq) => lines.push(("reverts", format!("{code} {seq}"))),
             ("comment", Json::String(text)) => lines.push(("comment", text.clone())),
@@ -379,10 +396,11 @@ fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone:
     if e.payload.is_none() {
         lines.push(("payload", gone.unwrap_or("gone, and nothing tells where").to_owned()));
     }
-    let lines: Vec<(String, String)> =
-        lines.into_iter().map(|(name, value)| (name.to_owned(), visible(&value))).collect();
-    let text = table::fields(&s.ui, &lines);
-    s.ui.out(&text)?;
+    lines
+}
+
+/// What was, and what is since.
+fn differences(s: &mut Session<'_>, payload: &Json) -> Result<()> {
     let none = Map::new();
     let old = payload["old"].as_object().unwrap_or(&none);
     let new = payload["new"].as_object().unwrap_or(&none);
@@ -405,5 +423,5 @@ fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone:
             side('+', "32", field, value)?;
         }
     }
-    s.ui.flush()
+    Ok(())
 }

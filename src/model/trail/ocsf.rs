@@ -39,9 +39,10 @@ pub struct Event<'a> {
     pub request: &'a Json,
 }
 
+const ENTITY: (u32, &str) = (3004, "Entity Management");
+
 /// Class (uid and name) and activity (id and name).
 fn class(kind: &str, action: &str) -> ((u32, &'static str), (u32, &'static str)) {
-    const ENTITY: (u32, &str) = (3004, "Entity Management");
     const ACCOUNT: (u32, &str) = (3001, "Account Change");
     const AUTHENTICATION: (u32, &str) = (3002, "Authentication");
     if kind == User::NOUN {
@@ -74,20 +75,22 @@ fn class(kind: &str, action: &str) -> ((u32, &'static str), (u32, &'static str))
     (ENTITY, activity)
 }
 
+/// Status and severity (id and name): what was tried and refused is of low severity, what was not allowed of medium.
+fn outcome(status: &str) -> ((u32, &'static str), (u32, &'static str)) {
+    const INFORMATIONAL: (u32, &str) = (1, "Informational");
+    const FAILURE: (u32, &str) = (2, "Failure");
+    match status {
+        "success" => ((1, "Success"), INFORMATIONAL),
+        "denied" => (FAILURE, (3, "Medium")),
+        "failed" | "interrupted" => (FAILURE, (2, "Low")),
+        _ => ((0, "Unknown"), INFORMATIONAL),
+    }
+}
+
 impl Event<'_> {
     pub fn to_json(&self) -> Json {
         let ((class_uid, class_name), (activity_id, activity_name)) = class(self.kind, self.action);
-        let (status_id, status) = match self.status {
-            "success" => (1, "Success"),
-            "failed" | "denied" | "interrupted" => (2, "Failure"),
-            _ => (0, "Unknown"),
-        };
-        // Informational; what was tried and refused is of low severity, what was not allowed of medium.
-        let (severity_id, severity) = match self.status {
-            "denied" => (3, "Medium"),
-            "failed" | "interrupted" => (2, "Low"),
-            _ => (1, "Informational"),
-        };
+        let ((status_id, status), (severity_id, severity)) = outcome(self.status);
         let name = self.key.unwrap_or_default();
         let activity_name = if activity_id == OTHER { self.action } else { activity_name };
         let mut event = json!({
@@ -132,19 +135,8 @@ impl Event<'_> {
         if let Some(error) = self.request["error"].as_str() {
             event["status_detail"] = error.into();
         }
-        if class_uid == 3004 {
-            let (type_id, kind) = match self.kind {
-                "user" => (2, "User"),
-                "org" => (4, "Organization"),
-                _ => (OTHER, self.kind),
-            };
-            event["entity"] = json!({ "name": name, "type": kind, "type_id": type_id, "uid": self.resource_id });
-            if type_id == 2 {
-                event["entity"]["user"] = json!({ "name": name, "uid": self.resource_id });
-            }
-            if type_id == 4 {
-                event["entity"]["org"] = json!({ "name": name, "uid": self.resource_id });
-            }
+        if class_uid == ENTITY.0 {
+            event["entity"] = self.entity(name);
             if let Some(comment) = self.payload["comment"].as_str() {
                 event["comment"] = comment.into();
             }
@@ -152,5 +144,22 @@ impl Event<'_> {
             event["user"] = json!({ "name": name, "uid": self.resource_id });
         }
         event
+    }
+
+    /// What it is about, where that is no account.
+    fn entity(&self, name: &str) -> Json {
+        let (type_id, kind) = match self.kind {
+            "user" => (2, "User"),
+            "org" => (4, "Organization"),
+            _ => (OTHER, self.kind),
+        };
+        let mut entity = json!({ "name": name, "type": kind, "type_id": type_id, "uid": self.resource_id });
+        if type_id == 2 {
+            entity["user"] = json!({ "name": name, "uid": self.resource_id });
+        }
+        if type_id == 4 {
+            entity["org"] = json!({ "name": name, "uid": self.resource_id });
+        }
+        entity
     }
 }

@@ -323,9 +323,45 @@ impl TreeCheck {
 
     pub fn record(&mut self, record: &Record<'_>) {
         let seq = record.seq;
+        if !self.is_next(seq) {
+            return;
+        }
+        while self.requests.front().is_some_and(|r| r.last_seq < seq) {
+            self.requests.pop_front();
+        }
+        let commitment = self.commitment_of(record);
+        let Some(request) = self.requests.front().filter(|r| r.first_seq <= seq) else {
+            self.find(Some(seq), Fault::Deleted, "what is known of its command is missing");
+            self.append(record.leaf);
+            return;
+        };
+        let (is_first, at, last) = (request.first_seq == seq, request.at, request.last_seq);
+        let is_idle = request.status != Status::Success.as_str() && record.effect != Effect::None.as_str();
+        let corrects = is_correction(record.kind, record.action, is_first, &request.status);
+        // Without a commitment nothing tells whether the header is the one that was recorded.
+        if let Some(commitment) = commitment {
+            self.check_leaf(record, commitment);
+        }
+        if is_idle {
+            self.find(Some(seq), Fault::Edited, "it tells of a change, and its command did not succeed");
+        }
+        if corrects {
+            self.note_correction(record, at);
+            self.times.correct(at, last);
+        } else if is_first {
+            if self.times.run_backwards_at(at) {
+                self.find(Some(seq), Fault::RunsBackwards, "its time is before that of the record in front of it");
+            }
+            self.times.add(at, last);
+        }
+        self.append(record.leaf);
+    }
+
+    /// Whether the record has the next number, as far as that can still be told.
+    fn is_next(&mut self, seq: i64) -> bool {
         if seq < self.expected_seq {
             self.find(Some(seq), Fault::Inserted, "there is another record of this number");
-            return;
+            return false;
         }
         if seq > self.expected_seq {
             let (first, last) = (self.expected_seq, seq - 1);
@@ -339,12 +375,15 @@ impl TreeCheck {
             && seq > size
         {
             self.find(Some(seq), Fault::Inserted, format!("the head tells of {size} records"));
-            return;
+            return false;
         }
-        while self.requests.front().is_some_and(|r| r.last_seq < seq) {
-            self.requests.pop_front();
-        }
-        let commitment = match StoredPayload::of(record.salt, record.payload) {
+        true
+    }
+
+    /// What the payload is committed to, where that can be told.
+    fn commitment_of(&mut self, record: &Record<'_>) -> Option<Hash> {
+        let seq = record.seq;
+        match StoredPayload::of(record.salt, record.payload) {
             StoredPayload::Payload(commitment, payload) => {
                 if record.kind == audit::KIND && matches!(record.action, "archive" | "erase") {
                     self.note_erasures(seq, payload);
@@ -365,56 +404,38 @@ impl TreeCheck {
                 self.find(Some(seq), Fault::Edited, "its salt and its payload are not what was recorded");
                 None
             }
+        }
+    }
+
+    /// The leaf binds the record to what is known of the command in front, which is its own.
+    fn check_leaf(&mut self, record: &Record<'_>, commitment: Hash) {
+        let Some(request) = self.requests.front() else { return };
+        let seq = record.seq;
+        let bound = (request.request_id, request.at, request.digest, request.status.as_str());
+        let told = HeaderFields {
+            action: record.action,
+            effect: record.effect,
+            kind: record.kind,
+            resource_id: record.resource_id,
+            subject_id: record.subject_id,
         };
-        let Some(request) = self.requests.front().filter(|r| r.first_seq <= seq) else {
-            self.find(Some(seq), Fault::Deleted, "what is known of its command is missing");
-            self.append(record.leaf);
-            return;
-        };
-        let (is_first, at, last) = (request.first_seq == seq, request.at, request.last_seq);
-        let is_idle = request.status != Status::Success.as_str() && record.effect != Effect::None.as_str();
-        let corrects = is_correction(record.kind, record.action, is_first, &request.status);
-        // Without a commitment nothing tells whether the header is the one that was recorded.
-        if let Some(commitment) = commitment {
-            let bound = (request.request_id, request.at, request.digest, request.status.as_str());
-            let told = HeaderFields {
-                action: record.action,
-                effect: record.effect,
-                kind: record.kind,
-                resource_id: record.resource_id,
-                subject_id: record.subject_id,
-            };
-            if leaf(self.tree, seq, told, bound, &commitment) != record.leaf {
-                if self.mismatches.len() < MOVED {
-                    self.mismatches.push(Mismatch {
-                        seq,
-                        action: record.action.to_owned(),
-                        effect: record.effect.to_owned(),
-                        kind: record.kind.to_owned(),
-                        resource_id: record.resource_id,
-                        subject_id: record.subject_id,
-                        commitment,
-                        leaf: record.leaf,
-                        request: (request.request_id, request.at, request.digest, request.status.clone()),
-                    });
-                } else {
-                    self.find(Some(seq), Fault::Edited, "it is not what was recorded");
-                }
+        if leaf(self.tree, seq, told, bound, &commitment) != record.leaf {
+            if self.mismatches.len() < MOVED {
+                self.mismatches.push(Mismatch {
+                    seq,
+                    action: record.action.to_owned(),
+                    effect: record.effect.to_owned(),
+                    kind: record.kind.to_owned(),
+                    resource_id: record.resource_id,
+                    subject_id: record.subject_id,
+                    commitment,
+                    leaf: record.leaf,
+                    request: (request.request_id, request.at, request.digest, request.status.clone()),
+                });
+            } else {
+                self.find(Some(seq), Fault::Edited, "it is not what was recorded");
             }
         }
-        if is_idle {
-            self.find(Some(seq), Fault::Edited, "it tells of a change, and its command did not succeed");
-        }
-        if corrects {
-            self.note_correction(record, at);
-            self.times.correct(at, last);
-        } else if is_first {
-            if self.times.run_backwards_at(at) {
-                self.find(Some(seq), Fault::RunsBackwards, "its time is before that of the record in front of it");
-            }
-            self.times.add(at, last);
-        }
-        self.append(record.leaf);
     }
 
     /// What it lets count must follow from what was before it, or it is a forgery, well-formed as it may be.
@@ -468,6 +489,29 @@ impl TreeCheck {
     /// At the end of the tree.
     pub fn finish(mut self) -> TreeResult {
         self.report_moved();
+        self.report_gone();
+        let have = self.expected_seq - 1;
+        let is_export = matches!(self.head, TreeHead::Unasked);
+        self.check_head(have);
+        let beyond: Vec<ExpectedRoot> = std::mem::take(&mut self.expected).into();
+        for e in beyond.iter().filter(|_| !is_export) {
+            let what = format!("{} tells of {} records, {have} are there", e.says, e.size);
+            self.find(Some(have + 1), Fault::Truncated, what);
+        }
+        self.findings.sort_by_key(|f| f.seq.unwrap_or(i64::MAX));
+        TreeResult {
+            findings: self.findings,
+            size: have,
+            frontier: self.frontier,
+            untold: self.untold,
+            beyond,
+            actors: self.actors,
+            corrections: self.corrections,
+        }
+    }
+
+    /// Payloads that are gone, of which no record tells why.
+    fn report_gone(&mut self) {
         for (spans, told, what) in [
             (&self.erased[0], &self.told[0], "its payload is gone, and no record tells of an erasure"),
             (&self.erased[1], &self.told[1], "what is known of its command is gone, and no record tells of an erasure"),
@@ -485,8 +529,10 @@ impl TreeCheck {
                 what: what.to_owned(),
             }));
         }
-        let have = self.expected_seq - 1;
-        let is_export = matches!(self.head, TreeHead::Unasked);
+    }
+
+    /// What the head tells of the tree.
+    fn check_head(&mut self, have: i64) {
         match std::mem::replace(&mut self.head, TreeHead::Unasked) {
             TreeHead::Unasked => {
                 if let Some((first, last)) = self.last_request
@@ -520,21 +566,6 @@ impl TreeCheck {
                     self.find(None, Fault::Rewritten, "the records agree with themselves but not with the head");
                 }
             }
-        }
-        let beyond: Vec<ExpectedRoot> = std::mem::take(&mut self.expected).into();
-        for e in beyond.iter().filter(|_| !is_export) {
-            let what = format!("{} tells of {} records, {have} are there", e.says, e.size);
-            self.find(Some(have + 1), Fault::Truncated, what);
-        }
-        self.findings.sort_by_key(|f| f.seq.unwrap_or(i64::MAX));
-        TreeResult {
-            findings: self.findings,
-            size: have,
-            frontier: self.frontier,
-            untold: self.untold,
-            beyond,
-            actors: self.actors,
-            corrections: self.corrections,
         }
     }
 

@@ -260,10 +260,14 @@ fn push_string(text: &mut String, string: &str) -> Result<(), serde_json::Error>
 macro_rules! from {
     ($($t:ty => $v:ident : $k:ident),* $(,)?) => {$(
         impl From<$t> for Value {
-            fn from(v: $t) -> Value { Value::$v(v.into()) }
+            fn from(v: $t) -> Value {
+                Value::$v(v.into())
+            }
         }
         impl From<Option<$t>> for Value {
-            fn from(v: Option<$t>) -> Value { v.map_or(Value::Null(ValueType::$k), Value::from) }
+            fn from(v: Option<$t>) -> Value {
+                v.map_or(Value::Null(ValueType::$k), Value::from)
+            }
         }
     )*};
 }

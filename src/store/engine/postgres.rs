@@ -156,25 +156,32 @@ fn type_name(kind: ValueType) -> &'static str {
     }
 }
 
-/// Holds rows against the records that they stand for: the rows go to the server as arrays, one a column, and only what
-/// came of it comes back.
-pub async fn match_rows(
-    conn: &mut PgConnection,
-    location: &Location,
-    holder: &MatchTarget,
-    rows: &[HeldRow],
-) -> Result<Vec<Option<Match>>> {
-    let mut matches = vec![None; rows.len()];
-    let mut args = PgArguments::default();
-    let too_large = |_| Problem::invalid("a value is too large for the database");
-    let (mut columns, mut same, mut arrays) = (Vec::new(), String::new(), Vec::new());
-    let mut places = 0;
+/// Columns of rows that are given to a statement, each as an array.
+#[derive(Default)]
+struct Arrays {
+    args: PgArguments,
+    arrays: Vec<String>,
+    columns: Vec<String>,
+}
+
+impl Arrays {
+    fn add<'q, T>(&mut self, column: String, kind: &str, values: Vec<T>) -> Result<()>
+    where
+        Vec<T>: sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    {
+        self.args.add(values).map_err(|_| Problem::invalid("a value is too large for the database"))?;
+        self.columns.push(column);
+        self.arrays.push(format!("${}::{kind}[]", self.columns.len()));
+        Ok(())
+    }
+}
+
+/// The keys of rows and their values that are compared, and the condition that the record `t` has the values of the row `u`.
+fn arrays_of(holder: &MatchTarget, rows: &[HeldRow]) -> Result<(Arrays, String)> {
+    let (mut arrays, mut same) = (Arrays::default(), String::new());
     for (i, field) in holder.key.parts().enumerate() {
         let part = |(parts, _): &HeldRow| parts.get(i).map(|value| keys::part_in_index(field, value).to_text());
-        args.add(rows.iter().map(part).collect::<Vec<_>>()).map_err(too_large)?;
-        places += 1;
-        arrays.push(format!("${places}::text[]"));
-        columns.push(format!("k{i}"));
+        arrays.add(format!("k{i}"), "text", rows.iter().map(part).collect())?;
     }
     for (i, field) in holder.compared.iter().enumerate() {
         // As text: the server reads each kind's own form, and the arrays are of one type.
@@ -184,22 +191,29 @@ pub async fn match_rows(
             given.push(value.is_some());
             values.push(value.filter(|v| !v.is_null()).map(|v| v.to_text()));
         }
+        arrays.add(format!("c{i}"), "text", values)?;
         let cast = type_name(field.ty.kind);
         let is_same = format!("{} is not distinct from u.c{i}::{cast}", lists::value_of(holder.desc, field, "t"));
-        places += 1;
-        arrays.push(format!("${places}::text[]"));
-        columns.push(format!("c{i}"));
-        args.add(values).map_err(too_large)?;
         if given.iter().all(|g| *g) {
             same.push_str(&format!(" and {is_same}"));
         } else {
-            places += 1;
-            arrays.push(format!("${places}::bool[]"));
-            columns.push(format!("g{i}"));
+            arrays.add(format!("g{i}"), "bool", given)?;
             same.push_str(&format!(" and (not u.g{i} or {is_same})"));
-            args.add(given).map_err(too_large)?;
         }
     }
+    Ok((arrays, same))
+}
+
+/// Holds rows against the records that they stand for: the rows go to the server as arrays, one a column, and only what
+/// came of it comes back.
+pub async fn match_rows(
+    conn: &mut PgConnection,
+    location: &Location,
+    holder: &MatchTarget,
+    rows: &[HeldRow],
+) -> Result<Vec<Option<Match>>> {
+    let mut matches = vec![None; rows.len()];
+    let (given, same) = arrays_of(holder, rows)?;
     let part = |(i, field): (usize, &'static Field)| {
         let cast =
             if field.ty.kind == ValueType::Text { String::new() } else { format!("::{}", type_name(field.ty.kind)) };
@@ -209,15 +223,15 @@ pub async fn match_rows(
         "select u.i, t.ctid::text, t.id, true{same}
            from unnest({}) with ordinality as u ({}, i)
            join {} t on {} and {} and {}",
-        arrays.join(", "),
-        columns.join(", "),
+        given.arrays.join(", "),
+        given.columns.join(", "),
         holder.desc.table,
         holder.tenant(),
         holder.key.parts().enumerate().map(part).collect::<Vec<_>>().join(" and "),
         status_sql::live(holder.desc, "t")
     );
     let kinds = [ValueType::Int, ValueType::Text, ValueType::Uuid, ValueType::Bool];
-    each(conn, location, text, args, &kinds, |row| {
+    each(conn, location, text, given.args, &kinds, |row| {
         // `(block,offset)`: a page of 8 kB has fewer than 2^9 rows.
         let place = row.text(1)?.trim_matches(['(', ')']).split_once(',');
         let place = place.and_then(|(block, at)| Some((block.parse::<u64>().ok()? << 9) | at.parse::<u64>().ok()?));

@@ -202,6 +202,51 @@ pub async fn forget_rejects(db: &mut Db) -> Result<()> {
     db.script(format!("drop table if exists {}.import_rejects", db.temp_schema())).await
 }
 
+/// The fields that references to the file's own rows are looked up by: keys of rows are staged anyhow.
+fn lookup_fields(desc: &'static Descriptor, references: &[Reference]) -> Vec<&'static Field> {
+    let mut named: Vec<&'static Field> = Vec::new();
+    for field in references.iter().filter(|r| r.target == desc).flat_map(Reference::fields) {
+        if !desc.is_key(field) && !named.iter().any(|n| n.column == field.column) {
+            named.push(field);
+        }
+    }
+    named
+}
+
+/// Makes the temporary tables anew: rows have columns for `texts`, what they refer to a text in each of a number of forms.
+async fn make_tables(db: &mut Db, texts: &[String], forms: usize) -> Result<()> {
+    let (number, id, text, packed, at_end) = match db.is_postgres() {
+        true => ("bigint", "uuid", "text collate \"C\"", "", " on commit drop"),
+        false => ("integer", "blob", "text", " without rowid", ""),
+    };
+    let mut script = String::new();
+    for table in ["import_counts", "import_rows", "import_lists", "import_refs", "import_given_up"] {
+        script.push_str(&format!("drop table if exists {}.{table};\n", db.temp_schema()));
+    }
+    let more: String = texts.iter().map(|t| format!(", {t} {text}")).collect();
+    let forms: String = (0..forms).map(|i| format!(", f{i} {text}")).collect();
+    script.push_str(&format!(
+        "create temporary table import_rows (
+             n {number} primary key, line {number} not null, id {id} not null, is_new {number} not null,
+             active {number}, counted {number} not null, given {number}{more}){at_end};
+         create temporary table import_lists (
+             n {number} not null, list {number} not null, word {text} not null, place {number} not null,
+             primary key (n, list, word)){packed}{at_end};
+         create temporary table import_refs (
+             field {number} not null, word {text} not null, first_use {number} not null, id {id}, n {number},
+             matches {number}, low {text}, high {text}, uid {id}{forms}, primary key (field, word)){packed}{at_end};
+         create temporary table if not exists import_rejects (
+             n {number} not null, line {number} not null, field {text} not null, code {text} not null,
+             reason {text} not null, primary key (n, field)){packed}{at_end};
+         create temporary table import_given_up (
+             n {number} not null, place {number} not null, id {id} not null, word {text} not null,
+             was {text} not null, primary key (place, word)){packed}{at_end};
+         create index {}import_given_up_n on import_given_up (n);",
+        db.temp_prefix()
+    ));
+    db.script(script).await
+}
+
 impl Stage {
     /// Makes the temporary tables. Where rows may stand for records that are there, `held` names the fields that are
     /// held against them.
@@ -214,50 +259,15 @@ impl Stage {
         held: &[&'static Field],
         context: &ParseContext,
     ) -> Result<Stage> {
-        let (number, id, text, packed, at_end) = match db.is_postgres() {
-            true => ("bigint", "uuid", "text collate \"C\"", "", " on commit drop"),
-            false => ("integer", "blob", "text", " without rowid", ""),
-        };
-        let mut named: Vec<&'static Field> = Vec::new();
-        for field in references.iter().filter(|r| r.target == desc).flat_map(Reference::fields) {
-            // The keys of rows are staged anyhow.
-            if !desc.is_key(field) && !named.iter().any(|n| n.column == field.column) {
-                named.push(field);
-            }
-        }
-        let forms = references.iter().map(|r| r.fields().len()).max().unwrap_or(1);
+        let named = lookup_fields(desc, &references);
         let columns = |letter: char, n: usize| (0..n).map(move |i| format!("{letter}{i}"));
         let texts: Vec<String> = columns('k', 1 + others.len())
             .chain(columns('r', references.len()))
             .chain(columns('b', named.len()))
             .chain((0..=others.len()).filter(|i| is_told_apart(key, &others, *i)).map(|i| format!("t{i}")))
             .collect();
-        let mut script = String::new();
-        for table in ["import_counts", "import_rows", "import_lists", "import_refs", "import_given_up"] {
-            script.push_str(&format!("drop table if exists {}.{table};\n", db.temp_schema()));
-        }
-        let more: String = texts.iter().map(|t| format!(", {t} {text}")).collect();
-        let forms: String = columns('f', forms).map(|f| format!(", {f} {text}")).collect();
-        script.push_str(&format!(
-            "create temporary table import_rows (
-                 n {number} primary key, line {number} not null, id {id} not null, is_new {number} not null,
-                 active {number}, counted {number} not null, given {number}{more}){at_end};
-             create temporary table import_lists (
-                 n {number} not null, list {number} not null, word {text} not null, place {number} not null,
-                 primary key (n, list, word)){packed}{at_end};
-             create temporary table import_refs (
-                 field {number} not null, word {text} not null, first_use {number} not null, id {id}, n {number},
-                 matches {number}, low {text}, high {text}, uid {id}{forms}, primary key (field, word)){packed}{at_end};
-             create temporary table if not exists import_rejects (
-                 n {number} not null, line {number} not null, field {text} not null, code {text} not null,
-                 reason {text} not null, primary key (n, field)){packed}{at_end};
-             create temporary table import_given_up (
-                 n {number} not null, place {number} not null, id {id} not null, word {text} not null,
-                 was {text} not null, primary key (place, word)){packed}{at_end};
-             create index {}import_given_up_n on import_given_up (n);",
-            db.temp_prefix()
-        ));
-        db.script(script).await?;
+        let forms = references.iter().map(|r| r.fields().len()).max().unwrap_or(1);
+        make_tables(db, &texts, forms).await?;
         let all: Vec<&str> = ["n", "line", "id", "is_new", "active", "counted", "given"]
             .into_iter()
             .chain(texts.iter().map(String::as_str))

@@ -1023,19 +1023,21 @@ impl Column {
             is_actor: false,
         }
     }
+
+    /// The name of who is held in a column.
+    fn actor(name: &str, column: &str, nullable: bool) -> Column {
+        Column {
+            expr: format!("a_{name}.name"),
+            join: Some(format!("left join actors a_{name} on a_{name}.actor_id = t.{column}")),
+            is_actor: true,
+            ..Column::plain(name, ValueType::Text, nullable)
+        }
+    }
 }
 
 /// Every column that a resource shows, in order.
 pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     let plain = Column::plain;
-    let actor_of = |name: &str, column: &str, nullable| Column {
-        expr: format!("a_{name}.name"),
-        kind: ValueType::Text,
-        join: Some(format!("left join actors a_{name} on a_{name}.actor_id = t.{column}")),
-        is_actor: true,
-        ..plain(name, ValueType::Text, nullable)
-    };
-    let actor = |name: &str, nullable| actor_of(name, name, nullable);
     let mut columns = vec![plain("id", ValueType::Uuid, false)];
     if !desc.is_org() {
         columns.push(Column {
@@ -1053,32 +1055,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
             Column { expr: keys::words(desc, "t"), shown: true, is_key: true, ..plain("key", ValueType::Text, false) };
         columns.push(key);
     }
-    for field in desc.fields.iter().filter(|f| !f.has(Attr::Secret)) {
-        let shown = !field.has(Attr::Hidden);
-        let is_key = desc.is_key(field);
-        let base =
-            Column { shown, field: Some(field), is_key, ..plain(field.column, field.ty.kind, !field.ty.required) };
-        let block = status_sql::at_the_time(desc, field);
-        columns.push(match field.target() {
-            None => match block {
-                Some(expr) => Column { expr, ..base },
-                None => base,
-            },
-            Some(target) => {
-                let alias = format!("r_{}", field.name());
-                let first = keys::words(target, &alias);
-                let (to, id) = match desc.list_of(field) {
-                    None => (String::new(), format!("t.{}", quoted(field.column))),
-                    Some(list) => (lists::join_first(list, field), lists::first_id(list, field)),
-                };
-                let join = format!(
-                    "{to}left join {} {alias} on {alias}.org_id = t.org_id and {alias}.id = {id}",
-                    target.table
-                );
-                Column { name: field.name().to_owned(), expr: first, kind: ValueType::Text, join: Some(join), ..base }
-            }
-        });
-    }
+    columns.extend(desc.fields.iter().filter(|f| !f.has(Attr::Secret)).map(|field| of_field(desc, field)));
     columns.extend(desc.lists.iter().filter_map(|list| {
         let target = list.link()?.item.1;
         let expr = lists::members(list, target.table, "join", &keys::words(target, "m"));
@@ -1095,19 +1072,56 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     if let Some(expr) = status_sql::status_expr(desc) {
         columns.push(Column { expr, shown: true, status: Some(desc), ..plain("status", ValueType::Text, false) });
     }
-    if desc.stays() {
-        columns.push(Column { shown: true, ..actor_of("actor", ACTOR, false) });
-        columns.push(plain(REQUEST, ValueType::Uuid, false));
-        return columns;
+    columns.extend(of_writing(desc));
+    columns
+}
+
+/// What a field holds: of a reference the key.
+fn of_field(desc: &'static Descriptor, field: &'static Field) -> Column {
+    let column = Column {
+        shown: !field.has(Attr::Hidden),
+        field: Some(field),
+        is_key: desc.is_key(field),
+        ..Column::plain(field.column, field.ty.kind, !field.ty.required)
+    };
+    let Some(target) = field.target() else {
+        return match status_sql::at_the_time(desc, field) {
+            Some(expr) => Column { expr, ..column },
+            None => column,
+        };
+    };
+    let alias = format!("r_{}", field.name());
+    let (to, id) = match desc.list_of(field) {
+        None => (String::new(), format!("t.{}", quoted(field.column))),
+        Some(list) => (lists::join_first(list, field), lists::first_id(list, field)),
+    };
+    let join = format!("{to}left join {} {alias} on {alias}.org_id = t.org_id and {alias}.id = {id}", target.table);
+    Column {
+        name: field.name().to_owned(),
+        expr: keys::words(target, &alias),
+        kind: ValueType::Text,
+        join: Some(join),
+        ..column
     }
-    columns.push(plain("created_at", ValueType::Time, false));
-    columns.push(actor("created_by", false));
-    columns.push(plain("updated_at", ValueType::Time, false));
-    columns.push(actor("updated_by", false));
-    columns.push(plain("version", ValueType::Int, false));
+}
+
+/// Who wrote a record, and when.
+fn of_writing(desc: &'static Descriptor) -> Vec<Column> {
+    let plain = Column::plain;
+    if desc.stays() {
+        let actor = Column { shown: true, ..Column::actor("actor", ACTOR, false) };
+        return vec![actor, plain(REQUEST, ValueType::Uuid, false)];
+    }
+    let actor = |name: &str, nullable| Column::actor(name, name, nullable);
+    let mut columns = vec![
+        plain("created_at", ValueType::Time, false),
+        actor("created_by", false),
+        plain("updated_at", ValueType::Time, false),
+        actor("updated_by", false),
+        plain("version", ValueType::Int, false),
+    ];
     if desc.is_recorded() {
-        columns.push(plain("deleted_at", ValueType::Time, true));
-        columns.push(actor("deleted_by", true));
+        columns.extend([plain("deleted_at", ValueType::Time, true), actor("deleted_by", true)]);
     }
     columns
 }
@@ -1130,21 +1144,7 @@ fn of_contents(derived: &Derived) -> String {
 
 /// A part of a kind's key as the row itself holds it: of a reference the id.
 pub fn of_row(desc: &'static Descriptor, field: &'static Field) -> Column {
-    let expr = format!("t.{}", quoted(field.column));
-    Column {
-        name: field.column.to_owned(),
-        expr,
-        kind: field.ty.kind,
-        nullable: !field.ty.required,
-        join: None,
-        shown: false,
-        field: None,
-        status: None,
-        list: None,
-        is_key: desc.is_key(field),
-        place: None,
-        is_actor: false,
-    }
+    Column { is_key: desc.is_key(field), ..Column::plain(field.column, field.ty.kind, !field.ty.required) }
 }
 
 /// An expression for an id as it is written.
@@ -1171,21 +1171,11 @@ pub fn for_people(column: Column) -> Column {
 
 /// The hash of a user's password: in no list, and in an export only where it is asked for.
 pub fn password_column() -> Column {
+    let join = "left join credentials c on c.org_id = t.org_id and c.user_id = t.id and c.deleted_at is null";
     Column {
-        name: "password_hash".into(),
         expr: "c.password".into(),
-        kind: ValueType::Text,
-        nullable: true,
-        join: Some(
-            "left join credentials c on c.org_id = t.org_id and c.user_id = t.id and c.deleted_at is null".into(),
-        ),
-        shown: false,
-        field: None,
-        status: None,
-        list: None,
-        is_key: false,
-        place: None,
-        is_actor: false,
+        join: Some(join.into()),
+        ..Column::plain("password_hash", ValueType::Text, true)
     }
 }
 

@@ -105,78 +105,111 @@ struct AppendedRecord {
     record: ExternalEvent,
 }
 
-/// Reads the members of one record.
-async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> Result<AppendedRecord> {
-    let mut text = |name: &str| match members.remove(name) {
-        None | Some(Json::Null) => Ok(None),
-        Some(Json::String(text)) if !text.is_empty() => Ok(Some(text)),
-        Some(_) => Err(wrong(name, "must be a text")),
-    };
-    let action = text("action")?.ok_or_else(|| wrong("action", "is missing"))?;
-    let what = text("resource")?.ok_or_else(|| wrong("resource", "is missing"))?;
-    let (kind, key) = match what.split_once(':') {
-        Some((kind, key)) => (kind.to_owned(), Some(key.trim().to_owned()).filter(|k| !k.is_empty())),
-        None => (what, text("key")?),
-    };
-    for (member, word) in [("action", &action), ("resource", &kind)] {
-        if !is_word(word) {
-            let why =
-                format!("must be a word of small letters, digits and _, at most {WORD}: not '{}'", truncate(word));
-            return Err(wrong(member, &why).into());
+/// The members of one record that were not read yet.
+struct Members(Map<String, Json>);
+
+impl Members {
+    fn text(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        match self.0.remove(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::String(text)) if !text.is_empty() => Ok(Some(text)),
+            Some(_) => Err(wrong(name, "must be a text")),
         }
     }
-    if key.as_ref().is_some_and(|k| k.chars().count() > 255) {
-        return Err(wrong("key", "has at most 255 characters").into());
-    }
-    let status = match text("status")? {
-        None => Status::Success,
-        Some(word) => {
-            Status::parse(&word).ok_or_else(|| wrong("status", "must be success, failed, denied or interrupted"))?
+
+    fn object(&mut self, name: &str) -> Result<Option<Map<String, Json>>, Problem> {
+        match self.0.remove(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(value @ Json::Object(_)) => holds_no_secret(name, &value).map(|()| value.as_object().cloned()),
+            Some(_) => Err(wrong(name, "must be an object")),
         }
-    };
-    let source = match text("source")? {
-        None => None,
-        Some(word) => {
-            let known = SOURCES.iter().copied().find(|s| *s == word);
-            Some(known.ok_or_else(|| wrong("source", &format!("must be one of {}", SOURCES.join(", "))))?)
-        }
-    };
-    let subject = text("subject")?;
-    let mut details = Map::new();
-    for (name, longest, _) in TEXTS {
-        let Some(text) = text(name)? else { continue };
-        if text.chars().count() > *longest {
-            return Err(wrong(name, &format!("has at most {longest} characters")).into());
-        }
-        details.insert((*name).to_owned(), typed(&text).into());
     }
-    if let Some(ip) = text("ip")? {
-        let ip: IpAddr = ip.trim().parse().map_err(|_| wrong("ip", "must be an IP address"))?;
-        details.insert("ip".into(), ip.to_canonical().to_string().into());
-    }
-    if let Some(at) = text("at")? {
-        // When it happened, as the other program says; the record's own time is that of its writing.
-        let (at, _) = time(&at, s.clock.now(), s.origin.zone).map_err(|p| Problem::invalid(p.sentence))?;
-        details.insert("happened_at".into(), rfc3339(at).into());
-    }
-    let mut object = |name: &str| match members.remove(name) {
-        None | Some(Json::Null) => Ok(None),
-        Some(value @ Json::Object(_)) => holds_no_secret(name, &value).map(|()| value.as_object().cloned()),
-        Some(_) => Err(wrong(name, "must be an object")),
-    };
-    let (old, new) = (object("old")?, object("new")?);
-    details.extend(object("details")?.map(|d| ("details".to_owned(), Json::Object(d))));
-    if let Some(unknown) = members.keys().next() {
+
+    /// Refuses those that nothing reads.
+    fn end(self) -> Result<(), Problem> {
+        let Some(unknown) = self.0.keys().next() else { return Ok(()) };
         let texts = TEXTS.iter().map(|(name, ..)| *name);
         let known: Vec<&str> = ["action", "resource", "key", "subject", "status", "source", "ip", "at"]
             .into_iter()
             .chain(texts)
             .chain(OBJECTS.iter().copied())
             .collect();
-        return Err(wrong(&truncate(unknown), "is not known; what else there is to say goes into details")
-            .hint(format!("members: {}", known.join(", ")))
-            .into());
+        Err(wrong(&truncate(unknown), "is not known; what else there is to say goes into details")
+            .hint(format!("members: {}", known.join(", "))))
     }
+}
+
+/// What was done, to what kind of thing, and to which.
+fn read_deed(members: &mut Members) -> Result<(String, String, Option<String>), Problem> {
+    let action = members.text("action")?.ok_or_else(|| wrong("action", "is missing"))?;
+    let what = members.text("resource")?.ok_or_else(|| wrong("resource", "is missing"))?;
+    let (kind, key) = match what.split_once(':') {
+        Some((kind, key)) => (kind.to_owned(), Some(key.trim().to_owned()).filter(|k| !k.is_empty())),
+        None => (what, members.text("key")?),
+    };
+    for (member, word) in [("action", &action), ("resource", &kind)] {
+        if !is_word(word) {
+            let why =
+                format!("must be a word of small letters, digits and _, at most {WORD}: not '{}'", truncate(word));
+            return Err(wrong(member, &why));
+        }
+    }
+    if key.as_ref().is_some_and(|k| k.chars().count() > 255) {
+        return Err(wrong("key", "has at most 255 characters"));
+    }
+    Ok((action, kind, key))
+}
+
+/// How it ended, and where it came from.
+fn read_outcome(members: &mut Members) -> Result<(Status, Option<&'static str>), Problem> {
+    let status = match members.text("status")? {
+        None => Status::Success,
+        Some(word) => {
+            Status::parse(&word).ok_or_else(|| wrong("status", "must be success, failed, denied or interrupted"))?
+        }
+    };
+    let source = match members.text("source")? {
+        None => None,
+        Some(word) => {
+            let known = SOURCES.iter().copied().find(|s| *s == word);
+            Some(known.ok_or_else(|| wrong("source", &format!("must be one of {}", SOURCES.join(", "))))?)
+        }
+    };
+    Ok((status, source))
+}
+
+/// What else is told of it.
+fn read_details(s: &Session<'_>, members: &mut Members) -> Result<Map<String, Json>, Problem> {
+    let mut details = Map::new();
+    for (name, longest, _) in TEXTS {
+        let Some(text) = members.text(name)? else { continue };
+        if text.chars().count() > *longest {
+            return Err(wrong(name, &format!("has at most {longest} characters")));
+        }
+        details.insert((*name).to_owned(), typed(&text).into());
+    }
+    if let Some(ip) = members.text("ip")? {
+        let ip: IpAddr = ip.trim().parse().map_err(|_| wrong("ip", "must be an IP address"))?;
+        details.insert("ip".into(), ip.to_canonical().to_string().into());
+    }
+    if let Some(at) = members.text("at")? {
+        // When it happened, as the other program says; the record's own time is that of its writing.
+        let (at, _) = time(&at, s.clock.now(), s.origin.zone).map_err(|p| Problem::invalid(p.sentence))?;
+        details.insert("happened_at".into(), rfc3339(at).into());
+    }
+    Ok(details)
+}
+
+/// Reads the members of one record.
+async fn read(s: &mut Session<'_>, org: i32, members: Map<String, Json>) -> Result<AppendedRecord> {
+    let mut members = Members(members);
+    let (action, kind, key) = read_deed(&mut members)?;
+    let (status, source) = read_outcome(&mut members)?;
+    let subject = members.text("subject")?;
+    let mut details = read_details(s, &mut members)?;
+    let (old, new) = (members.object("old")?, members.object("new")?);
+    details.extend(members.object("details")?.map(|d| ("details".to_owned(), Json::Object(d))));
+    members.end()?;
     if !ACTIONS.contains(&action.as_str()) {
         details.insert("external".into(), true.into());
     }

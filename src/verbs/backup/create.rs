@@ -20,6 +20,7 @@ use crate::model::trail::note::{Checkpoint, SignerKey};
 use crate::model::values::value::rfc3339;
 use crate::store::backup::dump::{self, Shape};
 use crate::store::backup::swap::{self, DatabaseState};
+use crate::store::engine::db::Db;
 use crate::store::schema::Class;
 use crate::store::schema::migrate;
 use crate::store::trail::checkpoints::{LOG, installation, log_frontier};
@@ -297,30 +298,7 @@ async fn write(
         ..Manifest::empty()
     };
     progress.part("proving", None, "records");
-    let chain = lineage::chain(db).await?;
-    let logs = Logs { installation, lineage: chain.current().to_owned() };
-    // Behind a restore that is not stated yet the old logs may have signed other roots of these sizes.
-    let is_open = !lineage::open_claims(db, &chain).await?.is_empty();
-    let mut leaves = dump::edges_from_leaves(db).await?;
-    for edge in dump::heads(db).await? {
-        let grown = leaves.remove(&edge.tree).unwrap_or_default();
-        if (grown.size(), grown.root()) != (edge.frontier.size(), edge.frontier.root()) {
-            return Err(Problem::integrity(format!("the audit trail of tree {} is not what its head says", edge.tree))
-                .hint("'orgctl audit verify' says more; no backup is signed of a trail that does not hold")
-                .into());
-        }
-        let (size, root) = (grown.size(), grown.root());
-        if size > 0 && !is_open {
-            let checkpoint = Checkpoint { origin: logs.origin(edge.tree), size, root };
-            manifest.checkpoints.push(key.sign(&checkpoint.text()));
-        }
-        manifest.heads.push(HeadEntry { tree: edge.tree, size, root: Digest32(root), at: edge.at });
-    }
-    let log = log_frontier(db).await?;
-    if log.size() > 0 && !is_open {
-        let checkpoint = Checkpoint { origin: logs.origin(LOG), size: log.size(), root: log.root() };
-        manifest.checkpoints.push(key.sign(&checkpoint.text()));
-    }
+    sign_heads(db, key, installation, &mut manifest).await?;
     for shape in shapes {
         progress.part(&shape.name, None, "rows");
         let (rows, member) = match kind {
@@ -346,6 +324,35 @@ async fn write(
     }
     progress.finish();
     Ok(manifest)
+}
+
+/// Proves the trails and signs them as they are.
+async fn sign_heads(db: &mut Db, key: &SignerKey, installation: Uuid, manifest: &mut Manifest) -> Result<()> {
+    let chain = lineage::chain(db).await?;
+    let logs = Logs { installation, lineage: chain.current().to_owned() };
+    // Behind a restore that is not stated yet the old logs may have signed other roots of these sizes.
+    let is_open = !lineage::open_claims(db, &chain).await?.is_empty();
+    let mut leaves = dump::edges_from_leaves(db).await?;
+    for edge in dump::heads(db).await? {
+        let grown = leaves.remove(&edge.tree).unwrap_or_default();
+        if (grown.size(), grown.root()) != (edge.frontier.size(), edge.frontier.root()) {
+            return Err(Problem::integrity(format!("the audit trail of tree {} is not what its head says", edge.tree))
+                .hint("'orgctl audit verify' says more; no backup is signed of a trail that does not hold")
+                .into());
+        }
+        let (size, root) = (grown.size(), grown.root());
+        if size > 0 && !is_open {
+            let checkpoint = Checkpoint { origin: logs.origin(edge.tree), size, root };
+            manifest.checkpoints.push(key.sign(&checkpoint.text()));
+        }
+        manifest.heads.push(HeadEntry { tree: edge.tree, size, root: Digest32(root), at: edge.at });
+    }
+    let log = log_frontier(db).await?;
+    if log.size() > 0 && !is_open {
+        let checkpoint = Checkpoint { origin: logs.origin(LOG), size: log.size(), root: log.root() };
+        manifest.checkpoints.push(key.sign(&checkpoint.text()));
+    }
+    Ok(())
 }
 
 async fn tell(s: &mut Session<'_>, entry: &BackupEntry, path: &Path, pruned: Vec<Json>) -> Result<()> {

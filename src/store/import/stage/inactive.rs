@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{BATCH, Reference, Stage, shortened};
+use crate::model::resource::Descriptor;
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
-use crate::store::engine::sql::{Sql, quoted};
+use crate::store::engine::sql::{Row, Sql, quoted};
 use crate::store::records::lists;
 use crate::store::records::search;
 use crate::store::records::status_sql;
@@ -34,6 +35,37 @@ pub struct InactiveReference {
     pub is_in_file: bool,
     /// Whether the row is rejected for something else.
     pub is_rejected: bool,
+}
+
+impl InactiveReference {
+    /// What a statement yields that finds some: the fields in their order, but that [`Self::PLACE`] stands where it tells
+    /// of the row of the record referred to.
+    const KINDS: [ValueType; 12] = {
+        use ValueType::{Int, Text, Uuid};
+        [Int, Int, Uuid, Int, Uuid, Int, Text, Uuid, Int, Int, Int, Int]
+    };
+
+    /// Where the position of that row stands.
+    const PLACE: usize = 8;
+
+    /// All but whether a row of the file stands for whom it refers to.
+    fn read(row: &Row) -> Result<InactiveReference> {
+        let is_deleted = row.int(9)? == 1;
+        Ok(InactiveReference {
+            number: u64::try_from(row.int(0)?)?,
+            line: u64::try_from(row.int(1)?)?,
+            id: row.uuid(2)?,
+            is_new: row.int(3)? == 1,
+            now: row.value(4).as_uuid(),
+            is_active: row.int(5)? == 1,
+            word: row.text(6)?.to_owned(),
+            whom: row.uuid(7)?,
+            is_deleted,
+            is_only_blocked: !is_deleted && row.int(10)? == 1,
+            is_in_file: false,
+            is_rejected: row.int(11)? == 1,
+        })
+    }
 }
 
 /// Begins what is put in the place of a row's word: no word begins with a line's end.
@@ -88,22 +120,10 @@ impl Stage {
         let blocked =
             status_sql::holds_for_good(target, "t").filter(|_| blocked).map_or(String::new(), |c| format!(" or {c}"));
         let out = format!("(not {is_active} or t.deleted_at is not null{blocked})");
-        let any = format!(
-            "select 1 from import_refs f join {} t on t.org_id = {org} and t.id = f.id
-              where f.field = {i} and {out} limit 1",
-            target.table
-        );
-        if db.first(Sql::new(any).yields([ValueType::Int])).await?.is_none() {
+        if !self.is_any_target(db, i, target, &out).await? {
             return Ok(Vec::new());
         }
-        let own = target == desc;
-        let back = match own && self.is_any_there {
-            true => {
-                " and not exists (select 1 from import_rows b where b.id = t.id and b.is_new = 0 and b.active = 1
-                                     and not exists (select 1 from import_rejects e where e.n = b.n))"
-            }
-            false => "",
-        };
+        let back = self.and_no_row_activates(target);
         let (used, open) = (status_sql::active_condition(desc, "r"), status_sql::is_open(desc, reference.field, "r"));
         let in_use = format!("r.id is not null and {used} and {open}");
         let sql = Sql::new(format!(
@@ -122,36 +142,37 @@ impl Stage {
             desc.table
         ));
         let args = [i64::try_from(after)?.into(), i64::try_from(limit)?.into()];
-        let kinds = [
-            ValueType::Int,
-            ValueType::Int,
-            ValueType::Uuid,
-            ValueType::Int,
-            ValueType::Uuid,
-            ValueType::Int,
-            ValueType::Text,
-            ValueType::Uuid,
-        ];
-        let rows = db.all(sql.with(args).yields(kinds.into_iter().chain([ValueType::Int; 4]))).await?;
-        rows.iter()
-            .map(|r| {
-                let is_deleted = r.int(9)? == 1;
-                Ok(InactiveReference {
-                    number: u64::try_from(r.int(0)?)?,
-                    line: u64::try_from(r.int(1)?)?,
-                    id: r.uuid(2)?,
-                    is_new: r.int(3)? == 1,
-                    now: r.value(4).as_uuid(),
-                    is_active: r.int(5)? == 1,
-                    word: r.text(6)?.to_owned(),
-                    whom: r.uuid(7)?,
-                    is_deleted,
-                    is_only_blocked: !is_deleted && r.int(10)? == 1,
-                    is_in_file: own && !is_deleted && self.seen.has(u64::try_from(r.int(8)?)?),
-                    is_rejected: r.int(11)? == 1,
-                })
-            })
-            .collect()
+        let rows = db.all(sql.with(args).yields(InactiveReference::KINDS)).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let read = InactiveReference::read(row)?;
+            let is_in_file =
+                target == desc && !read.is_deleted && self.seen.has(u64::try_from(row.int(InactiveReference::PLACE)?)?);
+            found.push(InactiveReference { is_in_file, ..read });
+        }
+        Ok(found)
+    }
+
+    /// Whether a text stands for a record `t` of a kind of which a condition holds.
+    async fn is_any_target(&self, db: &mut Db, i: usize, target: &'static Descriptor, condition: &str) -> Result<bool> {
+        let sql = format!(
+            "select 1 from import_refs f join {} t on t.org_id = {} and t.id = f.id
+              where f.field = {i} and {condition} limit 1",
+            target.table,
+            self.org.unwrap_or(0)
+        );
+        Ok(db.first(Sql::new(sql).yields([ValueType::Int])).await?.is_some())
+    }
+
+    /// The end of a condition: no row that is loaded says that the record `t` is in use again.
+    fn and_no_row_activates(&self, target: &'static Descriptor) -> &'static str {
+        match target == self.desc && self.is_any_there {
+            true => {
+                " and not exists (select 1 from import_rows b where b.id = t.id and b.is_new = 0 and b.active = 1
+                                     and not exists (select 1 from import_rejects e where e.n = b.n))"
+            }
+            false => "",
+        }
     }
 
     /// Rejects rows that put somebody anew into a branch or department that is not in use, and that no row activates;
@@ -162,12 +183,7 @@ impl Stage {
             return Ok(());
         }
         let (org, desc) = (self.org.unwrap_or(0), self.desc);
-        let any = format!(
-            "select 1 from import_refs f join {} x on x.org_id = {org} and x.id = f.id
-              where f.field = {i} and not x.is_active limit 1",
-            target.table
-        );
-        if db.first(Sql::new(any).yields([ValueType::Int])).await?.is_none() {
+        if !self.is_any_target(db, i, target, "not t.is_active").await? {
             return Ok(());
         }
         // Who has it already, if among several, stays.
@@ -177,28 +193,22 @@ impl Stage {
                 let table = list.desc().table;
                 let live = status_sql::live(list.desc(), "l");
                 format!(
-                    "select 1 from {table} l where l.org_id = {org} and l.{owner} = s.id and l.{item} = x.id and {live}"
+                    "select 1 from {table} l where l.org_id = {org} and l.{owner} = s.id and l.{item} = t.id and {live}"
                 )
             }
             None => format!(
-                "select 1 from {} t where t.org_id = {org} and t.id = s.id and t.{} = x.id",
+                "select 1 from {} h where h.org_id = {org} and h.id = s.id and h.{} = t.id",
                 desc.table,
                 quoted(field.column)
             ),
         };
-        let back = match target == desc && self.is_any_there {
-            true => {
-                " and not exists (select 1 from import_rows b where b.id = x.id and b.is_new = 0 and b.active = 1
-                                     and not exists (select 1 from import_rejects e where e.n = b.n))"
-            }
-            false => "",
-        };
+        let back = self.and_no_row_activates(target);
         let sql = format!(
             "insert into import_rejects (n, line, field, code, reason)
              select s.n, s.line, '{}', 'conflict',
                     '{} ' || {} || ' is not in use, and takes no new {} without --force'
-               from {} join {} x on x.org_id = {org} and x.id = f.id
-              where not x.is_active and x.deleted_at is null
+               from {} join {} t on t.org_id = {org} and t.id = f.id
+              where not t.is_active and t.deleted_at is null
                 and not exists ({has_it}){back}
               on conflict do nothing",
             self.told_as(i),

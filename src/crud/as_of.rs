@@ -47,7 +47,7 @@ pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
     let Some(mut past) = s.past.take() else { return Ok(()) };
     let done = past.restrict_to(s.db().await?, desc, org).await;
     s.past = Some(past);
-    done
+    Ok(done?)
 }
 
 /// Refuses a list of which not all can be told.
@@ -55,7 +55,7 @@ pub async fn ensure_all_known(s: &mut Session<'_>) -> Result<()> {
     let Some(past) = s.past.take() else { return Ok(()) };
     let done = past.ensure_all_known(s.db().await?).await;
     s.past = Some(past);
-    done
+    Ok(done?)
 }
 
 /// Refuses a record of which not all can be told, and to say that there was none where that can't be told.
@@ -68,7 +68,7 @@ pub async fn ensure_known(s: &mut Session<'_>, desc: &'static Descriptor, found:
         Err(_) => Ok(()),
     };
     s.past = Some(past);
-    done
+    Ok(done?)
 }
 
 /// Fits a query to the past, where that is what is asked about.
@@ -76,7 +76,7 @@ pub async fn rewrite(s: &mut Session<'_>, query: &mut Query) -> Result<()> {
     let Some(past) = s.past.take() else { return Ok(()) };
     let done = past.rewrite(s.db().await?, query).await;
     s.past = Some(past);
-    done
+    Ok(done?)
 }
 
 /// The one who lived under a key at a time that is gone, or all who had it when deleted before that, as far as it can be told.

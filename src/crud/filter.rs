@@ -107,7 +107,7 @@ async fn refer(
             Deleted::Exclude => records::by_key(db, target, org, key, Deleted::Exclude, &context).await,
             _ => records::holders(db, target, org, key, &context).await,
         };
-        let found = found.map_err(as_usage)?;
+        let found = found.map_err(|e| as_usage(e.into()))?;
         if found.is_empty() {
             known_once(s, target, org, key).await?;
         }

@@ -20,12 +20,11 @@ use crate::model::resource::{Descriptor, Record, Resource as _, verbs};
 use crate::model::scope::{Belongings, Scope};
 use crate::model::trail::audit::{Action, Payload, Status};
 use crate::model::values::scalar::ParseContext;
+use crate::store::Error;
 use crate::store::backup::partial::refusal;
 use crate::store::engine::db::Db;
-use crate::store::engine::postgres::{LockTimeout, NoRight};
-use crate::store::engine::sqlite::Busy;
 use crate::store::reader::{self, Reader, Told};
-use crate::store::tx::{self, ClockInDoubt, JOURNAL_WAIT, Permit, Rights, Tx};
+use crate::store::tx::{self, JOURNAL_WAIT, Permit, Rights, Tx};
 use crate::ui::Ui;
 
 /// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.
@@ -189,17 +188,17 @@ async fn run<V: Verb>(
     }
     writable(s.unchecked_db().await?).await?;
     let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
-    let mut done = transact(s, &mut db, permit.clone(), &orgs, verb, &mut show).await;
-    if let Some(ClockInDoubt(question)) = done.as_ref().err().and_then(|e| e.downcast_ref()) {
-        let question = question.clone();
-        done = match s.ui.confirm(&question).await {
+    let done = transact(s, &mut db, permit.clone(), &orgs, verb, &mut show).await;
+    let done = match done.map_err(Error::from) {
+        Err(Error::ClockInDoubt(question)) => match s.ui.confirm(&question).await {
             Ok(()) => {
                 s.origin.clock_is_sure = true;
                 transact(s, &mut db, permit, &orgs, verb, &mut show).await
             }
             Err(e) => Err(e),
-        };
-    }
+        },
+        done => done.map_err(Into::into),
+    };
     s.put_db(db);
     done
 }
@@ -214,15 +213,16 @@ async fn writable(db: &mut Db) -> Result<&mut Db> {
 
 /// A lock that stood in the way anywhere, of a writer or of a reader, in words.
 pub fn in_words(s: &Session<'_>, e: anyhow::Error) -> anyhow::Error {
-    if let Some(lacking) = e.downcast_ref::<NoRight>() {
-        return Problem::failed(lacking.to_string()).hint(who_has_the_right(&s.verb)).into();
+    match Error::from(e) {
+        lacking @ Error::NoRight(_) => Problem::failed(lacking.to_string()).hint(who_has_the_right(&s.verb)).into(),
+        Error::Busy | Error::LockTimeout => {
+            let waited = s.opening.wait.as_secs();
+            Problem::failed(format!("another command holds what this one needs; waited {waited} s"))
+                .hint("run the command again later, or wait longer with --wait SECONDS")
+                .into()
+        }
+        e => e.into(),
     }
-    if !e.is::<LockTimeout>() && !e.is::<Busy>() {
-        return e;
-    }
-    Problem::failed(format!("another command holds what this one needs; waited {} s", s.opening.wait.as_secs()))
-        .hint("run the command again later, or wait longer with --wait SECONDS")
-        .into()
 }
 
 /// What `db grants` prints is for work with the data, and the rest is the owner's: a hint to it would lead in a circle.
@@ -273,7 +273,7 @@ async fn transact<V: Verb>(
             s.committing.set(true);
             let committed = tx.commit().await;
             s.committing.set(committed.is_ok());
-            committed.map(|()| output)
+            Ok(committed.map(|()| output)?)
         }
         other => {
             // Where this fails the connection is gone, and the server undoes the transaction by itself.
@@ -358,7 +358,7 @@ async fn try_log(s: &mut Session<'_>, messages: Vec<(i32, SystemLog)>) -> Result
     let Some(mut tx) = Tx::begin_soon(db, permit, &origin, clock, random).await? else { return Ok(false) };
     let rows = messages.into_iter().map(|(org, message)| (org, message.into_values())).collect();
     tx.note(SystemLog::DESCRIPTOR, rows).await?;
-    tx.commit().await.map(|()| true)
+    Ok(tx.commit().await.map(|()| true)?)
 }
 
 /// Ids of those that a refused command was about, at most; of more their number tells.
@@ -390,5 +390,5 @@ async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> R
         }
     };
     tx.refusal(org, access.recorded, noun, id, Payload { key, details, ..Payload::default() }).await?;
-    tx.commit().await
+    Ok(tx.commit().await?)
 }

@@ -69,7 +69,7 @@ async fn counts(s: &mut Session<'_>, query: &Query, by: Option<&Column>) -> Resu
     let zone = s.origin.zone;
     let db = s.db().await?;
     match by {
-        Some(column) => query.counts(db, column).await,
+        Some(column) => Ok(query.counts(db, column).await?),
         None => Ok(query.counts_by_day(db, zone).await?.into_iter().map(|(day, n)| (Some(day), n)).collect()),
     }
 }
@@ -91,7 +91,7 @@ impl Verb for Prune {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<u64> {
         let desc = described(tx, &self.noun)?;
-        tx.let_go(desc, self.org, self.before, PRUNED_AT_ONCE, true).await
+        Ok(tx.let_go(desc, self.org, self.before, PRUNED_AT_ONCE, true).await?)
     }
 }
 

@@ -324,7 +324,7 @@ async fn stream(s: &mut Session<'_>, query: &Query, listing: &mut Listing) -> Re
     .await;
     progress.finish();
     s.put_db(db);
-    done
+    Ok(done?)
 }
 
 /// A record: its organisation and its id. Together they are the primary key.
@@ -512,7 +512,9 @@ impl Verb for Exported {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
-        tx.event_about(self.org, Action::Export, &self.noun, self.id.unwrap_or_default(), self.details.clone()).await
+        Ok(tx
+            .event_about(self.org, Action::Export, &self.noun, self.id.unwrap_or_default(), self.details.clone())
+            .await?)
     }
 }
 

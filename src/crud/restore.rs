@@ -194,7 +194,7 @@ async fn may_be_taken(tx: &mut Tx<'_>, some: &[Record]) -> Result<bool> {
             return Ok(true);
         }
     }
-    records::former::mean_somebody(tx.db, some).await
+    Ok(records::former::mean_somebody(tx.db, some).await?)
 }
 
 async fn one_by_one(tx: &mut Tx<'_>, some: Vec<Record>) -> Result<Vec<Record>> {

@@ -247,7 +247,7 @@ pub async fn faults(db: &mut Db) -> Result<Vec<String>> {
 async fn all(db: &mut Db) -> Result<Vec<(i32, Uuid)>> {
     match db.kinds().seeds().roles {
         [] => Ok(Vec::new()),
-        _ => records::orgs_with_ids(db).await,
+        _ => Ok(records::orgs_with_ids(db).await?),
     }
 }
 
@@ -306,7 +306,7 @@ async fn write(tx: &mut Tx<'_>, steps: Vec<Step>, context: &ParseContext, seeded
 
 async fn mend(tx: &mut Tx<'_>, record: &Record, seed: &Seed) -> Result<()> {
     match mended(record, seed) {
-        Some(after) => tx.update(record, after, Action::Update).await.map(drop),
+        Some(after) => Ok(tx.update(record, after, Action::Update).await.map(drop)?),
         None => Ok(()),
     }
 }

@@ -291,7 +291,7 @@ impl<'a> Session<'a> {
 
     /// One setting as it holds in an organisation.
     pub async fn setting<T: SettingValue>(&mut self, org: i32, setting: Setting<T>) -> Result<T> {
-        settings::get(self.db().await?, org, setting).await
+        Ok(settings::get(self.db().await?, org, setting).await?)
     }
 
     pub fn new_id(&mut self) -> uuid::Uuid {

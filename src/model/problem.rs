@@ -1,4 +1,21 @@
 //! What went wrong, in the words the user reads: one sentence, hints, and a kind that picks the exit code.
+//!
+//! # Rules for errors
+//!
+//! - **Words.** What a user can bring about is a [`Problem`]: one sentence that says what is wrong with which record, without a
+//!   full stop, and mostly one hint that says what to do, with the command or the flag in it. A hint that leads to the same
+//!   refusal is left out. What was undone is said where one could doubt it: "nothing was changed".
+//! - **Kind.** [`ErrorKind`] says what kind of thing happened, and by that how the command ends and whether its refusal is
+//!   recorded. It is chosen where the problem is made. Who knows better changes it: a key in a filter that is not there is
+//!   wrong usage.
+//! - **Types.** `model` and what only looks at values return [`Problem`]. `store` returns its own `Error`: a problem, one of
+//!   the few things that somebody decides on, or a surprise (a driver, the system, a bug). From `crud` on it is
+//!   `anyhow::Error`, into which both turn by `?`, and in which a problem is found by `downcast`.
+//! - **Deciding.** By type, variant and kind, never by words. Where the store is called, on its `Error`; of what a verb failed
+//!   with, the gate alone: a lock, a right that lacks and a clock in doubt become words there, or a question.
+//! - **Context.** Who knows what was being done adds it to a surprise, which `-v` tells down to its first cause. A problem is
+//!   told by its own words alone. What the database said of a row it refused stands in [`Problem::rule`], for programs.
+//! - **Secrets.** No error holds a secret, nor a value of a field that has one; `Debug` neither.
 
 use std::fmt;
 

@@ -1,11 +1,11 @@
 //! What there is to know of a database at a glance.
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::engine::db::Db;
 use super::engine::sql::Sql;
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 
 /// How it stands with the trail and the clocks.
 #[derive(Debug, Default)]

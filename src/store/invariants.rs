@@ -7,7 +7,6 @@ mod row_rules;
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::engine::db::Db;
@@ -25,6 +24,7 @@ use crate::model::resource::former::FormerKeys;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::{Descriptor, Field, Resource as _};
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 
 /// One rule of one resource: the rows that break it, and the sentence for them.
 ///
@@ -559,7 +559,7 @@ pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
             }
             for links in acyclic::of(desc) {
                 if let Err(e) = links.check_all(db, org).await {
-                    found.push(e.downcast::<Problem>()?.sentence);
+                    found.push(e.problem()?.sentence);
                 }
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! | room | what is in it |
 //! | --- | --- |
+//! | [`Error`] | what all of it fails with |
 //! | [`engine`] | connections, statements, values on the wire; what differs between SQLite and PostgreSQL |
 //! | [`tx`] | the one way to write: takes a [`tx::Permit`], writes rows with their audit records, checks [`invariants`] |
 //! | [`records`] | reading any resource: by key, lists ([`records::query`]), search, status, settings, credentials |
@@ -15,6 +16,7 @@
 pub mod as_of;
 pub mod backup;
 pub mod engine;
+pub mod error;
 pub mod health;
 pub mod import;
 pub mod invariants;
@@ -23,3 +25,5 @@ pub mod records;
 pub mod schema;
 pub mod trail;
 pub mod tx;
+
+pub use self::error::{Error, Result};

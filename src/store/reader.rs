@@ -24,7 +24,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::engine::db::Db;
@@ -35,6 +34,7 @@ use crate::model::resource::path::Place;
 use crate::model::resource::{Attr, Descriptor, Field, Record, Subject};
 use crate::model::scope::{Conditions, Scope};
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 
 /// Who reads: what may be told of each table, in one organisation.
 #[derive(Debug)]

@@ -13,7 +13,6 @@ mod typed;
 
 use std::collections::{BTreeMap, HashSet};
 
-use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -26,7 +25,6 @@ use self::inactive::NewReference;
 pub use self::inactive::not_in_charge;
 pub use self::journal::{BATCH as PRUNED_AT_ONCE, JOURNAL_WAIT, kept_since};
 pub use self::lists::{LinkMaker, ListSet, Wanted};
-pub use self::lock::ClockInDoubt;
 use self::lock::begin_immediate;
 pub(super) use self::lock::until_free;
 use super::engine::db::{Conn, Db};
@@ -45,6 +43,7 @@ use crate::model::trail::audit::Status;
 use crate::model::trail::merkle::Frontier;
 use crate::model::values::value::{Value, ValueType};
 use crate::model::values::zone::Zone;
+use crate::store::{Error, Result};
 
 /// The right to write, for one named permission (`branches:update`). Only the gate issues it (a test holds that), and
 /// without it no transaction opens.
@@ -295,7 +294,7 @@ impl<'a> Tx<'a> {
             }
             self.actor_id = find_actor(self.db, self.origin).await?;
         }
-        self.actor_id.ok_or_else(|| anyhow::anyhow!("the actor could not be written down; nothing was changed"))
+        self.actor_id.ok_or_else(|| Error::bug("the actor could not be written down; nothing was changed"))
     }
 
     /// A place to come back to: what is written from here on may be undone alone.
@@ -358,14 +357,14 @@ impl<'a> Tx<'a> {
         }
         self.flush().await?;
         if self.are_loading {
-            return Err(anyhow::anyhow!("rows that were loaded were not written; nothing was changed"));
+            return Err(Error::bug("rows that were loaded were not written; nothing was changed"));
         }
         self.check_rules().await?;
         let actor = if self.records() > 0 { self.actor().await? } else { 0 };
         for (org, head) in std::mem::take(&mut self.heads) {
             let Some(request) = head.first else { continue };
             if head.lent {
-                return Err(anyhow::anyhow!("a tree that was lent did not come back; nothing was changed"));
+                return Err(Error::bug("a tree that was lent did not come back; nothing was changed"));
             }
             let sql = "insert into audit_requests
                            (tree, first_seq, last_seq, request_id, at, actor_id, source, status, salt, payload, commitment,

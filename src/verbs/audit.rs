@@ -172,7 +172,7 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 async fn trees_of(s: &mut Session<'_>, only: Option<i32>) -> Result<Vec<i32>> {
     match only {
         Some(tree) => Ok(vec![tree]),
-        None => trail::trees(s.db().await?).await,
+        None => Ok(trail::trees(s.db().await?).await?),
     }
 }
 

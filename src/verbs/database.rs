@@ -17,6 +17,7 @@ use crate::model::resource::Resource as _;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Error;
 use crate::store::backup::partial;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Engine, Location};
@@ -383,7 +384,7 @@ async fn name_of(s: &mut Session<'_>) -> Result<String> {
     if let Location::Sqlite(path) = &s.location {
         return Ok(path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()));
     }
-    migrate::database_name(s.unchecked_db().await?).await
+    Ok(migrate::database_name(s.unchecked_db().await?).await?)
 }
 
 /// Has the name of the database typed, or given with `--name`: what can't be undone is not answered by `--yes`.
@@ -479,13 +480,11 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 const SHOWN: usize = 100;
 
 /// What does not hold, or why it could not be looked for.
-fn collect(found: &mut Vec<String>, more: Result<Vec<String>>) -> Result<()> {
-    match more {
+fn collect(found: &mut Vec<String>, more: Result<Vec<String>, impl Into<Error>>) -> Result<()> {
+    match more.map_err(Into::into) {
         Ok(more) => found.extend(more),
-        Err(e) => match e.downcast_ref::<Problem>() {
-            Some(p) if p.kind == Broken::Integrity => found.push(p.sentence.clone()),
-            _ => return Err(e),
-        },
+        Err(Error::Problem(p)) if p.kind == Broken::Integrity => found.push(p.sentence),
+        Err(e) => return Err(e.into()),
     }
     Ok(())
 }

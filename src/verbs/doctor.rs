@@ -116,7 +116,7 @@ pub async fn doctor(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
                 clock(s, &health, &mut page);
                 audit(s, &health, &mut page).await?;
             }
-            Err(e) => page.failed("audit", &e),
+            Err(e) => page.failed("audit", &e.into()),
         }
         if let Err(e) = settings_at_odds(s, &mut page).await {
             page.failed("settings", &e);
@@ -393,7 +393,7 @@ async fn audit(s: &mut Session<'_>, health: &Health, page: &mut Page) -> Result<
     let now = s.clock.now();
     let asked = VerifyRequest { since_checkpoint: true, ..VerifyRequest::default() };
     match verify(s.db().await?, &asked, &mut |_| {}).await {
-        Err(e) => page.failed("audit", &e),
+        Err(e) => page.failed("audit", &e.into()),
         Ok(verified) => match verified.findings.first() {
             Some(first) => {
                 let place = records::org_code(s.db().await?, first.tree).await.unwrap_or_default();

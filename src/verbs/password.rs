@@ -68,8 +68,8 @@ impl Verb for SetPassword {
         }
         let hash = StoredHash::parse(&self.hash).map_err(|e| Problem::invalid(e.to_string()))?;
         match self.is_same {
-            true => tx.rehash(&user, &hash, self.must_change).await,
-            false => tx.set_password(&user, &hash, self.must_change, self.keep).await,
+            true => Ok(tx.rehash(&user, &hash, self.must_change).await?),
+            false => Ok(tx.set_password(&user, &hash, self.must_change, self.keep).await?),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Verb for Repair {
                 .hint("run the command again")
                 .into());
         }
-        tx.repair(&plans).await
+        Ok(tx.repair(&plans).await?)
     }
 }
 

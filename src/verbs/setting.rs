@@ -247,7 +247,7 @@ async fn under_lock(tx: &mut Tx<'_>, place: Place) -> Result<Settings> {
     {
         return Err(gone("user").into());
     }
-    settings::for_place(tx.db, place).await
+    Ok(settings::for_place(tx.db, place).await?)
 }
 
 impl Verb for Set {

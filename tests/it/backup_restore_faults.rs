@@ -249,7 +249,7 @@ fn older(p: &TestEnv, version: i64) -> PathBuf {
             let heading = json!({ "format": 1, "table": shape.name, "columns": columns, "key": shape.key });
             let member = writer.member(&shape.name, async |into| {
                 into.write_all(format!("{heading}\n").as_bytes())?;
-                dump::write_table(&mut db, shape, into, &mut |_| {}).await
+                Ok(dump::write_table(&mut db, shape, into, &mut |_| {}).await?)
             });
             let (rows, member) = member.await.expect("a member");
             let class = match shape.class {

@@ -239,7 +239,7 @@ fn sqlites_own_full_is_put_into_words() {
     c.execute_batch("PRAGMA max_page_count = 1").expect("as small as it is");
     let error = c.execute_batch("create table big as select zeroblob(1000000) as b").expect_err("no page is left");
     let problem = orgctl::store::engine::sqlite::problem(error, &p.file());
-    let problem = problem.downcast_ref::<orgctl::model::problem::Problem>().expect("a sentence");
+    let problem = problem.problem().expect("a sentence");
     assert_eq!(problem.kind.exit_code(), 1);
     assert!(problem.sentence.contains("the disk is full") && problem.sentence.contains("nothing was changed"));
     assert_eq!(problem.hints.len(), 1);

@@ -87,13 +87,13 @@ impl Run<'_> {
         tx.attach(maker.thread.await??)?;
         self.import.progress.part("finishing", None, "rows");
         tx.write_loaded(&mut loaders).await?;
-        tx.recreate_indexes(aside).await
+        Ok(tx.recreate_indexes(aside).await?)
     }
 
     /// Where new records go.
     pub(super) async fn loaders(&self, tx: &mut Tx<'_>, org: i32, total: u64) -> Result<Loaders> {
         let beside = self.plan.secrets.as_ref().map(|s| s.keeper.kind());
-        Loaders::new(tx.db, self.desc, org, beside, total).await
+        Ok(Loaders::new(tx.db, self.desc, org, beside, total).await?)
     }
 
     /// What new records need besides their rows.
@@ -156,6 +156,6 @@ impl Run<'_> {
         let at = self.plan.references.iter().position(|r| r.field.column == within.column);
         let containers = rows.iter().filter(|v| v.wants_number);
         let containers = containers.map(|v| at.and_then(|i| *v.references.get(i)?).unwrap_or_default());
-        tx.next_numbers(self.desc, org, &containers.collect::<Vec<_>>()).await
+        Ok(tx.next_numbers(self.desc, org, &containers.collect::<Vec<_>>()).await?)
     }
 }

@@ -16,6 +16,7 @@ use super::secrets::Secrets;
 use super::{BATCH, missing};
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
+use crate::store::Error;
 use crate::store::schema::deferred::DeferredConstraints;
 use crate::store::tx::Tx;
 
@@ -89,8 +90,8 @@ async fn attempt(
     tx.flush().await?;
     let broken = run.stage.broken(tx.db).await?;
     let held = match at_end.check(tx.db).await {
-        Err(e) if !is_about_a_row(&e) => return Err(e),
-        Err(_) => Held::Broken,
+        Err(Error::Problem(p)) if p.rule.is_some() => Held::Broken,
+        Err(e) => return Err(e.into()),
         Ok(()) if broken.is_empty() => Held::Whole,
         Ok(()) => Held::ButForRows,
     };
@@ -136,7 +137,7 @@ async fn new_rows(run: &Run<'_>, tx: &mut Tx<'_>, org: i32, trial: &mut Trial<'_
     }
     // The rows stay for those that come after; nobody has written what was appended to the tree.
     tx.forget_appended(&savepoint);
-    tx.release(savepoint).await
+    Ok(tx.release(savepoint).await?)
 }
 
 /// The field that a rule of the database names: `branches_city_check`, `length(city) <= 200`.

@@ -82,6 +82,6 @@ impl Import {
             return Ok(());
         }
         stage.reject(tx.db, &rejects).await?;
-        stage.check(tx.db).await
+        Ok(stage.check(tx.db).await?)
     }
 }

@@ -17,6 +17,7 @@ use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::Descriptor;
 use crate::model::values::scalar::{fold, truncate};
+use crate::store::Error;
 use crate::store::import::stage::Reject;
 use crate::store::records;
 
@@ -145,10 +146,10 @@ impl Import {
             match records::org_number(s.db().await?, &text, &context).await {
                 Ok(org) if not_in_system(desc, org).is_ok() => drop(routing.known.insert(text, org)),
                 Ok(_) => {}
-                Err(e) if e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound) => {
+                Err(Error::Problem(p)) if p.kind == ErrorKind::NotFound => {
                     first = first.or(Some((text, line)));
                 }
-                Err(e) => return Err(e),
+                Err(e) => return Err(e.into()),
             }
         }
         if routing.orgs().is_empty() {

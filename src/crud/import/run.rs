@@ -167,7 +167,7 @@ impl<'a> Run<'a> {
     pub(super) async fn lock_orgs(&self, tx: &mut Tx<'_>) -> Result<()> {
         let mut orgs = self.stage.orgs(tx.db).await?;
         orgs.push(SYSTEM);
-        tx.lock(&orgs, &mut |_| {}).await
+        Ok(tx.lock(&orgs, &mut |_| {}).await?)
     }
 
     /// The second time through the file, for records that are there: one by one.

@@ -83,7 +83,7 @@ impl Run<'_> {
         }
         self.check_changed(tx, &mut outcome).await?;
         self.stage.add(tx.db, outcome.staged).await?;
-        self.stage.reject(tx.db, &outcome.rejects).await
+        Ok(self.stage.reject(tx.db, &outcome.rejects).await?)
     }
 
     /// What those are called that rows stand for by what a duplicate was called: it is told where that is an error.

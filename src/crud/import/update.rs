@@ -9,17 +9,17 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::probe::{self, Trial};
+use super::probe::Trial;
 use super::rows::{self, Picked};
 use super::run::Run;
 use super::secrets::{GivenSecret, SecretReset};
 use super::{CHANNEL_DEPTH, TOLD};
 use crate::crud::former;
 use crate::crud::write::blank;
-use crate::model::problem::Problem;
 use crate::model::resource::{Field, IS_ACTIVE, Record};
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Error;
 use crate::store::import::match_target::Given;
 use crate::store::import::stage::ResolvedRow;
 use crate::store::records;
@@ -93,13 +93,13 @@ impl Run<'_> {
             late.check(tx.db).await
         };
         match written.await {
-            Ok(()) => tx.release(savepoint).await,
-            Err(e) if probe::is_about_a_row(&e) => {
+            Ok(()) => Ok(tx.release(savepoint).await?),
+            Err(Error::Problem(problem)) if problem.rule.is_some() => {
                 tx.roll_back_to(savepoint).await?;
-                trial.refused.push((number, e.downcast::<Problem>()?));
+                trial.refused.push((number, *problem));
                 Ok(())
             }
-            Err(e) => Err(e),
+            Err(e) => Err(e.into()),
         }
     }
 

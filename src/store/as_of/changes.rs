@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use anyhow::Result;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
@@ -11,6 +10,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::trail::audit::{Effect, from_payload, from_whole_row};
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::records;

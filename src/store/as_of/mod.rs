@@ -7,7 +7,6 @@ mod changes;
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -24,6 +23,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::path::Place;
 use crate::model::resource::{Attr, Descriptor, Field, List, Record, Resource as _};
 use crate::model::values::value::{Value, ValueType, rfc3339};
+use crate::store::Result;
 
 /// A connection that reads what was at a time.
 pub struct AsOf {

@@ -1,11 +1,11 @@
 //! The catalogue of backups in the database.
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32};
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::{Conn, Db};
 use crate::store::engine::sql::{Row, Sql};
 use crate::store::tx::Tx;

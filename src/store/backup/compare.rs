@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Seek as _, Write};
 
-use anyhow::{Context as _, Result};
+use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use crate::model::kinds::Kinds;
 use crate::model::resource::lifecycle::AT;
 use crate::model::resource::{Attr, Descriptor};
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::as_of::AsOf;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;

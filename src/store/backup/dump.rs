@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use anyhow::{Context as _, Result};
+use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
 
@@ -12,6 +12,7 @@ use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::trail::merkle::Frontier;
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::{Conn, Db};
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Sql, quoted};

@@ -3,12 +3,12 @@
 //! Its mark is one more row in the table of migrations, of a version that no migration has: whichever orgctl opens the
 //! database looks there first, and one that knows nothing of parts takes it for newer than itself and refuses it.
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::schema::migrate::latest;

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 
 use super::dump::Shape;
@@ -13,6 +12,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::Attr;
 use crate::model::search;
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::{Conn, Db};
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Sql, quoted};
@@ -274,7 +274,8 @@ pub async fn finish(db: &mut Db, aside: DroppedObjects, at: DateTime<Utc>, done:
         }
     }
     for step in migrate::all(db.kinds(), db.engine())?.iter().filter(|m| m.version > aside.version) {
-        migrate::apply(db, step, true, at).await.context("what was restored could not be migrated")?;
+        let applied = migrate::apply(db, step, true, at).await;
+        applied.map_err(|e| e.context("what was restored could not be migrated"))?;
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! A database on a server that is thrown away: what is restored only to be looked at goes into one that nothing else is in.
 
-use anyhow::{Context as _, Result};
+use anyhow::Context as _;
 
 use crate::model::problem::Problem;
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::engine::sql::{Sql, quoted};
@@ -33,7 +34,7 @@ impl ScratchDatabase {
         // Of one encoding and order, whatever the server's own are.
         let create =
             format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'", quoted(&name));
-        server.script(create).await.with_context(|| format!("can't make the database {name}"))?;
+        server.script(create).await.map_err(|e| e.context(format!("can't make the database {name}")))?;
         Ok(ScratchDatabase { server, name, location })
     }
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -20,6 +19,7 @@ use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::trail::audit::spans_of;
 use crate::model::trail::merkle::Hash;
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::records;

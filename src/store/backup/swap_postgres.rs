@@ -12,17 +12,17 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::swap::{self, DatabaseState};
 use crate::model::problem::Problem;
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
-use crate::store::engine::postgres::{LockTimeout, SCHEMA};
+use crate::store::engine::postgres::SCHEMA;
 use crate::store::engine::sql::Sql;
 use crate::store::schema::catalogue;
 use crate::store::schema::migrate;
+use crate::store::{Error, Result};
 
 /// How the names of schemas begin that were replaced.
 const PREFIX: &str = "orgctl_old_";
@@ -466,7 +466,7 @@ async fn lock(db: &mut Db, schema: &str) -> Result<()> {
                     ))
                     .await;
             }
-            Err(e) if e.is::<LockTimeout>() => {}
+            Err(Error::LockTimeout) => {}
             Err(e) => return Err(e),
         }
         // Here they are let go of.

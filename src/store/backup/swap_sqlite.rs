@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::model::problem::Problem;
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::engine::sql::Sql;
@@ -138,7 +138,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         assert!(require_room(file.path(), 1).is_ok());
         let error = require_room(file.path(), u64::MAX).expect_err("no disk is so large");
-        let problem = error.downcast_ref::<Problem>().expect("a sentence");
+        let problem = error.problem().expect("a sentence");
         assert!(
             problem.sentence.contains("there is no room to replace")
                 && problem.sentence.contains("nothing was changed")

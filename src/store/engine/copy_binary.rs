@@ -1,7 +1,6 @@
 //! Rows in the binary form of PostgreSQL's `COPY` (<https://www.postgresql.org/docs/current/sql-copy.html>, "Binary
 //! Format"), and sending them.
 
-use anyhow::Result;
 use sqlx::PgConnection;
 
 use super::inet::Inet;
@@ -10,6 +9,7 @@ use super::numeric::Numeric;
 use super::postgres::{EPOCH, arguments, each, problem};
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 
 /// A column's type, as far as the binary form of COPY tells them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

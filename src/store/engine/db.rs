@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
 
-use anyhow::Result;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use super::location::{Engine, Location, Opening};
@@ -13,6 +12,7 @@ use super::{postgres, sqlite};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::backup::partial::Partial;
 
 pub(in crate::store) enum Conn {

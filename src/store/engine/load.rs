@@ -1,12 +1,11 @@
 //! Loading many rows into one table: a prepared statement on SQLite, `COPY BINARY` on PostgreSQL.
 
-use anyhow::Result;
-
 use super::db::{Conn, Db};
 use super::sql::{Sql, quoted};
 use super::{copy_binary, sqlite};
 use crate::model::resource::Field;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 
 /// Bytes of rows that are gathered before they are sent to PostgreSQL.
 const GATHERED: usize = 4 << 20;

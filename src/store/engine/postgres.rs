@@ -1,10 +1,10 @@
 //! What is particular to PostgreSQL: opening, values, errors, who holds a lock.
 
 use crate::store::records::status_sql;
+use crate::store::{Error, Result};
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
@@ -235,7 +235,7 @@ pub async fn match_rows(
         // `(block,offset)`: a page of 8 kB has fewer than 2^9 rows.
         let place = row.text(1)?.trim_matches(['(', ')']).split_once(',');
         let place = place.and_then(|(block, at)| Some((block.parse::<u64>().ok()? << 9) | at.parse::<u64>().ok()?));
-        let place = place.ok_or_else(|| anyhow::anyhow!("a row has no place"))?;
+        let place = place.ok_or_else(|| Error::bug("a row has no place"))?;
         let i = usize::try_from(row.int(0)? - 1)?;
         // What is not held against the record, a reference by another field, may be different.
         let all_held = rows[i].1.iter().all(|(f, _)| holder.compared.iter().any(|h| h.column == f.column));
@@ -300,25 +300,14 @@ fn value(row: &PgRow, i: usize, kind: ValueType) -> Option<Value> {
     })
 }
 
-/// SQLSTATE 55P03: a lock was not to be had in time.
-#[derive(Debug)]
-pub struct LockTimeout;
-
-impl std::fmt::Display for LockTimeout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a lock was not to be had in time")
-    }
-}
-impl std::error::Error for LockTimeout {}
-
-fn unreachable(location: &Location, why: &str) -> anyhow::Error {
+fn unreachable(location: &Location, why: &str) -> Error {
     Problem::failed(format!("can't reach the database server of {}: {why}", location.shown()))
         .hint("is it running, and are host and port right? 'pg_isready' tells")
         .into()
 }
 
 /// Turns an error of PostgreSQL into a sentence. Codes: PostgreSQL documentation, appendix A.
-pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
+pub fn problem(error: sqlx::Error, location: &Location) -> Error {
     let at = location.shown();
     let e = match error {
         sqlx::Error::Database(e) => e,
@@ -333,7 +322,7 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
         }
         sqlx::Error::Tls(e) => return insecure(&at, &e.to_string()),
         sqlx::Error::Configuration(e) => return Problem::usage(format!("the database URL can't be used: {e}")).into(),
-        other => return anyhow::Error::new(other).context("the database could not be used"),
+        other => return Error::driver(other, "the database could not be used"),
     };
     let code = e.code().unwrap_or_default().into_owned();
     let message = e.message().to_owned();
@@ -347,7 +336,7 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
         "3D000" => Problem::failed(format!("the server has no such database: {at}"))
             .hint("make it with 'createdb', then run 'orgctl init'")
             .into(),
-        "42501" => no_right(&message),
+        "42501" => Error::NoRight(message.into()),
         "25006" => Problem::failed("the server takes no writes: it is a replica or set read-only")
             .hint("name the primary server instead")
             .into(),
@@ -362,7 +351,7 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
         "57014" => Problem::failed("the server ended a statement that took too long; nothing was changed")
             .hint("raise statement_timeout in the database URL")
             .into(),
-        "55P03" => anyhow::Error::new(LockTimeout),
+        "55P03" => Error::LockTimeout,
         "40001" if message.contains("recovery") => Problem::failed(
             "the replica broke off what was being read: it had to take over what the primary server did",
         )
@@ -383,32 +372,17 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
         _ if ["23", "22", "54"].iter().any(|class| code.starts_with(class)) => {
             Problem::invalid("a value breaks a rule of the database").rule(message).into()
         }
-        _ => anyhow::Error::new(sqlx::Error::Database(e)).context("the database refused a statement"),
+        _ => Error::driver(sqlx::Error::Database(e), "the database refused a statement"),
     }
 }
 
-/// SQLSTATE 42501: the user of the database lacks a right. What helps depends on the command.
-#[derive(Debug)]
-pub struct NoRight(String);
-
-impl std::fmt::Display for NoRight {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the database user lacks a right: {}", self.0)
-    }
-}
-impl std::error::Error for NoRight {}
-
-pub fn no_right(message: &str) -> anyhow::Error {
-    anyhow::Error::new(NoRight(message.to_owned()))
-}
-
-fn insecure(at: &str, why: &str) -> anyhow::Error {
+fn insecure(at: &str, why: &str) -> Error {
     Problem::failed(format!("no secure connection to {at}: {why}"))
         .hint("sslmode and sslrootcert in the URL say how the server is trusted")
         .into()
 }
 
-fn lost() -> anyhow::Error {
+fn lost() -> Error {
     Problem::failed("the connection to the server was lost; what was not yet committed is undone")
         .hint("'orgctl audit list' shows what was done; run the command again")
         .into()

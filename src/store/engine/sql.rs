@@ -1,12 +1,12 @@
 //! A statement: its text, its arguments, and how to read its columns.
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::location::Engine;
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::{Error, Result};
 
 /// SQL with `$1` placeholders, the same for both engines. Values are always arguments; identifiers come from
 /// descriptors, never from input.
@@ -90,14 +90,14 @@ pub fn quoted(identifier: &str) -> String {
 #[derive(Debug, Clone)]
 pub struct Row(pub Vec<Value>);
 
-fn unfit(i: usize) -> anyhow::Error {
+fn unfit(i: usize) -> Error {
     Problem::integrity(format!("a stored value does not have the type that it should (column {})", i + 1))
         .hint("'orgctl db check' says more")
         .into()
 }
 
 /// What is said of a row one of whose values can't be what it is: its column, and whatever names the row.
-pub fn unreadable(columns: &[String], values: &[Option<Value>]) -> anyhow::Error {
+pub fn unreadable(columns: &[String], values: &[Option<Value>]) -> Error {
     let at = values.iter().position(Option::is_none).unwrap_or(0);
     let column = columns.get(at).map_or("?", String::as_str);
     let names = |(name, value): (&String, &Option<Value>)| {

@@ -1,13 +1,13 @@
 //! What is particular to SQLite: opening, values, errors, the one write lock.
 
 use crate::store::records::status_sql;
+use crate::store::{Error, Result};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
 use chrono::DateTime;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
@@ -61,18 +61,17 @@ pub async fn open(path: &Path, opening: &Opening) -> Result<HeldSqlite> {
 }
 
 /// Why sqlx could not open a file, in a sentence.
-fn not_opened(error: sqlx::Error, path: &Path) -> anyhow::Error {
+fn not_opened(error: sqlx::Error, path: &Path) -> Error {
     let shown = path.display();
     let sqlx::Error::Database(e) = &error else {
         return match error {
             sqlx::Error::Io(e) => Problem::failed(format!("can't use {shown}: {}", io_message(&e))).into(),
-            other => anyhow::Error::new(other).context("the database could not be used"),
+            other => Error::driver(other, "the database could not be used"),
         };
     };
     let code: i32 = e.code().and_then(|c| c.parse().ok()).unwrap_or(1);
     let message = e.message().to_owned();
-    sentence_of_code(code, &message, path)
-        .unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
+    sentence_of_code(code, &message, path).unwrap_or_else(|| Error::driver(error, "the database refused a statement"))
 }
 
 /// Teaches the connection `orgctl_fold(text, without_marks)`: SQLite itself folds letters A to Z alone.
@@ -523,37 +522,26 @@ pub fn value(stored: ValueRef<'_>, kind: ValueType) -> Option<Value> {
     })
 }
 
-/// SQLITE_BUSY: another connection holds the write lock. A typed mark, because `Tx` tries again.
-#[derive(Debug)]
-pub struct Busy;
-
-impl std::fmt::Display for Busy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the database is busy")
-    }
-}
-impl std::error::Error for Busy {}
-
 /// Turns an error of SQLite into a sentence. Result codes: <https://sqlite.org/rescode.html>.
-pub fn problem(error: rusqlite::Error, path: &Path) -> anyhow::Error {
+pub fn problem(error: rusqlite::Error, path: &Path) -> Error {
     let code = error.sqlite_error().map(|e| e.extended_code);
     let known = code.and_then(|code| sentence_of_code(code, &error.to_string(), path));
-    known.unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
+    known.unwrap_or_else(|| Error::driver(error, "the database refused a statement"))
 }
 
 /// As [`problem`], of the file at a location.
-pub fn bulk_problem(error: rusqlite::Error, location: &Location) -> anyhow::Error {
+pub fn bulk_problem(error: rusqlite::Error, location: &Location) -> Error {
     match location {
         Location::Sqlite(path) => problem(error, path),
-        Location::Postgres(_) => anyhow::Error::new(error).context("the database refused a statement"),
+        Location::Postgres(_) => Error::driver(error, "the database refused a statement"),
     }
 }
 
 /// What a result code means, where it has a sentence of its own.
-fn sentence_of_code(code: i32, message: &str, path: &Path) -> Option<anyhow::Error> {
+fn sentence_of_code(code: i32, message: &str, path: &Path) -> Option<Error> {
     let shown = path.display();
     Some(match code & 0xff {
-        5 | 6 => anyhow::Error::new(Busy),
+        5 | 6 => Error::Busy,
         // SQLITE_READONLY_RECOVERY, _CANTLOCK, _CANTINIT, _DIRECTORY: the log, not the file, could not be written.
         8 if matches!(code, 264 | 520 | 1288 | 1544) => {
             Problem::failed(format!("can't open the write-ahead log beside {shown}, which reading needs too"))
@@ -582,13 +570,13 @@ fn sentence_of_code(code: i32, message: &str, path: &Path) -> Option<anyhow::Err
     })
 }
 
-fn damaged(path: &Path) -> anyhow::Error {
+fn damaged(path: &Path) -> Error {
     Problem::integrity(format!("the database file {} is damaged", path.display()))
         .hint("restore a backup; 'sqlite3 FILE .recover' may save what is left")
         .into()
 }
 
-fn constraint(code: i32, message: &str) -> anyhow::Error {
+fn constraint(code: i32, message: &str) -> Error {
     let problem = match code {
         // SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY, _ROWID
         2067 | 1555 | 2579 => Problem::conflict("another record already has this key"),

@@ -1,7 +1,6 @@
 //! How far records have been counted within others while a file is imported: what was counted before may not be written yet.
 
-use anyhow::Result;
-
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 

@@ -1,11 +1,11 @@
 //! Holding a file's rows against the records that they stand for: which are there, and which say nothing new. Rows that
 //! say nothing new go no further, so that importing a file again costs little more than reading it.
 
+use crate::store::Result;
 use crate::store::records::status_sql;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::match_target::{HeldRow, Match, MatchTarget};

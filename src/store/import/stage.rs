@@ -13,7 +13,6 @@ pub use keyed::Keyed;
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::counts;
@@ -25,6 +24,7 @@ use crate::model::resource::key::Key;
 use crate::model::resource::{Attr, Descriptor, Field, List};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::load::{self, Loader};
 use crate::store::engine::sql::{Sql, quoted};

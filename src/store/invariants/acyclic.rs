@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
 use petgraph::algo::{astar, kosaraju_scc};
 use petgraph::graph::{DiGraph, NodeIndex};
 use uuid::Uuid;
@@ -15,6 +14,7 @@ use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::row_rule::RowRule;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records;

@@ -1,6 +1,5 @@
 //! What users prove themselves with: the hash of a password, and those that it had before.
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde_json::Map;
 use uuid::Uuid;
@@ -18,6 +17,7 @@ use crate::model::setting::{self, Settings};
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::{Concealed, Digest, Moment, Ref};
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::records;

@@ -1,6 +1,5 @@
 //! Former keys in SQL (`model::resource::former`): whom they mean, and whether a key is one.
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::keys::Among;
@@ -10,6 +9,7 @@ use crate::model::resource::former::FormerKeys;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::former::{self, Had};
@@ -13,6 +12,7 @@ use crate::model::resource::key::{self, BETWEEN, Key, Part};
 use crate::model::resource::{Attr, Descriptor, Field, Record};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Sql, quoted};

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -10,6 +9,7 @@ use super::{keys, status_sql};
 use crate::model::resource::lifecycle::{ENDED, EXPIRES};
 use crate::model::resource::{Descriptor, Field, List};
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 

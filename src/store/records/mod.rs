@@ -18,13 +18,13 @@ pub mod touched;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::engine::db::Db;
 use super::engine::location::Engine;
 use super::engine::sql::{Row, Sql, quoted};
+use crate::store::{Error, Result};
 use keys::Among;
 
 use crate::model::kinds::org;
@@ -918,7 +918,7 @@ async fn dependants_of_all_by(
             for row in db.all(sql).await? {
                 let record = record(desc, row)?;
                 let place = record.get(field.column).as_uuid().and_then(|id| places.get(&id));
-                let place = place.ok_or_else(|| anyhow::anyhow!("a {} that points elsewhere", desc.noun))?;
+                let place = place.ok_or_else(|| Error::bug(format!("a {} that points elsewhere", desc.noun)))?;
                 found.entry(*place).or_default().push(record);
             }
         }

@@ -1,8 +1,7 @@
 //! How many people there are.
 
-use anyhow::Result;
-
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::{Deleted, TOGETHER, status_sql, with_record_ids};
@@ -13,6 +12,7 @@ use crate::model::seed::is_of_seed;
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql, quoted};
+use crate::store::{Error, Result};
 
 /// Where a record is, and as which version it was seen.
 #[derive(Debug, Clone, Copy)]
@@ -153,7 +153,8 @@ pub async fn pointing_at(
         let mut found: BTreeMap<usize, Vec<RecordAt>> = BTreeMap::new();
         for some in targets.chunks(TOGETHER) {
             for (at, record) in through(db, (desc, field), some, life).await? {
-                let place = places.get(&at).ok_or_else(|| anyhow::anyhow!("a {} that points elsewhere", desc.noun))?;
+                let place =
+                    places.get(&at).ok_or_else(|| Error::bug(format!("a {} that points elsewhere", desc.noun)))?;
                 found.entry(*place).or_default().push(record);
             }
         }

@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -23,6 +22,7 @@ use crate::model::values::scalar::{Form, fold};
 use crate::model::values::set;
 use crate::model::values::value::{Value, ValueType};
 use crate::model::values::zone::Zone;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Row, Sql, quoted};

@@ -1,10 +1,9 @@
 //! The search index: FTS5 beside the table on SQLite, a `tsvector` in the row on PostgreSQL; both hold the words that
 //! `model::search` makes.
 
-use anyhow::Result;
-
 use crate::model::resource::{Descriptor, Record};
 use crate::model::search;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::Sql;

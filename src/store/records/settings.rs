@@ -1,7 +1,5 @@
 //! The settings that hold, read with one statement.
 
-use anyhow::Result;
-
 use super::load_where;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::StoredSetting;
@@ -9,6 +7,7 @@ use crate::model::resource::Resource as _;
 use crate::model::resource::stored::Stored;
 use crate::model::setting::{Place, Setting, SettingValue, Settings};
 use crate::model::values::scalar::ParseContext;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 
 /// All settings that hold in an organisation, or in the installation (SYSTEM).

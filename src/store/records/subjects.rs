@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use crate::model::resource::Descriptor;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 

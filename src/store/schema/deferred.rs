@@ -1,11 +1,10 @@
 //! Rules of others that the database holds only at the end of a transaction: deferred constraints, which nothing here
 //! declared.
 
-use anyhow::Result;
-
 use super::stored_values;
 use crate::model::problem::Problem;
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
 use crate::store::engine::postgres::SCHEMA;

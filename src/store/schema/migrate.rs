@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use anyhow::{Context as _, Result};
+use anyhow::Context as _;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +15,7 @@ use crate::store::engine::location::Engine;
 use crate::store::engine::postgres::SCHEMA;
 use crate::store::engine::sql::{Row, Sql, quoted};
 use crate::store::engine::sqlite::APPLICATION_ID;
+use crate::store::{Error, Result};
 
 static SQLITE: Dir = include_dir!("$CARGO_MANIFEST_DIR/migrations/sqlite");
 static POSTGRES: Dir = include_dir!("$CARGO_MANIFEST_DIR/migrations/postgres");
@@ -118,7 +119,7 @@ pub async fn state(db: &mut Db) -> Result<SchemaState> {
             return Ok(if n == 0 { SchemaState::Empty } else { SchemaState::Foreign });
         }
         // PostgreSQL passes over a schema that it does not let in, and would say that no such table exists.
-        2 => return Err(crate::store::engine::postgres::no_right("permission denied for schema orgctl")),
+        2 => return Err(Error::NoRight("permission denied for schema orgctl".into())),
         _ => {}
     }
     let version = version(db).await?;
@@ -343,14 +344,14 @@ pub async fn begin(db: &mut Db) -> Result<()> {
 
 /// Applies one step. Inside the transaction.
 pub async fn apply(db: &mut Db, step: &Migration, up: bool, now: chrono::DateTime<chrono::Utc>) -> Result<()> {
-    let context = || format!("migration {:04}_{} failed; nothing was changed", step.version, step.name);
+    let told = |e: Error| e.context(format!("migration {:04}_{} failed; nothing was changed", step.version, step.name));
     if up {
-        db.script(step.up.into()).await.with_context(context)?;
+        db.script(step.up.into()).await.map_err(told)?;
         let args = [step.version.into(), step.name.as_str().into(), step.checksum().into(), now.into()];
         let sql = "insert into schema_migrations (version, name, checksum, applied_at) values ($1, $2, $3, $4)";
         db.execute(Sql::new(sql).with(args)).await?;
     } else {
-        db.script(step.down.into()).await.with_context(context)?;
+        db.script(step.down.into()).await.map_err(told)?;
         let sql = Sql::new("delete from schema_migrations where version = $1").with([Value::Int(step.version)]);
         db.execute(sql).await?;
     }

@@ -5,12 +5,11 @@ pub mod deferred;
 pub mod migrate;
 pub mod stored_values;
 
-use anyhow::Result;
-
 use sha2::{Digest as _, Sha256};
 
 use super::engine::db::Db;
 use super::engine::location::{Engine, Location, Opening};
+use crate::store::Result;
 
 use super::engine::sql::{Row, Sql};
 use super::records::read_columns;

@@ -3,8 +3,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Result;
-
 use super::migrate;
 use crate::model::kinds::Kinds;
 use crate::model::resource::{Descriptor, Field};
@@ -13,6 +11,7 @@ use crate::store::backup::partial::MARK;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Sql, quoted};
+use crate::store::{Error, Result};
 
 /// A table as the migrations make it.
 #[derive(Debug, Default)]
@@ -70,9 +69,9 @@ fn read(kinds: Kinds, engine: Engine, version: i64) -> Result<Vec<Table>> {
             |name: &str| tables.iter().any(|t| t.name == name && (!t.key.is_empty() || engine == Engine::Sqlite));
         let missing = super::tables(kinds).into_iter().find(|(name, _)| !is_read(name));
         if let Some((name, _)) = missing {
-            return Err(anyhow::anyhow!(
+            return Err(Error::bug(format!(
                 "the migrations make no table {name} with a PRIMARY KEY, in words that are read (CREATE TABLE, ALTER TABLE)"
-            ));
+            )));
         }
     }
     for table in &mut tables {

@@ -1,6 +1,5 @@
 //! The growing end of one audit tree, apart from the connection: many records can be made while others are written.
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -8,6 +7,7 @@ use crate::model::problem::Problem;
 use crate::model::trail::audit::{self, Event, Header, Payload, Status};
 use crate::model::trail::merkle::{Frontier, Hash};
 use crate::model::values::value::{Value, ValueType, canonical};
+use crate::store::Result;
 
 /// Appends records to one tree, all of one transaction. Lent by [`crate::store::tx::Tx::detach`], which lets nobody else
 /// append meanwhile.

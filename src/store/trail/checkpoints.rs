@@ -1,7 +1,6 @@
 //! The log of checkpoints: which size and root each tree had, as it was signed. Its rows are the leaves of a tree of their
 //! own, so that an organisation whose trail is gone is missed.
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,6 +12,7 @@ use crate::model::trail::merkle::{Frontier, Hash, Prover};
 use crate::model::trail::note::{Checkpoint, Note, Verifier};
 use crate::model::trail::verify::{ExpectedRoot, Fault, Finding};
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql};
 use crate::store::tx::Tx;

@@ -2,11 +2,11 @@
 //! at its time; a record of the kind `clock` lets earlier times count again. From then on each record before it is taken to
 //! be no later than it: whoever asks by time asks here.
 
-use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::trail::audit::{Action, CLOCK, Status};
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -13,6 +12,7 @@ use super::trees;
 use crate::model::kinds::Kinds;
 use crate::model::trail::audit::{self, Effect};
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 

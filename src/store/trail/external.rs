@@ -1,6 +1,5 @@
 //! Records that other programs have to say something about: they share the trail.
 
-use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
@@ -9,6 +8,7 @@ use uuid::{Builder, Uuid};
 use crate::model::random::bytes;
 use crate::model::trail::audit::{Event, KIND, Payload};
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::tx::Tx;

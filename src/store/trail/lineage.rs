@@ -1,7 +1,6 @@
 //! Restores in the trail: what it claims of them, the signed statements that the logs of checkpoints go on from them, and
 //! what a restore leaves behind for those to come.
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -17,6 +16,7 @@ use crate::model::trail::lineage::{Chain, Claim, LOG, Lineage, Logs};
 use crate::model::trail::note::{Note, Verifier};
 use crate::model::trail::verify::{ExpectedRoot, Fault, Finding};
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::tx::Tx;

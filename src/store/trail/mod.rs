@@ -15,7 +15,6 @@ pub mod verify;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -30,6 +29,7 @@ use crate::model::resource::Descriptor;
 use crate::model::trail::audit::Effect;
 use crate::model::values::value::{Value, ValueType, canonical};
 use crate::model::values::zone::Zone;
+use crate::store::Result;
 use corrections::{Segment, last_before, segment_of, segments};
 
 /// One record, with what it shares with the others of its transaction.

@@ -1,7 +1,6 @@
 //! Repairing what the records themselves prove: heads, rows that no command recorded, and counters that were moved. All
 //! else that `audit verify` finds is evidence, and stays as it is.
 
-use anyhow::Result;
 use serde_json::{Map, Value as Json, json};
 
 use super::lineage::code_skips;
@@ -11,6 +10,7 @@ use crate::model::trail::audit::Action;
 use crate::model::trail::merkle::Frontier;
 use crate::model::trail::verify::TreeHead;
 use crate::model::values::value::{ValueType, hex};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql};
 use crate::store::records;

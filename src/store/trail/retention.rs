@@ -1,6 +1,5 @@
 //! Taking payloads out of the trail: their commitments stay, so that every leaf and every proof does too.
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -11,6 +10,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::Resource;
 use crate::model::trail::audit::{KIND, commit, spans_of};
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::load::Loader;
 use crate::store::engine::sql::{Row, Sql};

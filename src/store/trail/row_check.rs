@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -11,6 +10,7 @@ use crate::model::resource::{Attr, Descriptor, Record};
 use crate::model::trail::audit::{Effect, same_as_default, to_payload};
 use crate::model::trail::verify::{Fault, Finding};
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql};
 use crate::store::records::{self, read_exprs};

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
-
 use super::checkpoints::{self, LOG};
 use super::lineage;
 use super::row_check;
@@ -16,6 +14,7 @@ use crate::model::trail::verify::{
     Actor, ActorNames, ExpectedRoot, Fault, Finding, PLANTED, Record, Request, TreeCheck, TreeHead, TreeResult,
 };
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql};
 

@@ -1,6 +1,5 @@
 //! Audit records: what every change appends to the tree of its organisation.
 
-use anyhow::Result;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
@@ -13,6 +12,7 @@ use crate::model::values::value::{Value, ValueType, canonical};
 use crate::store::engine::sql::Sql;
 use crate::store::records::subjects;
 use crate::store::trail::appender::TreeAppender;
+use crate::store::{Error, Result};
 
 /// The `audit_requests` row that a tree gets at commit.
 #[derive(Clone)]
@@ -83,7 +83,7 @@ impl Tx<'_> {
     /// its own, which is marked: by that all who rebuild the past know that it changed nothing.
     pub async fn refusal(&mut self, org: i32, action: &str, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
         if self.status == Status::Success || self.records() > 0 {
-            return Err(anyhow::anyhow!("a refusal was to be recorded as a success"));
+            return Err(Error::bug("a refusal was to be recorded as a success"));
         }
         let subject = self.subject_of(org, kind, id).await?;
         self.append(org, Event::without_effect(action, kind, id).about(subject), payload).await
@@ -122,7 +122,8 @@ impl Tx<'_> {
     /// Lends the growing end of a locked tree, so that records are made elsewhere while others are written here. Until
     /// it is taken back nobody else appends to the tree.
     pub async fn detach(&mut self, org: i32) -> Result<TreeAppender> {
-        let unlocked = || anyhow::anyhow!("a verb wrote to organisation {org} without locking it; nothing was changed");
+        let unlocked =
+            || Error::bug(format!("a verb wrote to organisation {org} without locking it; nothing was changed"));
         if self.heads.get(&org).filter(|h| !h.lent).ok_or_else(unlocked)?.first.is_none() {
             let payload = self.request_payload().await?;
             let salt = bytes(self.random);
@@ -146,7 +147,7 @@ impl Tx<'_> {
 
     pub fn attach(&mut self, appender: TreeAppender) -> Result<()> {
         let head = self.heads.get_mut(&appender.tree).filter(|h| h.lent);
-        let head = head.ok_or_else(|| anyhow::anyhow!("a tree came back that was not lent; nothing was changed"))?;
+        let head = head.ok_or_else(|| Error::bug("a tree came back that was not lent; nothing was changed"))?;
         head.lent = false;
         head.frontier = appender.frontier;
         Ok(())

@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::Tx;
@@ -26,6 +25,7 @@ use crate::model::resource::{Descriptor, Record};
 use crate::model::scope::Scope;
 use crate::model::trail::audit::Effect;
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::sql::Sql;
 use crate::store::reader;
 use crate::store::records;

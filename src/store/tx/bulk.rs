@@ -1,9 +1,9 @@
 //! Many new rows at once, which were made elsewhere.
 
 use crate::store::records::status_sql;
+use crate::store::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::Tx;
@@ -215,7 +215,7 @@ impl Tx<'_> {
     /// The next number within a record, for a new one that is counted there.
     pub async fn next_number(&mut self, desc: &'static Descriptor, org: i32, within: Uuid) -> Result<i64> {
         self.flush().await?;
-        let counted = desc.counted().ok_or_else(|| anyhow::anyhow!("{} is not counted", desc.noun));
+        let counted = desc.counted().ok_or_else(|| Error::bug(format!("{} is not counted", desc.noun)));
         let (counted, container) = counted?;
         if let Some(target) = container.target().filter(|_| self.locks_rows(desc)) {
             let sql = format!("select 1 from {} where org_id = $1 and id = $2{ROW_LOCK}", target.table);
@@ -331,7 +331,7 @@ impl Tx<'_> {
                 // Each joins what is new with what was found under the lock, and one is the first: no rule is broken by that.
                 audit.push(link.audit);
                 let to = loaders.links.iter().position(|(desc, _)| *desc == link.desc);
-                links[to.ok_or_else(|| anyhow::anyhow!("{} has no links", loaders.desc.noun))?].push(link.stored);
+                links[to.ok_or_else(|| Error::bug(format!("{} has no links", loaders.desc.noun)))?].push(link.stored);
             }
         }
         let last = loaders.rows.gather(self.db, &records).await?;
@@ -383,7 +383,7 @@ impl Tx<'_> {
                 self.db.script("RELEASE SAVEPOINT probe".into()).await?;
                 continue;
             };
-            let problem = e.downcast::<Problem>()?;
+            let problem = e.problem()?;
             if problem.rule.is_none() {
                 return Err(problem.into());
             }

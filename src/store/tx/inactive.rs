@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::Tx;
@@ -12,6 +11,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::lifetime::Lifetime;
 use crate::model::resource::verbs::Link;
 use crate::model::resource::{Descriptor, Field, Record};
+use crate::store::Result;
 
 /// A reference that was set.
 pub(super) struct NewReference {

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -15,8 +14,8 @@ use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
-use crate::store::engine::sqlite::Busy;
 use crate::store::records::settings;
+use crate::store::{Error, Result};
 
 /// Most of the time that a row which is written beside a command's work waits for SQLite's one writer.
 pub const JOURNAL_WAIT: Duration = Duration::from_millis(500);
@@ -46,8 +45,8 @@ impl<'a> Tx<'a> {
         let started = Instant::now();
         loop {
             match db.script(begin.into()).await {
-                Err(e) if e.is::<Busy>() && started.elapsed() >= JOURNAL_WAIT => return Ok(None),
-                Err(e) if e.is::<Busy>() => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(Error::Busy) if started.elapsed() >= JOURNAL_WAIT => return Ok(None),
+                Err(Error::Busy) => tokio::time::sleep(Duration::from_millis(20)).await,
                 begun => return begun.map(|()| Some(Tx::begun(db, permit, origin, clock, random))),
             }
         }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -13,6 +12,7 @@ use crate::model::trail::audit::ChangeNote;
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
 use crate::store::records;
+use crate::store::{Error, Result};
 
 /// What [`Tx::set_lists`] did for one record.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl Tx<'_> {
     /// What makes the links of a list in an organisation.
     pub fn link_maker(&self, list: &'static List, org: i32) -> Result<LinkMaker> {
         let desc = list.desc();
-        let link = list.link().ok_or_else(|| anyhow::anyhow!("{} joins nothing", desc.noun))?;
+        let link = list.link().ok_or_else(|| Error::bug(format!("{} joins nothing", desc.noun)))?;
         let acting = self.acting_user(org);
         let value = |f: &Field| match f.default() {
             _ if f.has(Attr::FromClock) => Ok(self.at.into()),
@@ -57,7 +57,8 @@ impl Tx<'_> {
             Some(text) => f.parse(text, &ParseContext::default()),
             None => Ok(Value::Null(f.ty.kind)),
         };
-        let place = |column: &str| desc.index(column).ok_or_else(|| anyhow::anyhow!("{} has no {column}", desc.noun));
+        let place =
+            |column: &str| desc.index(column).ok_or_else(|| Error::bug(format!("{} has no {column}", desc.noun)));
         Ok(LinkMaker {
             list,
             blank: desc.fields.iter().map(value).collect::<Result<_, _>>()?,

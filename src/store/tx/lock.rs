@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{LockedHead, Tx};
@@ -18,19 +17,7 @@ use crate::store::engine::sql::{Row, Sql};
 use crate::store::engine::{postgres, sqlite};
 use crate::store::records::settings;
 use crate::store::trail::corrections;
-
-/// The clock is far from what was recorded last, or from the server's: a question, to be answered before anything is
-/// written.
-#[derive(Debug)]
-pub struct ClockInDoubt(pub String);
-
-impl std::fmt::Display for ClockInDoubt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ClockInDoubt {}
+use crate::store::{Error, Result};
 
 /// How far this machine's clock and a server's may be apart.
 const MAX_SKEW: TimeDelta = TimeDelta::minutes(10);
@@ -60,9 +47,7 @@ impl Tx<'_> {
         orgs.sort_by_key(|o| if *o == SYSTEM { i32::MAX } else { *o });
         orgs.dedup();
         if !orgs.is_empty() && self.records() > 0 {
-            return Err(anyhow::anyhow!(
-                "a verb locked an organisation after it had begun to write; nothing was changed"
-            ));
+            return Err(Error::bug("a verb locked an organisation after it had begun to write; nothing was changed"));
         }
         for org in orgs {
             let asked = self.clock.micros();
@@ -127,7 +112,7 @@ impl Tx<'_> {
             }
             let question =
                 format!("this machine's clock says {now}, the database server's {server}; is this one right?");
-            return Err(ClockInDoubt(question).into());
+            return Err(Error::ClockInDoubt(question.into()));
         }
         if corrects || self.origin.clock_is_sure || now - last <= RECENT {
             return Ok(());
@@ -141,7 +126,7 @@ impl Tx<'_> {
         let question = format!(
             "this machine's clock says {now}, and the last record is of {newest}, {days} days before; is the clock right?"
         );
-        Err(ClockInDoubt(question).into())
+        Err(Error::ClockInDoubt(question.into()))
     }
 
     /// Takes the lock at once where it is free; else waits, and says after a second who holds it.
@@ -166,7 +151,7 @@ impl Tx<'_> {
             }
         };
         match locked_row {
-            Err(e) if e.is::<postgres::LockTimeout>() => {
+            Err(Error::LockTimeout) => {
                 if holder.is_none() {
                     holder = postgres::lock_holder(&url, &location, &opening, pid).await;
                 }
@@ -191,7 +176,7 @@ pub(super) async fn begin_immediate(db: &mut Db, waiting: &mut dyn FnMut(&str)) 
     let Location::Sqlite(path) = db.location.clone() else { return Ok(()) };
     let wait = db.opening.wait;
     until_free(&path, wait, waiting, async || match db.script("BEGIN IMMEDIATE".into()).await {
-        Err(e) if e.is::<sqlite::Busy>() => Ok(false),
+        Err(Error::Busy) => Ok(false),
         other => other.map(|()| true),
     })
     .await

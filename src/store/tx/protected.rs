@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::{PreparedRow, Tx};
 use crate::model::resource::{Descriptor, Record};
 use crate::model::values::value::Value;
 use crate::store::records;
+use crate::store::{Error, Result};
 
 /// What a written record is a part of.
 #[derive(Clone, Copy)]
@@ -60,9 +60,7 @@ impl Tx<'_> {
         let columns = records::stored_columns(desc);
         let flag = desc.protection.and_then(|p| columns.iter().position(|(name, _)| *name == p.flag));
         if flag.is_some_and(|at| rows.iter().any(|r| r.stored.get(at).and_then(Value::as_bool) == Some(true))) {
-            return Err(anyhow::anyhow!(
-                "rows were to be made that only the program itself makes; nothing was changed"
-            ));
+            return Err(Error::bug("rows were to be made that only the program itself makes; nothing was changed"));
         }
         for (field, whole) in desc.defining() {
             let Some(at) = columns.iter().position(|(name, _)| *name == field.column) else { continue };

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::{BATCH, TOGETHER, Tx};
@@ -15,6 +14,7 @@ use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records::touched::{Columns, Touched};
 use crate::store::records::{self, keys, search, subjects};
 use crate::store::trail::appender;
+use crate::store::{Error, Result};
 
 impl Tx<'_> {
     /// Reads a record as it is now, under the lock.
@@ -318,7 +318,7 @@ impl Tx<'_> {
     /// Soft delete: the record goes under `deletion`, with all that goes with it.
     pub async fn delete(&mut self, before: &Record, deletion: Uuid) -> Result<Record> {
         let gone = self.delete_as(vec![(before.clone(), deletion)], Action::Delete, None).await?;
-        gone.into_iter().next().ok_or_else(|| anyhow::anyhow!("a row was not written"))
+        gone.into_iter().next().ok_or_else(|| Error::bug("a row was not written"))
     }
 
     /// The same of many that go together, with a statement for many of a kind.
@@ -351,7 +351,7 @@ impl Tx<'_> {
             }
             last = Some(before);
         }
-        last.map(stale).ok_or_else(|| anyhow::anyhow!("nothing was to be written"))
+        last.map(stale).ok_or_else(|| Error::bug("nothing was to be written"))
     }
 
     /// A record under a deletion; one that is deleted already stays so, since when and by whom it was.
@@ -402,7 +402,7 @@ impl Tx<'_> {
     /// Brings a soft-deleted record back.
     pub async fn restore(&mut self, before: &Record) -> Result<Record> {
         let back = self.restore_all(vec![before.clone()]).await?;
-        back.into_iter().next().ok_or_else(|| anyhow::anyhow!("a row was not written"))
+        back.into_iter().next().ok_or_else(|| Error::bug("a row was not written"))
     }
 
     /// The same of many of a kind, with a statement for many of them.

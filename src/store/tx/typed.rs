@@ -1,12 +1,12 @@
 //! Rows as the structs of their kinds.
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::Tx;
 use crate::model::resource::Resource;
 use crate::model::resource::stored::Stored;
 use crate::model::trail::audit::ChangeNote;
+use crate::store::Result;
 
 impl Tx<'_> {
     /// As [`Tx::load`], of a kind that the caller knows.

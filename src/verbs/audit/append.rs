@@ -44,7 +44,7 @@ impl Verb for Append {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         tx.set_status(self.status);
-        tx.append_external(self.org, &self.records).await
+        Ok(tx.append_external(self.org, &self.records).await?)
     }
 }
 

@@ -50,7 +50,7 @@ impl Verb for MakeCheckpoints {
         if let Some(stated) = &self.stated {
             tx.append_lineage(stated).await?;
         }
-        tx.append_checkpoints(&self.rows).await
+        Ok(tx.append_checkpoints(&self.rows).await?)
     }
 }
 

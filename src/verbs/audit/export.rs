@@ -120,10 +120,10 @@ pub async fn stretch_lines(
     out(&trail.to_line()?)?;
     let mut frontier = trail.frontier;
     each(db, tree, first, last, |piece| match piece {
-        TrailItem::Request(request) => out(&request_line(&request)?),
+        TrailItem::Request(request) => Ok(out(&request_line(&request)?)?),
         TrailItem::Record(record) => {
             frontier.append(record.leaf);
-            out(&record_line(&record)?)
+            Ok(out(&record_line(&record)?)?)
         }
     })
     .await?;

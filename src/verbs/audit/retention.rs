@@ -181,7 +181,7 @@ async fn owner_alone(s: &mut Session<'_>) -> Result<()> {
 async fn wipe(s: &mut Session<'_>) {
     let wiped = match s.db().await {
         Ok(db) => retention::wipe(db).await,
-        Err(e) => Err(e),
+        Err(e) => Err(e.into()),
     };
     if let Err(e) = wiped {
         s.ui.verbose(&format!("{e:#}"));

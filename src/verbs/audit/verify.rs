@@ -190,7 +190,7 @@ async fn tree_name(s: &mut Session<'_>, tree: i32) -> Result<String> {
     if tree == LOG {
         return Ok("(checkpoints)".to_owned());
     }
-    records::org_code(s.db().await?, tree).await
+    Ok(records::org_code(s.db().await?, tree).await?)
 }
 
 /// What trees are called.

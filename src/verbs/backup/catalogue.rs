@@ -44,7 +44,7 @@ impl Verb for CatalogueUpdate {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         tx.put_backup(&self.entry).await?;
-        tx.event(SYSTEM, Action::Backup, "backup", self.told.clone()).await
+        Ok(tx.event(SYSTEM, Action::Backup, "backup", self.told.clone()).await?)
     }
 }
 

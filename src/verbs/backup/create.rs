@@ -207,7 +207,7 @@ pub async fn make_archive(
     let opened = dump::open_snapshot(s.db().await?, &shapes).await;
     let written = match opened {
         Ok(()) => write_all(s, key, &mut writer, &shapes, kind).await,
-        Err(e) => Err(e),
+        Err(e) => Err(e.into()),
     };
     dump::close_snapshot(s.db().await?).await;
     let (mut manifest, state) = written?;
@@ -308,7 +308,7 @@ async fn write(
                 let (rows, member) = writer
                     .member(&shape.name, async |into| {
                         into.write_all(format!("{}\n", heading(shape)).as_bytes())?;
-                        dump::write_table(db, shape, into, &mut |n| progress.set(n)).await
+                        Ok(dump::write_table(db, shape, into, &mut |n| progress.set(n)).await?)
                     })
                     .await?;
                 (rows, Some(member))

@@ -102,7 +102,7 @@ async fn tell(tx: &mut Tx<'_>, erasure: &Erasure, mut told: Map<String, Json>, i
         told.insert("tree".into(), erasure.tree.into());
     }
     let tree = if is_tree_there { erasure.tree } else { SYSTEM };
-    tx.event_about(tree, Action::Erase, KIND, erasure.subject, told).await
+    Ok(tx.event_about(tree, Action::Erase, KIND, erasure.subject, told).await?)
 }
 
 /// The row as a record of it would tell it.
@@ -130,5 +130,5 @@ async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
     }
     purge_contents(tx, &[RecordAt::of(&row)], &HashSet::new()).await?;
     let Some(row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
-    tx.purge(&row).await
+    Ok(tx.purge(&row).await?)
 }

@@ -48,7 +48,7 @@ impl Verb for Hold {
             None => self.entry.clone(),
         };
         tx.put_backup(&entry).await?;
-        tx.event(SYSTEM, Action::Backup, "backup", self.told.clone()).await
+        Ok(tx.event(SYSTEM, Action::Backup, "backup", self.told.clone()).await?)
     }
 }
 

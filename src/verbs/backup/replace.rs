@@ -179,7 +179,7 @@ async fn compare(
     let db = s.db().await?;
     let state = swap::state_now(db).await?;
     let mut leaves = Leaves::of(archive, identities)?;
-    let common = swap::common(db, &mut || leaves.next()).await?;
+    let common = swap::common(db, &mut || Ok(leaves.next()?)).await?;
     let loss = lost(db, archive, &state, &common).await?;
     Ok((common, loss, state))
 }

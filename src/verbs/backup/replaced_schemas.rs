@@ -91,7 +91,7 @@ impl Verb for DropOld {
         let mut told = Map::new();
         told.insert("dropped".into(), self.olds.iter().map(|o| o.name.as_str()).collect());
         told.insert("with".into(), json!(self.with));
-        tx.event(SYSTEM, Action::Backup, "backup", told).await
+        Ok(tx.event(SYSTEM, Action::Backup, "backup", told).await?)
     }
 }
 

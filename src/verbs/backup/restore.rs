@@ -141,7 +141,8 @@ pub async fn load_each<'s>(
         let mut reader = source.archive.member(member, source.identities)?;
         reader.heading(&shape.name)?;
         let progress = &source.progress;
-        let rows = rebuild::load_table(db, shape, &mut |block| reader.next(block), &mut |n| progress.set(n)).await?;
+        let mut next = |block: &mut Vec<u8>| Ok(reader.next(block)?);
+        let rows = rebuild::load_table(db, shape, &mut next, &mut |n| progress.set(n)).await?;
         if rows != entry.rows {
             let sentence = format!("{} has {rows} rows, and its manifest says {}", shape.name, entry.rows);
             return Err(Problem::integrity(sentence).into());
@@ -241,7 +242,8 @@ impl Restore {
     async fn record(&self, tx: &mut Tx<'_>) -> Result<u64> {
         let Some(replaces) = &self.replaces else {
             tx.lock(&[SYSTEM], &mut |_| {}).await?;
-            return tx.record_restore(self.told.clone()).await.map(|()| 0);
+            tx.record_restore(self.told.clone()).await?;
+            return Ok(0);
         };
         let mut trees = trail::trees(tx.db).await?;
         trees.retain(|tree| *tree == SYSTEM || replaces.erasures.iter().any(|e| e.tree == *tree));

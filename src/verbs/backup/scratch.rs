@@ -55,7 +55,7 @@ impl Scratch {
     pub async fn open(&self, opening: &Opening) -> Result<Db> {
         let file = || Location::Sqlite(self.folder.path().join("scratch.db"));
         let location = self.server.as_ref().map_or_else(file, |server| server.location.clone());
-        Db::open(&location, &Opening { create: true, ..opening.clone() }).await
+        Ok(Db::open(&location, &Opening { create: true, ..opening.clone() }).await?)
     }
 
     /// An empty file that has no name any more.
@@ -70,7 +70,7 @@ impl Scratch {
     /// Throws it away.
     pub async fn remove(self) -> Result<()> {
         match self.server {
-            Some(server) => server.drop().await,
+            Some(server) => Ok(server.drop().await?),
             None => Ok(()),
         }
     }

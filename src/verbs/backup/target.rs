@@ -70,7 +70,7 @@ impl EmptyTarget {
         let db = s.unchecked_db().await?;
         let holds = match migrate::state(db).await? {
             // The latter was reset.
-            SchemaState::Empty | SchemaState::At(0) => return migrate::require_utf8(db).await,
+            SchemaState::Empty | SchemaState::At(0) => return Ok(migrate::require_utf8(db).await?),
             SchemaState::At(_) => "an orgctl database already",
             SchemaState::Partial(_) => "a part of a backup already",
             SchemaState::Foreign => "tables that orgctl did not make",

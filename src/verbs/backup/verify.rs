@@ -456,7 +456,7 @@ async fn with_live(
         sizes.push((head.tree, size));
     }
     let at = manifest.created_at;
-    compare::compare(then, now, (at, &sizes), &|| scratch.file(), &mut |_, n| progress.set(n)).await
+    Ok(compare::compare(then, now, (at, &sizes), &|| scratch.file(), &mut |_, n| progress.set(n)).await?)
 }
 
 /// Marks what came of it, beside the archive and in the catalogue of the database that it is of.
@@ -558,6 +558,6 @@ impl Verb for RecordOutcome {
             told.insert("fault".into(), fault.as_str().into());
         }
         tx.put_backup(&marked).await?;
-        tx.event(SYSTEM, Action::Backup, "backup", told).await
+        Ok(tx.event(SYSTEM, Action::Backup, "backup", told).await?)
     }
 }

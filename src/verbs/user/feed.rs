@@ -181,7 +181,7 @@ impl Feed {
             (before, after)
         };
         let action = if is_block { Action::UserBlock } else { Action::Deactivate };
-        tx.update_all(leaving.into_iter().map(left).collect(), &action.into()).await.map(drop)
+        Ok(tx.update_all(leaving.into_iter().map(left).collect(), &action.into()).await.map(drop)?)
     }
 }
 

@@ -33,7 +33,7 @@ impl SecretKeeper for Passwords {
     }
 
     fn earlier<'a>(&self, tx: &'a mut Tx<'_>, owner: &'a Record) -> Doing<'a, Vec<StoredHash>> {
-        Box::pin(credentials::history(tx.db, owner))
+        Box::pin(async { Ok(credentials::history(tx.db, owner).await?) })
     }
 
     fn needs(&self, owner: &Record, tx: &Tx<'_>) -> bool {
@@ -41,6 +41,6 @@ impl SecretKeeper for Passwords {
     }
 
     fn set<'a>(&self, tx: &'a mut Tx<'_>, owner: &'a Record, hash: &'a StoredHash, remembered: u32) -> Doing<'a, ()> {
-        Box::pin(tx.set_password(owner, hash, false, remembered))
+        Box::pin(async move { Ok(tx.set_password(owner, hash, false, remembered).await?) })
     }
 }

@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::{BATCH, Stage};
 use crate::model::resource::{Field, Record};
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{BATCH, Reference, Stage, shortened};
 use crate::model::resource::Descriptor;
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql, quoted};
 use crate::store::records::lists;

@@ -1,13 +1,13 @@
 //! Keys of several parts, or of what rows refer to: the references in them are resolved first, then rows are known by what
 //! the parts are.
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::{BATCH, REMEMBERED, Reference, Stage};
 use crate::model::resource::Field;
 use crate::model::resource::key::BETWEEN;
 use crate::model::values::value::Value;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::records::keys::{self, Among};
 use crate::store::records::{self, Deleted};

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::keyed::as_one;
@@ -10,6 +9,7 @@ use super::{BATCH, Reference, Stage, shortened};
 use crate::model::resource::{Attr, Descriptor, Field, List};
 use crate::model::values::fold;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records::keys::{self, Among};

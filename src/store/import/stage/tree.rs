@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::Result;
 use uuid::Uuid;
 
 use super::{BATCH, Bits, Stage, shortened};
 use crate::model::resource::Field;
 use crate::model::values::value::ValueType;
+use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records::cycles::{self, Graph};

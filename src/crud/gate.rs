@@ -24,7 +24,8 @@ use crate::store::Error;
 use crate::store::backup::partial::refusal;
 use crate::store::engine::db::Db;
 use crate::store::reader::{self, Reader, Told};
-use crate::store::tx::{self, JOURNAL_WAIT, Permit, Rights, Tx};
+use crate::store::tx::journal::JOURNAL_WAIT;
+use crate::store::tx::{self, Permit, Rights, Tx};
 use crate::ui::Ui;
 
 /// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.

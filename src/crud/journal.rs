@@ -17,7 +17,8 @@ use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{ValueType, rfc3339};
 use crate::store::records::query::{Query, column};
 use crate::store::records::{self, Column};
-use crate::store::tx::{PRUNED_AT_ONCE, Tx, kept_since};
+use crate::store::tx::Tx;
+use crate::store::tx::journal::{PRUNED_AT_ONCE, kept_since};
 use crate::ui::format::{Listing, OutputColumn, report};
 
 /// Narrows a query to the time that the flags of a journal's verbs say.

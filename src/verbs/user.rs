@@ -44,7 +44,8 @@ use crate::store::records::keys as store_keys;
 use crate::store::records::pointing::{RecordAt, alike, pointing_at, read};
 use crate::store::records::{self, Deleted};
 use crate::store::trail::merged_ids;
-use crate::store::tx::{Tx, Wanted};
+use crate::store::tx::Tx;
+use crate::store::tx::lists::Wanted;
 use crate::ui::Ui;
 use crate::ui::format::{self, Format, Listing, OutputColumn};
 

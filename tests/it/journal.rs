@@ -7,7 +7,7 @@ use orgctl::model::kinds::system_log::SystemLog;
 use orgctl::model::resource::Resource as _;
 use orgctl::store::engine::location::Engine as StoreEngine;
 use orgctl::store::records::query::{Cursor, Query};
-use orgctl::store::tx::JOURNAL_WAIT;
+use orgctl::store::tx::journal::JOURNAL_WAIT;
 use serde_json::json;
 use uuid::Uuid;
 

@@ -14,7 +14,8 @@ use crate::store::import::match_target::Match;
 use crate::store::import::stage::{ResolvedRow, Stage};
 use crate::store::records::keys;
 use crate::store::records::lists::{self, Member};
-use crate::store::tx::{LinkMaker, Tx, Wanted};
+use crate::store::tx::Tx;
+use crate::store::tx::lists::{LinkMaker, Wanted};
 
 impl ImportPlan {
     fn list(&self, place: usize) -> &'static List {

@@ -16,7 +16,7 @@ use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::engine::sql::Sql;
 use crate::store::engine::sqlite::{CACHE, bulk_problem, reader};
-use crate::store::tx::until_free;
+use crate::store::tx::waiting::until_free;
 
 /// Pages that are written before a signal may be heard again.
 const STEP: i32 = 1024;

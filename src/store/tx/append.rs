@@ -1,28 +1,18 @@
-//! Audit records: what every change appends to the tree of its organisation.
+//! What is recorded besides changes of rows, and about whom.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::{LockedHead, TOGETHER, Tx};
-use crate::model::random::{Random, bytes};
+use super::Tx;
+use crate::model::random::Random;
 use crate::model::resource::{Record, Subject};
 use crate::model::trail::audit::{self, Action, Effect, Event, Payload, Status};
-use crate::model::trail::merkle::{Frontier, Hash};
-use crate::model::values::value::{Value, ValueType, canonical};
+use crate::model::trail::merkle::Frontier;
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::sql::Sql;
 use crate::store::records::subjects;
 use crate::store::trail::appender::TreeAppender;
 use crate::store::{Error, Result};
-
-/// The `audit_requests` row that a tree gets at commit.
-#[derive(Clone)]
-pub(super) struct Request {
-    pub(super) first_seq: u64,
-    pub(super) salt: [u8; 16],
-    pub(super) payload: String,
-    pub(super) commitment: Hash,
-    pub(super) digest: Hash,
-}
 
 impl Tx<'_> {
     /// A number for a new organisation and an empty tree for it. SYSTEM's head must be locked.
@@ -31,8 +21,8 @@ impl Tx<'_> {
         let row = self.db.one(Sql::new("select max(tree) + 1 from audit_heads").yields([ValueType::Int])).await?;
         let org = row.org(0)?;
         let sql = Sql::new("insert into audit_heads (tree, size, frontier, at) values ($1, 0, $2, $3)");
-        self.db.execute(sql.with([org.into(), Value::Bytes(Vec::new()), self.at.into()])).await?;
-        self.heads.insert(org, LockedHead { frontier: Frontier::default(), first: None, lent: false });
+        self.db.execute(sql.with([org.into(), Value::Bytes(Vec::new()), self.audit.at.into()])).await?;
+        self.audit.take(org, Frontier::default());
         Ok(org)
     }
 
@@ -82,7 +72,7 @@ impl Tx<'_> {
     /// Records a refused or failed command under the word of its verb, and what it was about. It stands in a transaction of
     /// its own, which is marked: by that all who rebuild the past know that it changed nothing.
     pub async fn refusal(&mut self, org: i32, action: &str, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
-        if self.status == Status::Success || self.records() > 0 {
+        if self.audit.status == Status::Success || self.records() > 0 {
             return Err(Error::bug("a refusal was to be recorded as a success"));
         }
         let subject = self.subject_of(org, kind, id).await?;
@@ -90,100 +80,32 @@ impl Tx<'_> {
     }
 
     pub(in crate::store) async fn append(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
-        self.prepare(org, event, payload).await?;
+        self.audit.append(self.db, org, event, payload).await?;
         self.flush().await
     }
 
     /// As `append`, but the record waits to be written together with others.
     pub(in crate::store) async fn append_later(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
-        self.prepare(org, event, payload).await?;
-        if self.waiting_audit.len() >= TOGETHER { self.flush().await } else { Ok(()) }
-    }
-
-    pub(in crate::store) fn random(&self) -> &dyn Random {
-        self.random
-    }
-
-    /// Makes an audit record, which waits to be written, of what is recorded.
-    pub(super) async fn prepare(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
-        // A journal is its own record, and what is volatile has none.
-        let is_of_row = event.effect != Effect::None;
-        if is_of_row && self.kinds().by_noun(event.kind).is_some_and(|d| !d.is_recorded()) {
-            return Ok(());
-        }
-        let salt: [u8; 16] = bytes(self.random);
-        let mut appender = self.detach(org).await?;
-        let made = appender.append(event, payload, salt);
-        self.attach(appender)?;
-        self.waiting_audit.push(made?);
-        Ok(())
+        if self.audit.append(self.db, org, event, payload).await? { self.flush().await } else { Ok(()) }
     }
 
     /// Lends the growing end of a locked tree, so that records are made elsewhere while others are written here. Until
     /// it is taken back nobody else appends to the tree.
     pub async fn detach(&mut self, org: i32) -> Result<TreeAppender> {
-        let unlocked =
-            || Error::bug(format!("a verb wrote to organisation {org} without locking it; nothing was changed"));
-        if self.heads.get(&org).filter(|h| !h.lent).ok_or_else(unlocked)?.first.is_none() {
-            let payload = self.request_payload().await?;
-            let salt = bytes(self.random);
-            let commitment = audit::commit(&salt, &payload);
-            let digest = audit::request_digest(self.actor().await?, self.origin.source, &commitment);
-            let head = self.heads.get_mut(&org).ok_or_else(unlocked)?;
-            head.first = Some(Request { first_seq: head.frontier.size() + 1, salt, payload, commitment, digest });
-        }
-        let head = self.heads.get_mut(&org).ok_or_else(unlocked)?;
-        let common = head.first.as_ref().ok_or_else(unlocked)?;
-        head.lent = true;
-        Ok(TreeAppender {
-            tree: org,
-            frontier: std::mem::take(&mut head.frontier),
-            at: self.at,
-            request_id: self.origin.request_id,
-            request_digest: common.digest,
-            status: self.status,
-        })
+        self.audit.detach(self.db, org).await
     }
 
-    pub fn attach(&mut self, appender: TreeAppender) -> Result<()> {
-        let head = self.heads.get_mut(&appender.tree).filter(|h| h.lent);
-        let head = head.ok_or_else(|| Error::bug("a tree came back that was not lent; nothing was changed"))?;
-        head.lent = false;
-        head.frontier = appender.frontier;
-        Ok(())
+    /// Takes a tree back that was lent.
+    pub fn attach(&mut self, tree: TreeAppender) -> Result<()> {
+        self.audit.attach(tree)
     }
 
     /// A salt for each of `n` records that are made elsewhere.
     pub fn salts(&self, n: usize) -> Vec<[u8; 16]> {
-        let mut all = vec![0; n * 16];
-        self.random.fill(&mut all);
-        all.as_chunks::<16>().0.to_vec()
+        self.audit.salts(n)
     }
 
-    /// The canonical text of what all records of this transaction have in common.
-    pub(super) async fn request_payload(&mut self) -> Result<String> {
-        let actor_id = self.actor().await?;
-        let mut m = Map::new();
-        if self.db.is_postgres() {
-            let row = self.db.one(Sql::new("select session_user::text").yields([ValueType::Text])).await?;
-            m.insert("database_user".into(), row.text(0)?.into());
-        }
-        let o = self.origin;
-        m.insert("v".into(), audit::SCHEMA.into());
-        m.insert(
-            "actor".into(),
-            json!({ "id": actor_id, "kind": o.actor_kind, "key": o.actor_key, "name": o.actor_name }),
-        );
-        m.insert("source".into(), o.source.into());
-        m.insert("host".into(), o.host.as_str().into());
-        m.insert("command".into(), o.command.clone().into());
-        m.insert("permission".into(), self.permit.permission().into());
-        m.insert("started_at".into(), Value::from(o.started_at).to_json());
-        m.insert("program".into(), concat!("orgctl ", env!("CARGO_PKG_VERSION")).into());
-        if let Some(error) = &self.error {
-            m.insert("error".into(), error.as_str().into());
-        }
-        m.extend(o.details.clone());
-        Ok(canonical(&Json::Object(m))?)
+    pub(in crate::store) fn random(&self) -> &dyn Random {
+        self.random
     }
 }

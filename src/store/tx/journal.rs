@@ -24,7 +24,7 @@ pub const JOURNAL_WAIT: Duration = Duration::from_millis(500);
 const ALONG: i64 = 100;
 
 /// Rows that go in one transaction where many are past their time: nobody waits for it long.
-pub const BATCH: i64 = 5_000;
+pub const PRUNED_AT_ONCE: i64 = 5_000;
 
 /// Since when rows of a journal are kept; none where they are for good.
 pub async fn kept_since(db: &mut Db, desc: &Descriptor, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {

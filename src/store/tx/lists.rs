@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{TOGETHER, Tx};
+use super::Tx;
+use super::row_writer::TOGETHER;
 use crate::model::resource::lifecycle::{ENDED, EXPIRES};
 use crate::model::resource::{Attr, Field, List, Meta, Record};
 use crate::model::trail::audit::ChangeNote;
@@ -52,7 +53,7 @@ impl Tx<'_> {
         let link = list.link().ok_or_else(|| Error::bug(format!("{} joins nothing", desc.noun)))?;
         let acting = self.acting_user(org);
         let value = |f: &Field| match f.default() {
-            _ if f.has(Attr::FromClock) => Ok(self.at.into()),
+            _ if f.has(Attr::FromClock) => Ok(self.at().into()),
             _ if f.has(Attr::FromActor) => Ok(acting.into()),
             Some(text) => f.parse(text, &ParseContext::default()),
             None => Ok(Value::Null(f.ty.kind)),
@@ -73,7 +74,7 @@ impl Tx<'_> {
         let mut links = Vec::new();
         for list in record.desc.lists {
             let Some(first) = list.first.and_then(|first| record.get(first).as_uuid()) else { continue };
-            let meta = Meta::new(record.meta.org_id, self.new_id(), self.at, self.actor().await?);
+            let meta = Meta::new(record.meta.org_id, self.new_id(), self.at(), self.actor().await?);
             links.push(self.link_maker(list, record.meta.org_id)?.make(meta, record.meta.id, first, true));
         }
         Ok(links)
@@ -167,7 +168,7 @@ impl Tx<'_> {
         links: Vec<Vec<Record>>,
         telling: &ChangeNote,
     ) -> Result<Vec<ListSet>> {
-        let (at, by) = (self.at, self.actor().await?);
+        let (at, by) = (self.at(), self.actor().await?);
         let (mut sets, mut steps) = (Vec::with_capacity(wanted.len()), Steps::default());
         for (wanted, links) in wanted.iter().zip(links) {
             let own = Steps::of(list, wanted, links, at);
@@ -192,7 +193,7 @@ impl Tx<'_> {
     /// Takes links away: they end where their kind stays as history, and are deleted where not, each by itself.
     async fn take(&mut self, links: Vec<Record>, telling: &ChangeNote) -> Result<()> {
         if links.first().is_some_and(|link| link.desc.ends()) {
-            let at = self.at;
+            let at = self.at();
             let ended = |link: Record| {
                 let mut after = link.clone();
                 after.set(ENDED, at.into());

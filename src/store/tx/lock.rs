@@ -1,20 +1,19 @@
 //! Waiting for the locks of trees, and asking whether the clock is right before anything is written.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{LockedHead, Tx};
+use super::Tx;
+use super::waiting::{locked, told_of};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::setting::CLOCK_MAX_JUMP;
 use crate::model::trail::merkle::Frontier;
 use crate::model::values::value::{ValueType, rfc3339};
-use crate::store::engine::db::Db;
 use crate::store::engine::location::Location;
+use crate::store::engine::postgres;
 use crate::store::engine::sql::{Row, Sql};
-use crate::store::engine::{postgres, sqlite};
 use crate::store::records::settings;
 use crate::store::trail::corrections;
 use crate::store::{Error, Result};
@@ -43,7 +42,7 @@ impl Tx<'_> {
         corrects: bool,
         waiting: &mut dyn FnMut(&str),
     ) -> Result<()> {
-        let mut orgs: Vec<i32> = orgs.iter().copied().filter(|o| !self.heads.contains_key(o)).collect();
+        let mut orgs: Vec<i32> = orgs.iter().copied().filter(|o| !self.audit.has(*o)).collect();
         orgs.sort_by_key(|o| if *o == SYSTEM { i32::MAX } else { *o });
         orgs.dedup();
         if !orgs.is_empty() && self.records() > 0 {
@@ -73,8 +72,9 @@ impl Tx<'_> {
                     rfc3339(last)
                 ));
             }
-            self.at = if corrects { self.at.max(now) } else { self.at.max(now).max(last) };
-            self.heads.insert(org, LockedHead { frontier, first: None, lent: false });
+            let at = self.at().max(now);
+            self.audit.at = if corrects { at } else { at.max(last) };
+            self.audit.take(org, frontier);
         }
         Ok(())
     }
@@ -160,48 +160,4 @@ impl Tx<'_> {
             other => other,
         }
     }
-}
-
-pub(super) fn told_of(holder: &str, wait: Duration) -> String {
-    format!("waiting for {holder}, which is writing (up to {} s)", wait.as_secs())
-}
-
-pub(super) fn locked(holder: &str, wait: Duration) -> Problem {
-    Problem::failed(format!("the database is locked by {holder}; waited {} s", wait.as_secs()))
-        .hint("run the command again later, or wait longer with --wait SECONDS")
-}
-
-/// `BEGIN IMMEDIATE`, again and again until `--wait` is over: SQLite has one writer.
-pub(super) async fn begin_immediate(db: &mut Db, waiting: &mut dyn FnMut(&str)) -> Result<()> {
-    let Location::Sqlite(path) = db.location.clone() else { return Ok(()) };
-    let wait = db.opening.wait;
-    until_free(&path, wait, waiting, async || match db.script("BEGIN IMMEDIATE".into()).await {
-        Err(Error::Busy) => Ok(false),
-        other => other.map(|()| true),
-    })
-    .await
-}
-
-/// Tries again until the write lock of a file was taken, or `wait` is over. `waiting` is told once, after a second, who
-/// holds it.
-pub async fn until_free(
-    path: &Path,
-    wait: Duration,
-    waiting: &mut dyn FnMut(&str),
-    mut takes: impl AsyncFnMut() -> Result<bool>,
-) -> Result<()> {
-    let started = Instant::now();
-    let mut told = false;
-    while !takes().await? {
-        let holder = || sqlite::lock_holder(path).unwrap_or_else(|| "another command".to_owned());
-        if started.elapsed() >= wait {
-            return Err(locked(&holder(), wait).into());
-        }
-        if !told && started.elapsed() >= Duration::from_secs(1) {
-            waiting(&told_of(&holder(), wait));
-            told = true;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
 }

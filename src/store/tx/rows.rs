@@ -1,19 +1,15 @@
-//! Rows one by one, each with its audit record.
+//! Records that are made, changed, deleted, brought back and purged: each row with its audit record.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::{BATCH, TOGETHER, Tx};
-use crate::model::problem::Problem;
+use super::Tx;
+use super::row_writer::{Rewritten, TOGETHER, stale};
 use crate::model::resource::{Descriptor, Meta, Record};
-use crate::model::search as words;
 use crate::model::trail::audit::{self, Action, ChangeNote, Effect, Event, Payload};
 use crate::model::values::value::Value;
-use crate::store::engine::sql::{Sql, quoted};
-use crate::store::records::touched::{Columns, Touched};
-use crate::store::records::{self, keys, search, subjects};
-use crate::store::trail::appender;
+use crate::store::records::{self, keys, subjects};
 use crate::store::{Error, Result};
 
 impl Tx<'_> {
@@ -50,7 +46,7 @@ impl Tx<'_> {
         id: Uuid,
         values: Vec<Value>,
     ) -> Result<Record> {
-        let meta = Meta::new(org, id, self.at, self.actor().await?);
+        let meta = Meta::new(org, id, self.at(), self.actor().await?);
         self.insert_record_later(Record::new(desc, meta, values)).await
     }
 
@@ -61,7 +57,7 @@ impl Tx<'_> {
         keys::tell(self.db, &mut records).await?;
         let mut made = Vec::with_capacity(records.len());
         for mut record in records {
-            record.meta = Meta::new(record.meta.org_id, record.meta.id, self.at, by);
+            record.meta = Meta::new(record.meta.org_id, record.meta.id, self.at(), by);
             made.push(self.insert_record_later(record).await?);
         }
         self.flush().await?;
@@ -88,22 +84,20 @@ impl Tx<'_> {
     }
 
     async fn insert_row_telling(&mut self, mut record: Record, telling: ChangeNote) -> Result<Record> {
-        let (desc, (org, id)) = (record.desc, record.meta.record_id());
+        let (desc, org) = (record.desc, record.meta.org_id);
         record.meta.request_id = desc.stays().then(|| self.request_id());
         record.begins(true)?;
-        self.keep_protected(None, Some(&record))?;
-        self.may_make(&record)?;
+        self.protection.keep(None, Some(&record))?;
+        self.asked.may_make(&record)?;
         let record = self.called(record).await?;
         // What is named by others does not tell its key among its own values.
         let key = desc.key_field().is_none().then(|| record.key());
         let ChangeNote { action, details } = telling;
         let payload = Payload { key, new: Some(audit::set_fields(&record)), details, ..Payload::default() };
         let event = self.event_of(&record, action, Effect::Create).await?;
-        self.prepare(org, event, payload).await?;
-        self.note_references(None, &record);
-        self.waiting_rows.push(record.clone());
-        self.touched.push(Touched { desc, org, id, columns: Columns::of_new(desc) });
-        if self.waiting_rows.len() >= BATCH {
+        self.audit.append(self.db, org, event, payload).await?;
+        self.references.note(None, &record);
+        if self.rows.add(record.clone()) {
             self.flush().await?;
         }
         Ok(record)
@@ -122,42 +116,8 @@ impl Tx<'_> {
 
     /// Writes the rows and audit records that wait.
     pub async fn flush(&mut self) -> Result<()> {
-        let rows = std::mem::take(&mut self.waiting_rows);
-        for same in rows.chunk_by(|a, b| a.desc == b.desc) {
-            self.write_rows(same).await?;
-        }
-        let records = std::mem::take(&mut self.waiting_audit);
-        for some in records.chunks(TOGETHER) {
-            let columns: Vec<&str> = appender::COLUMNS.iter().map(|(name, _)| *name).collect();
-            let text = format!("insert into audit_records ({}) values ", columns.join(", "));
-            let mut sql = Sql::bulk(text, self.db.engine());
-            for (i, values) in some.iter().enumerate() {
-                sql.push(if i == 0 { "" } else { ", " }).bind_list(values.iter().cloned());
-            }
-            self.db.execute(sql).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes new rows of one kind and their search words.
-    pub(super) async fn write_rows(&mut self, rows: &[Record]) -> Result<()> {
-        let Some(desc) = rows.first().map(|r| r.desc) else { return Ok(()) };
-        let mut names: Vec<String> = records::stored_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
-        let words_in_row = self.db.is_postgres() && desc.is_searchable();
-        if words_in_row {
-            names.push("search".into());
-        }
-        let text = format!("insert into {} ({}) values ", desc.table, names.join(", "));
-        let mut sql = Sql::bulk(text, self.db.engine());
-        for (i, row) in rows.iter().enumerate() {
-            let mut places: Vec<String> = records::stored_values(row.clone()).into_iter().map(|v| sql.arg(v)).collect();
-            if words_in_row {
-                places.push(format!("cast({} as tsvector)", sql.arg(words::words_of(row))));
-            }
-            sql.push(if i == 0 { "(" } else { ", (" }).push(&places.join(", ")).push(")");
-        }
-        self.db.execute(sql).await?;
-        search::add(self.db, rows).await
+        self.rows.flush(self.db).await?;
+        self.audit.flush(self.db).await
     }
 
     /// Writes what differs between two states of a record. Nothing differs: nothing is written, and `None`.
@@ -213,7 +173,7 @@ impl Tx<'_> {
         keys::tell(self.db, &mut written).await?;
         let subjects = self.subjects_of(written.iter()).await?;
         for (((after, payload), subject), place) in written.into_iter().zip(payloads).zip(subjects).zip(&places) {
-            self.note_references(Some(&changes[*place].0), &after);
+            self.references.note(Some(&changes[*place].0), &after);
             let event = about(Event::of(&after, telling.action, Effect::Update), subject);
             self.append_later(after.meta.org_id, event, payload).await?;
             changes[*place].1 = after;
@@ -230,66 +190,19 @@ impl Tx<'_> {
     /// Writes rows of one kind that differ from what they were, with a statement for all of them.
     async fn replace_all(&mut self, changes: Vec<(Record, Record)>, effect: Effect) -> Result<Vec<Rewritten>> {
         let by = self.actor().await?;
-        self.may_change(&changes.iter().map(|(before, after)| (before, Some(after))).collect::<Vec<_>>(), effect)
-            .await?;
+        self.flush().await?;
+        let rows: Vec<_> = changes.iter().map(|(before, after)| (before, Some(after))).collect();
+        self.asked.may_change(self.db, &rows, effect).await?;
         let mut written = Vec::with_capacity(changes.len());
         for (before, mut after) in changes {
-            self.keep_protected(Some(&before), Some(&after))?;
+            self.protection.keep(Some(&before), Some(&after))?;
             after.meta.version = before.meta.version + 1;
-            after.meta.updated_at = self.at;
+            after.meta.updated_at = self.at();
             after.meta.updated_by = by;
             written.push(Rewritten::of(before, after));
         }
-        self.flush().await?;
-        if !written.is_empty() {
-            self.rewrite(&written).await?;
-        }
-        let touched = |w: &Rewritten| {
-            let (desc, (org, id)) = (w.after.desc, w.after.meta.record_id());
-            Touched { desc, org, id, columns: w.columns() }
-        };
-        self.touched.extend(written.iter().map(touched));
+        self.rows.rewrite(self.db, &written).await?;
         Ok(written)
-    }
-
-    /// Writes every column in which one of some rows differs; what all of them have then is told once.
-    async fn rewrite(&mut self, some: &[Rewritten]) -> Result<()> {
-        let desc = some[0].after.desc;
-        let columns = records::stored_columns(desc);
-        let places: BTreeSet<usize> = some.iter().flat_map(|w| w.places.iter().copied()).collect();
-        let places = places.into_iter().filter(|place| columns[*place].0 != VERSION);
-        let is_one = |place: &usize| some.iter().all(|w| w.stored[*place] == some[0].stored[*place]);
-        let (one, own): (Vec<usize>, Vec<usize>) = places.partition(is_one);
-        let words_in_row = self.db.is_postgres() && some.iter().any(|w| w.has_new_words);
-        let names: Vec<String> = own.iter().map(|place| format!(", c{place}")).collect();
-        let words = if words_in_row { ", words" } else { "" };
-        let text = format!("with v (org, id, seen{}{words}) as (values ", names.concat());
-        let mut sql = Sql::bulk(text, self.db.engine());
-        for (i, w) in some.iter().enumerate() {
-            let (org, id) = w.after.meta.record_id();
-            let key = [org.into(), id.into(), w.before.meta.version.into()];
-            let words = words_in_row.then(|| Value::from(words::words_of(&w.after)));
-            let values = own.iter().map(|place| w.stored[*place].clone());
-            sql.push(if i == 0 { "" } else { ", " }).bind_list(key.into_iter().chain(values).chain(words));
-        }
-        sql.push(&format!(") update {} as t set version = t.version + 1", desc.table));
-        for place in own {
-            sql.push(&format!(", {} = v.c{place}", quoted(columns[place].0)));
-        }
-        for place in one {
-            sql.push(&format!(", {} = ", quoted(columns[place].0))).bind(some[0].stored[place].clone());
-        }
-        if words_in_row {
-            sql.push(", search = cast(v.words as tsvector)");
-        }
-        sql.push(" from v where t.org_id = v.org and t.id = v.id and t.version = v.seen");
-        if self.db.execute(sql).await? != some.len() as u64 {
-            return Err(self.who_is_stale(some.iter().map(|w| &w.before)).await?.into());
-        }
-        for w in some.iter().filter(|w| w.has_new_words && !words_in_row) {
-            search::change(self.db, &w.after).await?;
-        }
-        Ok(())
     }
 
     /// Whose data some records of one kind hold that tell it through others.
@@ -341,23 +254,10 @@ impl Tx<'_> {
         }
     }
 
-    /// Which of some records is no longer as it was seen.
-    async fn who_is_stale<'r>(&mut self, seen: impl Iterator<Item = &'r Record>) -> Result<Problem> {
-        let mut last = None;
-        for before in seen {
-            let now = self.load(before.desc, before.meta.org_id, before.meta.id).await?;
-            if now.is_none_or(|now| now.meta.version != before.meta.version) {
-                return Ok(stale(before));
-            }
-            last = Some(before);
-        }
-        last.map(stale).ok_or_else(|| Error::bug("nothing was to be written"))
-    }
-
     /// A record under a deletion; one that is deleted already stays so, since when and by whom it was.
     fn as_deleted(&self, before: &Record, deletion: Uuid, by: i64) -> Record {
         let mut after = before.clone();
-        after.meta.deleted_at = before.meta.deleted_at.or(Some(self.at));
+        after.meta.deleted_at = before.meta.deleted_at.or(Some(self.at()));
         after.meta.deleted_by = before.meta.deleted_by.or(Some(by));
         after.meta.deletion_id = Some(deletion);
         after
@@ -417,8 +317,7 @@ impl Tx<'_> {
             let written = self.replace_all(changes, Effect::Restore).await?;
             let subjects = self.subjects_of(written.iter().map(|w| &w.after)).await?;
             for (Rewritten { before, after, .. }, subject) in written.into_iter().zip(subjects) {
-                self.restored.insert(after.meta.id);
-                self.note_restored(&after);
+                self.references.note_restored(&after);
                 let was = audit::whole_row(&before);
                 let old = ["deleted_at", "deleted_by", "deletion_id"].map(|k| (k.to_owned(), was[k].clone()));
                 let old = Some(old.into_iter().collect());
@@ -447,29 +346,18 @@ impl Tx<'_> {
     }
 
     async fn purge_some(&mut self, some: &[Record]) -> Result<()> {
-        let (desc, org) = (some[0].desc, some[0].meta.org_id);
         for record in some {
-            self.keep_protected(Some(record), None)?;
+            let desc = record.desc;
+            self.protection.keep(Some(record), None)?;
             // What nothing is recorded of goes as it is; what is an organisation's own is never gone before that.
             if record.is_live() && desc.is_recorded() && !desc.is_of_the_org {
                 return Err(stale(record).into());
             }
         }
         self.flush().await?;
-        self.may_change(&some.iter().map(|record| (record, None)).collect::<Vec<_>>(), Effect::Purge).await?;
-        search::remove(self.db, some).await?;
-        let is_as_seen = if desc.is_recorded() { " and x.version = v.seen" } else { "" };
-        let mut sql = Sql::bulk("with v (id, seen) as (values ", self.db.engine());
-        for (i, record) in some.iter().enumerate() {
-            sql.push(if i == 0 { "" } else { ", " });
-            sql.bind_list([Value::from(record.meta.id), record.meta.version.into()]);
-        }
-        sql.push(&format!(") delete from {} where org_id = ", desc.table)).bind(org);
-        sql.push(&format!(" and id in (select x.id from v cross join {} x where x.org_id = ", desc.table)).bind(org);
-        sql.push(&format!(" and x.id = v.id{is_as_seen})"));
-        if self.db.execute(sql).await? != some.len() as u64 {
-            return Err(self.who_is_stale(some.iter()).await?.into());
-        }
+        let rows: Vec<_> = some.iter().map(|record| (record, None)).collect();
+        self.asked.may_change(self.db, &rows, Effect::Purge).await?;
+        self.rows.remove(self.db, some).await?;
         let subjects = self.subjects_of(some.iter()).await?;
         for (record, subject) in some.iter().zip(subjects) {
             let old = Some(audit::whole_row(record));
@@ -478,36 +366,6 @@ impl Tx<'_> {
             self.append_later(record.meta.org_id, event, payload).await?;
         }
         Ok(())
-    }
-}
-
-/// The column that counts how often a row was written.
-const VERSION: &str = "version";
-
-/// A row that is another one than before.
-struct Rewritten {
-    before: Record,
-    after: Record,
-    /// Values of [`records::stored_columns`], and the places at which they differ from those before.
-    stored: Vec<Value>,
-    places: Vec<usize>,
-    /// Whether search finds it by other words.
-    has_new_words: bool,
-}
-
-impl Rewritten {
-    fn of(before: Record, after: Record) -> Rewritten {
-        let (old, stored) = (records::stored_values(before.clone()), records::stored_values(after.clone()));
-        let places = old.iter().zip(&stored).enumerate().filter(|(_, (old, new))| old != new);
-        let places = places.map(|(place, _)| place).collect();
-        let has_new_words = after.desc.is_searchable() && words::words_of(&before) != words::words_of(&after);
-        Rewritten { before, after, stored, places, has_new_words }
-    }
-
-    fn columns(&self) -> Columns {
-        let mut columns = Columns::default();
-        self.places.iter().for_each(|place| columns.add(*place));
-        columns
     }
 }
 
@@ -532,12 +390,4 @@ fn payload_of_deletion(before: &Record, deletion: Uuid) -> Payload {
     let mut payload = Payload { key: Some(before.key()), old: Some(audit::whole_row(before)), ..Payload::default() };
     payload.details.insert("deletion_id".into(), deletion.to_string().into());
     payload
-}
-
-pub(super) fn stale(record: &Record) -> Problem {
-    Problem::conflict(format!("{} was changed by somebody else in the meantime", record.title())).hint(format!(
-        "look at it again: orgctl {} show {}",
-        record.desc.noun,
-        record.key()
-    ))
 }

@@ -1,20 +1,21 @@
 //! What is inactive is not referred to anew: it takes no people and places unless that is forced, and is in charge of
 //! nothing.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::Tx;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::Lifetime;
 use crate::model::resource::verbs::Link;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::store::Result;
+use crate::store::engine::db::Db;
+use crate::store::records;
 
 /// A reference that was set.
-pub(super) struct NewReference {
+struct NewReference {
     target: &'static Descriptor,
     org: i32,
     id: Uuid,
@@ -31,23 +32,34 @@ pub fn not_in_charge(found: &Record, field: &str) -> Problem {
         .hint(format!("choose another one, or 'orgctl {noun} activate {key}' first"))
 }
 
-impl Tx<'_> {
-    /// Lets branches and departments that are inactive take new ones, as `--force` says.
-    pub fn accept_inactive(&mut self, force: bool) {
-        self.takes_unused = force;
+/// What records were made to refer to: what is inactive takes none anew.
+#[derive(Default)]
+pub(super) struct References {
+    noted: Vec<NewReference>,
+    /// Records that came back: what refers to them came back with them.
+    restored: HashSet<Uuid>,
+    /// Whether what is inactive takes new ones all the same.
+    pub(super) takes_unused: bool,
+}
+
+impl References {
+    pub(super) fn len(&self) -> usize {
+        self.noted.len()
     }
 
-    pub fn accepts_inactive(&self) -> bool {
-        self.takes_unused
+    /// Forgets all but the first that were noted.
+    pub(super) fn shrink_to(&mut self, n: usize) {
+        self.noted.truncate(n);
     }
 
     /// Notes what a record refers to and did not before.
-    pub(super) fn note_references(&mut self, before: Option<&Record>, after: &Record) {
+    pub(super) fn note(&mut self, before: Option<&Record>, after: &Record) {
         self.refers_by(before, after, |field| field.lifetime() == Lifetime::Duty || field.requires_active_target());
     }
 
     /// Notes what a record that comes back is put into. Who was in charge of it still is: nobody sets that now.
     pub(super) fn note_restored(&mut self, after: &Record) {
+        self.restored.insert(after.meta.id);
         self.refers_by(None, after, |field| field.lifetime() == Lifetime::Protects);
     }
 
@@ -63,25 +75,25 @@ impl Tx<'_> {
             let is_new = before.is_none_or(|b| b.get(field.column) != value) || reopened;
             if let Some(id) = value.as_uuid().filter(|_| is_new) {
                 let (by, org) = ((after.desc, after.meta.id), after.meta.org_id);
-                self.referred.push(NewReference { target, org, id, lifetime: field.lifetime(), by, field });
+                self.noted.push(NewReference { target, org, id, lifetime: field.lifetime(), by, field });
             }
         }
     }
 
     /// Refuses what refers anew to what is inactive, as it is at the end: both may have changed since.
-    pub(super) async fn refuse_inactive(&mut self) -> Result<()> {
+    pub(super) async fn refuse_inactive(&mut self, db: &mut Db) -> Result<()> {
         let mut known: HashMap<(i32, Uuid), Option<Record>> = HashMap::new();
-        for r in std::mem::take(&mut self.referred) {
+        for r in std::mem::take(&mut self.noted) {
             if self.restored.contains(&r.id) || (self.takes_unused && r.lifetime != Lifetime::Duty) {
                 continue;
             }
             let place = (r.org, r.id);
             if let Entry::Vacant(new) = known.entry(place) {
-                let found = self.load(r.target, r.org, r.id).await?;
+                let found = records::load(db, r.target, r.org, r.id).await?;
                 new.insert(found.filter(|found| found.is_live() && !found.is_active()));
             }
             let Some(Some(found)) = known.get(&place).cloned() else { continue };
-            let Some(by) = self.load(r.by.0, r.org, r.by.1).await? else { continue };
+            let Some(by) = records::load(db, r.by.0, r.org, r.by.1).await? else { continue };
             let refers = *by.get(r.field.column) == r.id.into();
             // Who is inactive too may go on under whom he or she served, and what is done keeps who did it.
             let is_idle = r.lifetime == Lifetime::Duty && !(by.is_active() && by.is_open());
@@ -96,7 +108,7 @@ impl Tx<'_> {
                     match by.desc.link().filter(|link| link.item.0.column == r.field.column && tells_a_field(*link)) {
                         Some(link) => {
                             let id = by.get(link.other.0.column).as_uuid().unwrap_or_default();
-                            self.load(link.other.1, r.org, id).await?
+                            records::load(db, link.other.1, r.org, id).await?
                         }
                         None => None,
                     };

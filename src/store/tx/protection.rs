@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::{PreparedRow, Tx};
+use super::bulk_writer::PreparedRow;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::values::value::Value;
+use crate::store::engine::db::Db;
 use crate::store::records;
 use crate::store::{Error, Result};
 
 /// What a written record is a part of.
 #[derive(Clone, Copy)]
-pub(super) struct Defining {
+struct Defining {
     whole: &'static Descriptor,
     org: i32,
     id: Uuid,
@@ -20,16 +21,28 @@ pub(super) struct Defining {
     part: Option<(&'static Descriptor, Uuid)>,
 }
 
-impl Tx<'_> {
-    /// From here on what is the program's own is written too: by its seeds alone, and where an organisation goes or returns
-    /// with all that is in it.
-    pub fn write_protected(&mut self, does: bool) {
-        self.writes_protected = does;
+/// Keeps what is the program's own.
+#[derive(Default)]
+pub(super) struct Protection {
+    /// Whether what is the program's own is written too.
+    pub(super) is_lifted: bool,
+    /// What was written that may be a part of it.
+    defining: Vec<Defining>,
+}
+
+impl Protection {
+    pub(super) fn len(&self) -> usize {
+        self.defining.len()
+    }
+
+    /// Forgets all but the first that were noted.
+    pub(super) fn shrink_to(&mut self, n: usize) {
+        self.defining.truncate(n);
     }
 
     /// Refuses a change of what is the program's own. What is a part of that is asked about before the commit.
-    pub(super) fn keep_protected(&mut self, before: Option<&Record>, after: Option<&Record>) -> Result<()> {
-        if self.writes_protected {
+    pub(super) fn keep(&mut self, before: Option<&Record>, after: Option<&Record>) -> Result<()> {
+        if self.is_lifted {
             return Ok(());
         }
         match (before, after) {
@@ -51,12 +64,7 @@ impl Tx<'_> {
     }
 
     /// The same of new rows that were made elsewhere: who made them has asked whether they are the program's own.
-    pub(super) fn keep_protected_from(
-        &mut self,
-        desc: &'static Descriptor,
-        org: i32,
-        rows: &[PreparedRow],
-    ) -> Result<()> {
+    pub(super) fn keep_from(&mut self, desc: &'static Descriptor, org: i32, rows: &[PreparedRow]) -> Result<()> {
         let columns = records::stored_columns(desc);
         let flag = desc.protection.and_then(|p| columns.iter().position(|(name, _)| *name == p.flag));
         if flag.is_some_and(|at| rows.iter().any(|r| r.stored.get(at).and_then(Value::as_bool) == Some(true))) {
@@ -71,7 +79,7 @@ impl Tx<'_> {
     }
 
     /// Refuses what was made, changed or taken away of the parts of what is the program's own.
-    pub async fn refuse_defining(&mut self) -> Result<()> {
+    pub(super) async fn refuse_defining(&mut self, db: &mut Db) -> Result<()> {
         let all = std::mem::take(&mut self.defining);
         let mut kinds: Vec<&'static Descriptor> = all.iter().map(|d| d.whole).collect();
         kinds.sort_by_key(|d| d.noun);
@@ -79,11 +87,11 @@ impl Tx<'_> {
         for kind in kinds {
             let of_kind: BTreeMap<(i32, Uuid), &Defining> =
                 all.iter().filter(|d| d.whole == kind).map(|d| ((d.org, d.id), d)).collect();
-            let found = records::with_record_ids(self.db, kind, of_kind.keys().copied()).await?;
+            let found = records::with_record_ids(db, kind, of_kind.keys().copied()).await?;
             let Some(whole) = found.into_iter().find(Record::is_protected) else { continue };
             let part = of_kind.get(&whole.meta.record_id()).and_then(|d| d.part);
             let part = match part {
-                Some((desc, id)) => self.load(desc, whole.meta.org_id, id).await?,
+                Some((desc, id)) => records::load(db, desc, whole.meta.org_id, id).await?,
                 None => None,
             };
             return Err(part.map_or_else(|| whole.is_kept("changed"), |part| part.is_kept_with(&whole)).into());

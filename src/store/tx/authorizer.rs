@@ -1,0 +1,266 @@
+//! Whether somebody who may not do everything may do what is done: asked of each row as it is before and as it is after, and
+//! of many with one statement.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::origin::{Permit, Rights};
+use crate::model::problem::Problem;
+use crate::model::resource::lifetime::Lifetime;
+use crate::model::resource::verbs::Verb;
+use crate::model::resource::{Descriptor, Record};
+use crate::model::scope::Scope;
+use crate::model::trail::audit::Effect;
+use crate::model::values::value::ValueType;
+use crate::store::Result;
+use crate::store::engine::db::Db;
+use crate::store::engine::sql::Sql;
+use crate::store::reader;
+use crate::store::records;
+
+/// The record that a row goes by, and the permission that must cover it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Question {
+    permission: String,
+    table: &'static str,
+    id: Uuid,
+}
+
+/// Asks, and remembers what it has asked and is still to ask. Rows that wait to be written are written before.
+pub(super) struct Authorizer {
+    permit: Permit,
+    /// Whether everything is allowed all the same.
+    pub(super) is_lifted: bool,
+    /// About these nothing more is asked before they are written.
+    passed: BTreeSet<Question>,
+    /// These are asked about before the commit, but for those that are gone.
+    after: BTreeSet<Question>,
+    gone: BTreeSet<Uuid>,
+}
+
+/// Records that one statement asks about.
+const TOGETHER: usize = 500;
+
+impl Authorizer {
+    pub(super) fn new(permit: Permit) -> Authorizer {
+        let (passed, after, gone) = Default::default();
+        Authorizer { permit, is_lifted: false, passed, after, gone }
+    }
+
+    /// Whether somebody is to be asked about.
+    pub(super) fn is_asked(&self) -> bool {
+        self.rights().is_some()
+    }
+
+    pub(super) fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// Asks whether the command may act on records, whatever it then does to them.
+    pub(super) async fn may_act_on(&mut self, db: &mut Db, records: &[Record]) -> Result<()> {
+        let Some(rights) = self.rights() else { return Ok(()) };
+        let asked: Result<Vec<Question>, Problem> =
+            records.iter().map(|record| self.question(&rights, record, Effect::Update)).collect();
+        let open: Vec<Question> = asked?.into_iter().filter(|q| !self.passed.contains(q)).collect();
+        self.ask(db, &rights, &open, "").await?;
+        self.passed.extend(open);
+        Ok(())
+    }
+
+    /// Of some records, those that the command may not change, or may not even see: a row of a file that stands for one is
+    /// rejected by itself.
+    pub(super) async fn out_of_reach(
+        &self,
+        db: &mut Db,
+        desc: &'static Descriptor,
+        org: i32,
+        ids: &[Uuid],
+    ) -> Result<BTreeSet<Uuid>> {
+        let Some(rights) = self.rights() else { return Ok(BTreeSet::new()) };
+        let scope = (rights.covers)(&self.permission_of(desc, Effect::Update));
+        let covered = reader::condition_of(db, desc, rights.org, &scope);
+        let mut reached = BTreeSet::new();
+        for some in ids.chunks(TOGETHER).filter(|_| org == rights.org) {
+            let mut sql = Sql::bulk(format!("select t.id from {} t where t.org_id = ", desc.table), db.engine());
+            sql.bind(org).push(" and t.id in ").bind_rows(some.iter().copied()).push(&format!(" and {covered}"));
+            for row in db.telling().all(sql.yields([ValueType::Uuid])).await? {
+                reached.insert(row.uuid(0)?);
+            }
+        }
+        Ok(ids.iter().copied().filter(|id| !reached.contains(id)).collect())
+    }
+
+    /// Asks whether rows may be changed or taken away as they are, and notes to ask again about what becomes of them.
+    pub(super) async fn may_change(
+        &mut self,
+        db: &mut Db,
+        rows: &[(&Record, Option<&Record>)],
+        effect: Effect,
+    ) -> Result<()> {
+        let Some(rights) = self.rights() else { return Ok(()) };
+        let mut open = Vec::new();
+        for (before, after) in rows {
+            let question = self.question(&rights, before, effect)?;
+            let is_own = question.id == before.meta.id;
+            match effect {
+                Effect::Delete | Effect::Purge if is_own => drop(self.gone.insert(question.id)),
+                // What it was a part of is there still, and without it may belong elsewhere.
+                Effect::Delete | Effect::Purge => drop(self.after.insert(question.clone())),
+                _ => {
+                    let then = self.question(&rights, after.unwrap_or(before), effect)?;
+                    self.after.insert(then);
+                }
+            }
+            if !self.passed.contains(&question) {
+                open.push(question);
+            }
+        }
+        self.ask(db, &rights, &open, "").await?;
+        self.passed.extend(open);
+        Ok(())
+    }
+
+    /// Notes to ask about a row that is new.
+    pub(super) fn may_make(&mut self, record: &Record) -> Result<()> {
+        let Some(rights) = self.rights() else { return Ok(()) };
+        let question = self.question(&rights, record, Effect::Create)?;
+        if question.id == record.meta.id {
+            // It was nothing before.
+            self.passed.insert(question.clone());
+            let updated = self.question(&rights, record, Effect::Update)?;
+            self.passed.insert(updated);
+        }
+        self.after.insert(question);
+        Ok(())
+    }
+
+    /// Notes to ask about rows that are loaded.
+    pub(super) fn may_load(
+        &mut self,
+        desc: &'static Descriptor,
+        org: i32,
+        ids: impl Iterator<Item = Uuid>,
+    ) -> Result<()> {
+        let Some(rights) = self.rights() else { return Ok(()) };
+        if org != rights.org {
+            return Err(elsewhere(self.permit.permission()).into());
+        }
+        let permission = self.permission_of(desc, Effect::Create);
+        if (rights.covers)(&permission) == Scope::All {
+            return Ok(());
+        }
+        self.after.extend(ids.map(|id| Question { permission: permission.clone(), table: desc.table, id }));
+        Ok(())
+    }
+
+    /// Asks about everything that was written, as it is now.
+    pub(super) async fn ask_after(&mut self, db: &mut Db) -> Result<()> {
+        let Some(rights) = self.rights() else { return Ok(()) };
+        let gone = std::mem::take(&mut self.gone);
+        let after = std::mem::take(&mut self.after).into_iter();
+        let after: Vec<Question> = after.filter(|question| !gone.contains(&question.id)).collect();
+        self.ask(db, &rights, &after, " as it would be then").await
+    }
+
+    fn rights(&self) -> Option<Rights> {
+        self.permit.rights.clone().filter(|_| !self.is_lifted)
+    }
+
+    /// What is asked about a row.
+    fn question(&self, rights: &Rights, record: &Record, effect: Effect) -> Result<Question, Problem> {
+        let (desc, (org, id)) = (record.desc, record.meta.record_id());
+        let own = self.permit.resource();
+        if org != rights.org {
+            return Err(elsewhere(&self.permission_of(desc, effect)));
+        }
+        let within = desc.fields.iter().filter(|f| f.lifetime() == Lifetime::Within);
+        let mut containers = within.filter_map(|f| Some((f.target()?, record.get(f.column).as_uuid()?)));
+        let container = match desc.table == own {
+            true => None,
+            false if desc.is_told() => containers.find(|(kind, _)| kind.table == own),
+            false => containers.next(),
+        };
+        Ok(match container {
+            Some((kind, id)) => {
+                Question { permission: self.permission_of(kind, Effect::Update), table: kind.table, id }
+            }
+            None => Question { permission: self.permission_of(desc, effect), table: desc.table, id },
+        })
+    }
+
+    /// What must be allowed to do something to a row of a kind.
+    fn permission_of(&self, desc: &Descriptor, effect: Effect) -> String {
+        if desc.table == self.permit.resource() {
+            return self.permit.permission().to_owned();
+        }
+        let verb = match effect {
+            Effect::Create => Verb::Create,
+            Effect::Delete => Verb::Delete,
+            Effect::Restore => Verb::Restore,
+            Effect::Purge => Verb::Purge,
+            Effect::Update | Effect::None => Verb::Update,
+        };
+        format!("{}:{}", desc.table, desc.action(verb))
+    }
+
+    async fn ask(&self, db: &mut Db, rights: &Rights, questions: &[Question], how: &str) -> Result<()> {
+        let mut by: BTreeMap<(&str, &str), Vec<Uuid>> = BTreeMap::new();
+        for q in questions {
+            by.entry((&q.permission, q.table)).or_default().push(q.id);
+        }
+        for ((permission, table), all) in by {
+            let scope = (rights.covers)(permission);
+            let Some(desc) = db.kinds().by_table(table).filter(|_| scope != Scope::All) else { continue };
+            for some in all.chunks(TOGETHER) {
+                let covered = reader::condition_of(db, desc, rights.org, &scope);
+                let mut sql = Sql::bulk(format!("select t.id from {table} t where t.org_id = "), db.engine());
+                sql.bind(rights.org).push(" and t.id in ").bind_rows(some.iter().copied());
+                sql.push(&format!(" and not coalesce({covered}, false)"));
+                let found = db.all(sql.yields([ValueType::Uuid])).await?;
+                let ids = found.iter().map(|row| row.uuid(0)).collect::<Result<Vec<Uuid>>>()?;
+                if !ids.is_empty() {
+                    return Err(refused(db, permission, desc, (rights.org, &ids), how).await?.into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// That a permission does not cover some records: those that may be told are named.
+async fn refused(
+    db: &mut Db,
+    permission: &str,
+    desc: &'static Descriptor,
+    (org, ids): (i32, &[Uuid]),
+    how: &str,
+) -> Result<Problem> {
+    let mut telling = db.telling();
+    let seen = records::with_record_ids(&mut telling, desc, ids.iter().map(|id| (org, *id))).await?;
+    let unseen = ids.len() - seen.len();
+    let mut titles: Vec<String> = seen.iter().map(Record::title).collect();
+    titles.sort();
+    let more = titles.len().saturating_sub(NAMED);
+    titles.truncate(NAMED);
+    if more > 0 {
+        titles.push(format!("{more} more"));
+    }
+    let mut of = Vec::new();
+    if !titles.is_empty() {
+        of.push(format!("of {}", titles.join(", ")));
+    }
+    if unseen > 0 {
+        // What would be nobody's to see is named by nothing, as it is not yet.
+        let hidden = if how.is_empty() { " that you can't see" } else { "" };
+        of.push(format!("of {}{hidden}", records::count(unseen as u64, desc)));
+    }
+    Ok(Problem::denied(format!("{permission} is not allowed {}{how}", of.join(" and "))))
+}
+
+/// Records of a refusal that are named.
+const NAMED: usize = 3;
+
+fn elsewhere(permission: &str) -> Problem {
+    Problem::denied(format!("{permission} is not allowed in another organisation"))
+}

@@ -81,8 +81,7 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     }
     let (noun, verb, leaf) = path(&matches);
     // What holds is shown whole, whatever columns the environment asks for.
-    let from_elsewhere = leaf.value_source("columns") != Some(clap::parser::ValueSource::CommandLine);
-    if !unused::takes_columns(world.program.kinds, &noun, &verb) || (noun == "config" && from_elsewhere) {
+    if !unused::takes_columns(world.program.kinds, &noun, &verb) || (noun == "config" && !ui.style.columns_typed) {
         (ui.style.columns, ui.style.has_columns) = (None, false);
     }
     if let Err(problem) = unused::check(world.program.kinds, &noun, &verb, leaf) {
@@ -453,6 +452,7 @@ fn plain_style(words: &[String], env: &Env) -> Style {
         no_input: false,
         yes: false,
         columns: None,
+        columns_typed: false,
         has_columns: true,
     }
 }
@@ -472,6 +472,7 @@ fn style(config: &Config, env: &Env, io: &Io) -> Result<Style, Problem> {
         no_input,
         yes: config.flag("yes")?,
         columns: config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect()),
+        columns_typed: config.is_typed("columns"),
         has_columns: true,
     })
 }

@@ -10,7 +10,7 @@ use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::crud::import::routing::is_org_column;
-use crate::crud::leaf::{self, ASKED_GROUP, depth, limit, within};
+use crate::crud::leaf::{self, ASKED_GROUP, limit};
 use crate::crud::link::{ITEM, Linking};
 use crate::crud::read::quote;
 use crate::crud::session::{Access, Session};
@@ -146,168 +146,58 @@ const PLAIN: &[Plain] = &[
 
 #[rustfmt::skip]
 pub const LEAVES: &[Leaf] = &[
-    Leaf { noun: "", verb: "init", permission: "database:init", writes: true, about: "Make a database, and its first organisation",
-        examples: "orgctl init --org-code ACME --org-name 'Acme Ltd'\norgctl --database postgres://admin@db.example/people init",
-        args: init_args, run: run!(database::init) },
-    Leaf { noun: "", verb: "doctor", permission: "database:read", writes: false, about: "Say what is wrong, or about to be: one page",
-        examples: "orgctl doctor\n*/15 * * * *  orgctl doctor --check || logger -p user.err 'orgctl doctor'",
-        args: |c| c.arg(switch("check", "Say it in one line, and in the exit code: 1 where something is wrong, 8 where something was changed"))
-            .arg(text("max-age", "TIME", "How old the newest backup may be: 26h, 7d (default: 26h)")).arg(signing_key()), run: run!(doctor::doctor) },
+    leaf::<database::InitFlags>(),
+    leaf::<doctor::DoctorFlags>(),
     leaf::<branch::TreeFlags>(),
     leaf::<branch::MoveFlags>(),
     leaf::<branch::StatsFlags>(),
-    Leaf { noun: "dept", verb: "members", permission: "users:read", writes: false, about: "List the users of a department",
-        examples: "orgctl dept members DEPT-001\norgctl dept members Finance -o key", args: |c| c.arg(key("Department")), run: run!(dept::members) },
-    Leaf { noun: "dept", verb: "stats", permission: "departments:read", writes: false, about: "Count departments by state and branch",
-        examples: "orgctl dept stats\norgctl dept stats -o json", args: |c| c, run: run!(dept::stats) },
+    leaf::<dept::MembersFlags>(),
+    leaf::<dept::StatsFlags>(),
     leaf::<user::BlockFlags>(),
     leaf::<user::UnblockFlags>(),
-    Leaf { noun: "user", verb: "invite", permission: "users:invite", writes: true, about: "Invite users: make a token for each, shown once",
-        examples: "orgctl user invite ravi@sahyadri.example\norgctl user invite ravi@sahyadri.example --expires 2d -o json",
-        args: |c| c.arg(keys("Users to invite")).arg(text("expires", "TIME", "How long the invitation holds: 2d, 2026-12-24 (default: 7d)")), run: run!(user::invite) },
-    Leaf { noun: "user", verb: "uninvite", permission: "users:invite", writes: true, about: "Take back invitations that are not accepted yet",
-        examples: "orgctl user uninvite ravi@sahyadri.example", args: |c| c.arg(keys("Users whose invitation is taken back")), run: run!(user::uninvite) },
+    leaf::<user::InviteFlags>(),
+    leaf::<user::UninviteFlags>(),
     Leaf { noun: "user", verb: "deactivate", permission: "users:update", writes: true, about: "Deactivate users: they have left",
         examples: "orgctl user deactivate ravi@sahyadri.example\norgctl user deactivate ravi@sahyadri.example --reassign-to asha@sahyadri.example",
         args: |c| c.arg(keys("Users who leave"))
             .arg(text("reassign-to", "KEY", "Let what they lead, and who reports to them, go to this one").conflicts_with("orphan"))
             .arg(switch("orphan", "Let what they lead be led by nobody")), run: |s, m| Box::pin(remove::deactivate(s, User::DESCRIPTOR, m)) },
-    Leaf { noun: "user", verb: "move", permission: "users:update", writes: true, about: "Move users to another branch, department or superior",
-        examples: "orgctl user move ravi@sahyadri.example --branch MUM02 --reports-to asha@sahyadri.example\norgctl user move ravi@sahyadri.example --department ''",
-        args: |c| c.arg(keys("Users to move")).arg(text("branch", "KEY", "Branch; '' for none")).arg(text("department", "KEY", "Department; '' for none"))
-            .arg(text("reports-to", "KEY", "User they report to; '' for nobody")).arg(force())
-            .group(ArgGroup::new("place").args(["branch", "department", "reports-to"]).multiple(true).required(true)), run: run!(user::move_to) },
-    Leaf { noun: "user", verb: "assign-branch", permission: "users:update", writes: true, about: "Give users further branches",
-        examples: "orgctl user assign-branch ravi@sahyadri.example --branch MUM02 --branch PUN01", args: |c| branches_args(c).arg(force()),
-        run: |s, m| Box::pin(user::assign_branch(s, m, Linking::Assign)) },
-    Leaf { noun: "user", verb: "unassign-branch", permission: "users:update", writes: true, about: "Take further branches from users",
-        examples: "orgctl user unassign-branch ravi@sahyadri.example --branch MUM02", args: branches_args,
-        run: |s, m| Box::pin(user::assign_branch(s, m, Linking::Unassign)) },
-    Leaf { noun: "user", verb: "reports", permission: "users:read", writes: false, about: "Show who reports to a user, as a tree",
-        examples: "orgctl user reports asha@sahyadri.example\norgctl user reports ravi@sahyadri.example --up",
-        args: |c| c.arg(key("User at the top, or with --up at the bottom")).arg(switch("up", "Show whom the user reports to instead"))
-            .arg(number("depth", "LEVELS", "Levels to show").value_parser(depth)), run: run!(user::reports) },
-    Leaf { noun: "user", verb: "rename", permission: "users:update", writes: true, about: "Give a user another code or sign-in name",
-        examples: "orgctl user rename ravi@sahyadri.example --username ravi.kumar",
-        args: |c| c.arg(keys("User to rename")).arg(text("user-code", "CODE", "New code")).arg(text("username", "NAME", "New name to sign in with; '' for none"))
-            .group(ArgGroup::new("name").args(["user-code", "username"]).multiple(true).required(true)), run: run!(user::rename) },
-    Leaf { noun: "user", verb: "merge", permission: "users:merge", writes: true, about: "Make one user of two: what points at the first points at the second",
-        examples: "orgctl user merge ravi.old@sahyadri.example ravi@sahyadri.example",
-        args: |c| c.arg(Arg::new("duplicate").value_name("DUPLICATE").required(true).help("User who goes"))
-            .arg(Arg::new("into").value_name("INTO").required(true).help("User who stays")), run: run!(user::merge) },
-    Leaf { noun: "user", verb: "passwd", permission: "users:passwd", writes: true, about: "Set a user's password",
-        examples: "orgctl user passwd ravi@sahyadri.example\norgctl user passwd ravi@sahyadri.example --generate --must-change",
-        args: |c| c.arg(key("User")).arg(from_stdin()).arg(switch("generate", "Make one and show it once").conflicts_with("password-stdin"))
-            .arg(switch("must-change", "Let the user choose another at the next sign-in")), run: run!(password::passwd) },
-    Leaf { noun: "user", verb: "check-password", permission: "users:check_password", writes: true, about: "Tell by the exit code whether a password is the user's",
-        examples: "orgctl user check-password ravi@sahyadri.example\norgctl user check-password ravi@sahyadri.example --password-stdin < secret.txt",
-        args: |c| c.arg(key("User")).arg(from_stdin()), run: run!(password::check_password) },
-    Leaf { noun: "user", verb: "dossier", permission: "users:export", writes: false, about: "Write everything that is held about a person, as JSON",
-        examples: "orgctl user dossier ravi@sahyadri.example > ravi.json", args: |c| c.arg(key("User")), run: run!(user::dossier) },
-    Leaf { noun: "user", verb: "stats", permission: "users:read", writes: false, about: "Count users by state, branch and department",
-        examples: "orgctl user stats\norgctl user stats -o json", args: |c| c, run: run!(user::stats) },
-    Leaf { noun: "user", verb: "whoami", permission: "users:whoami", writes: false, about: "Show who the command runs as",
-        examples: "orgctl user whoami\norgctl user whoami -o json", args: |c| c, run: run!(user::whoami) },
-    Leaf { noun: "role template", verb: "list", permission: "roles:read", writes: false, about: "List the roles that can be made of a template",
-        examples: "orgctl role template list\norgctl role template list -o json", args: |c| c, run: run!(role::templates) },
-    Leaf { noun: "role template", verb: "apply", permission: "roles:create", writes: true, about: "Make roles of templates, with what they give",
-        examples: "orgctl role template apply SALES\norgctl role template apply MANAGER DEPARTMENT_HEAD --dry-run",
-        args: |c| c.arg(Arg::new("template").value_name("TEMPLATE").required(true).num_args(1..).help("Templates, by their codes")), run: run!(role::apply) },
-    Leaf { noun: "org", verb: "stats", permission: "orgs:read", writes: false, about: "Count what organisations hold",
-        examples: "orgctl org stats\norgctl org stats ACME -o json",
-        args: |c| c.arg(keys("Organisations to count").required(false)), run: run!(org::stats) },
-    Leaf { noun: "setting", verb: "list", permission: "settings:read", writes: false, about: "List settings with what holds and where it comes from",
-        examples: "orgctl setting list\norgctl setting list --system --changed -o json",
-        args: |c| c.arg(system("Show what holds for the installation")).arg(of_user("Show what holds for this user")).arg(switch("changed", "Only what was set")),
-        run: run!(setting::list) },
-    Leaf { noun: "setting", verb: "get", permission: "settings:read", writes: false, about: "Print the value of a setting",
-        examples: "orgctl setting get password.min_length\norgctl setting get app.default_region --org SAHYADRI -o json",
-        args: |c| c.arg(setting_key()).arg(system("The value that holds for the installation")).arg(of_user("The value that holds for this user")), run: run!(setting::get) },
-    Leaf { noun: "setting", verb: "set", permission: "settings:update", writes: true, about: "Set values for an organisation, for a user or for the installation",
-        examples: "orgctl setting set password.min_length 20 --org SAHYADRI\norgctl setting set --system argon2.memory_kib 65536 argon2.passes 3\norgctl setting set password.expiry_days 90 --user asha@sahyadri.example",
-        args: |c| c.arg(Arg::new("pairs").value_names(["KEY", "VALUE"]).required(true).num_args(2..).allow_negative_numbers(true)
-            .help("Key and value, as many pairs as you like")).arg(system("Set them for the installation")).arg(of_user("Set them for this user")), run: run!(setting::set) },
-    Leaf { noun: "setting", verb: "reset", permission: "settings:update", writes: true, about: "Take back what was set, so that what is behind it holds again",
-        examples: "orgctl setting reset password.min_length\norgctl setting reset --system argon2.memory_kib argon2.passes",
-        args: |c| c.arg(setting_key().num_args(1..).action(ArgAction::Append)).arg(system("Reset them for the installation")).arg(of_user("Reset them for this user")), run: run!(setting::reset) },
-    Leaf { noun: "setting", verb: "explain", permission: "settings:read", writes: false, about: "Explain a setting: what it does, its range, its value and who chose it",
-        examples: "orgctl setting explain password.expiry_days\norgctl setting explain argon2.memory_kib --system -o json",
-        args: |c| c.arg(setting_key()).arg(system("As it holds for the installation")).arg(of_user("As it holds for this user")), run: run!(setting::explain) },
-    Leaf { noun: "audit", verb: "list", permission: "audit:read", writes: false, about: "List audit records, newest first",
-        examples: "orgctl audit list --since 7d\norgctl audit list --resource branch --action delete --org ACME",
-        args: audit_args, run: run!(audit::list) },
-    Leaf { noun: "audit", verb: "tail", permission: "audit:read", writes: false, about: "Show the newest audit records, and those that come",
-        examples: "orgctl audit tail\norgctl audit tail -f --status denied", args: tail_args, run: run!(audit::tail) },
-    Leaf { noun: "audit", verb: "stats", permission: "audit:read", writes: false, about: "Count audit records by action, actor, day and the like",
-        examples: "orgctl audit stats --since 30d\norgctl audit stats --by day -o json",
-        args: |c| c.arg(text("since", "TIME", "Only from this time or day on: 7d, 2026-11-01"))
-            .arg(text("until", "TIME", "Only up to this time, or to the end of this day"))
-            .arg(text("by", "WHAT", "Only by this: action, resource, actor, source, status or day")
-                .value_parser(["action", "resource", "actor", "source", "status", "day"]).hide_possible_values(true)),
-        run: run!(audit::stats) },
-    Leaf { noun: "audit", verb: "show", permission: "audit:read", writes: false, about: "Show one audit record",
-        examples: "orgctl audit show 12 --org ACME\norgctl audit show 1 --org SYSTEM -o json",
-        args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record")),
-        run: run!(audit::show) },
-    Leaf { noun: "audit", verb: "diff", permission: "audit:read", writes: false, about: "Tell what changed between two moments",
-        examples: "orgctl audit diff --from 7d\norgctl audit diff --from 2026-11-01 --to 2026-12-01 --resource user -o json",
-        args: |c| c.arg(text("from", "TIME", "The first moment, or the beginning of this day: 7d, 2026-11-01").required(true))
-            .arg(text("to", "TIME", "The second moment, or the end of this day (default: now)"))
-            .arg(text("resource", "KIND", "Only this kind of record: org, branch ..."))
-            .arg(text("key", "KEY", "Only this record of the kind, also one that is gone; needs --resource")),
-        run: run!(diff::diff) },
-    Leaf { noun: "audit", verb: "revert", permission: "audit:revert", writes: true, about: "Undo one change, where nothing came after it",
-        examples: "orgctl audit list --action update\norgctl audit revert 328 --dry-run\norgctl audit revert 328 --org SAHYADRI --comment 'the form was wrong'",
-        args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record"))
-            .arg(text("comment", "TEXT", "Why, for the audit trail")).arg(force()),
-        run: run!(revert::revert) },
-    Leaf { noun: "audit", verb: "verify", permission: "audit:verify", writes: false, about: "Recompute the audit trail and compare",
-        examples: "orgctl audit verify\norgctl audit verify --deep --org SAHYADRI -o json\norgctl audit verify --checkpoint /mnt/other/checkpoints.txt --key audit.pub\norgctl audit verify --file trail.jsonl --checkpoint checkpoints.txt --key audit.pub",
-        args: |c| c.arg(switch("deep", "Hold the rows against what is recorded of them, too"))
-            .arg(switch("since-checkpoint", "Only what came after the latest checkpoint of each trail").conflicts_with("checkpoint"))
-            .arg(text("checkpoint", "FILE", "Hold the trail against checkpoints taken earlier (can be repeated)").action(ArgAction::Append))
-            .arg(text("file", "EXPORT", "Prove an export or an archive instead of the database ('-': standard input)").conflicts_with_all(["deep", "since-checkpoint", "org"]))
-            .arg(verifier_key()), run: run!(audit::verify::verify) },
-    Leaf { noun: "audit", verb: "export", permission: "audit:export", writes: false, about: "Write the trail for others: as lines that prove themselves, as CSV, or as OCSF events",
-        examples: "orgctl audit export trail.jsonl --org SAHYADRI\norgctl audit export --since 30d -o ocsf\norgctl audit export --action delete -o csv > deleted.csv",
-        args: |c| audit_filters(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)"))), run: run!(audit::export::export) },
-    Leaf { noun: "audit", verb: "append", permission: "audit:append", writes: true, about: "Record what another program did; lines of JSON from standard input with '-'",
-        examples: "orgctl audit append --action asset_transfer --resource asset:LAP-0042 --comment 'to Pune'\njq -c '.[]' payments.json | orgctl audit append - --org SAHYADRI",
-        args: append_args, run: run!(audit::append::append) },
-    Leaf { noun: "audit", verb: "archive", permission: "audit:archive", writes: true, about: "Move old payloads to an archive; the trail proves as before",
-        examples: "orgctl audit archive --before 2025-01-01 --out trail-2024.jsonl.gz --org SAHYADRI\norgctl audit archive --before 730d --out old.jsonl.gz --dry-run",
-        args: |c| c.arg(text("before", "TIME", "Payloads older than this: 2025-01-01, 730d").required(true))
-            .arg(text("out", "FILE", "Archive to write").required(true)), run: run!(audit::retention::archive) },
-    Leaf { noun: "audit", verb: "erase", permission: "audit:erase", writes: true, about: "Destroy what the trail tells of a person who is gone; it proves as before",
-        examples: "orgctl audit erase --subject ravi@sahyadri.example --reason 'request of 3 November'\norgctl audit erase --subject ravi@sahyadri.example --dry-run",
-        args: |c| c.arg(text("subject", "USER", "Whom it is about").required(true)).arg(text("reason", "TEXT", "Why; do not name the person")), run: run!(audit::retention::erase) },
-    Leaf { noun: "audit", verb: "keygen", permission: "audit:keygen", writes: false, about: "Make the key that signs checkpoints, and print its public half",
-        examples: "orgctl audit keygen > audit.pub\norgctl audit keygen --signing-key /mnt/other/audit.key",
-        args: |c| c.arg(signing_key()).arg(text("name", "NAME", "Name of the key in signatures (default: that of the installation)")), run: run!(audit::keys::keygen) },
-    Leaf { noun: "audit", verb: "pubkey", permission: "audit:read", writes: false, about: "Print the public half of the key that signs checkpoints",
-        examples: "orgctl audit pubkey > audit.pub\norgctl audit pubkey --signing-key /mnt/other/audit.key -o json",
-        args: |c| c.arg(signing_key()), run: run!(audit::keys::pubkey) },
-    Leaf { noun: "audit", verb: "checkpoint", permission: "audit:checkpoint", writes: true, about: "Sign how large each trail is and which root it has",
-        examples: "orgctl audit checkpoint --append /mnt/other/checkpoints.txt\norgctl audit checkpoint --org SAHYADRI --out sahyadri.txt\norgctl audit checkpoint --after-restore /mnt/backups/orgctl-20261128T223000Z-1a2b3c4d.tar",
-        args: |c| c.arg(text("out", "FILE", "File to write (default: standard output)"))
-            .arg(text("append", "FILE", "File to write behind what is in it").conflicts_with("out"))
-            .arg(text("after-restore", "BACKUP", "Go on from this archive, which was restored: name what was lost, and sign anew").conflicts_with("org"))
-            .arg(signing_key()).arg(verifier_key()), run: run!(audit::checkpoint::checkpoint) },
-    Leaf { noun: "audit", verb: "correct-clock", permission: "audit:correct", writes: true, about: "Let earlier times count again where a wrong clock has put the trail ahead of the time",
-        examples: "orgctl audit correct-clock --now '2026-11-28 09:30'\norgctl audit correct-clock --now 2026-11-28T04:00:00Z --dry-run",
-        args: |c| c.arg(text("now", "TIME", "What time it is, typed: within 10 minutes of this machine's clock")), run: run!(audit::clock::correct_clock) },
-    Leaf { noun: "audit", verb: "prove", permission: "audit:prove", writes: false, about: "Write a proof that a record is in a signed trail, or that one checkpoint goes on from another",
-        examples: "orgctl audit prove 12 --org SAHYADRI --out record-12.tlog-proof\norgctl audit prove --from monday.txt --to friday.txt --org SAHYADRI",
-        args: |c| c.arg(Arg::new("seq").value_name("SEQ").value_parser(value_parser!(i64)).help("Number of the record"))
-            .arg(text("checkpoint", "FILE", "Prove it by the checkpoint in this file (default: the first that covers it)").requires("seq"))
-            .arg(switch("without-payload", "Prove that the record is there without telling what it says").requires("seq"))
-            .arg(text("from", "FILE", "The earlier checkpoint").requires("to"))
-            .arg(text("to", "FILE", "The later checkpoint").requires("from"))
-            .group(ArgGroup::new("what").args(["seq", "from"]).required(true))
-            .arg(text("out", "FILE", "File to write (default: standard output)")).arg(verifier_key()), run: run!(audit::proof::prove) },
-    Leaf { noun: "audit", verb: "check-proof", permission: "audit:prove", writes: false, about: "Check a proof with nothing but the file and the public key",
-        examples: "orgctl audit check-proof record-12.tlog-proof --key audit.pub\norgctl audit check-proof - --key audit.pub -o json",
-        args: |c| c.arg(Arg::new("file").value_name("FILE").required(true).help("File that holds the proof; '-' reads standard input")).arg(verifier_key()), run: run!(audit::proof::check_proof) },
+    leaf::<user::MoveFlags>(),
+    leaf::<user::AssignBranchFlags>(),
+    leaf::<user::UnassignBranchFlags>(),
+    leaf::<user::ReportsFlags>(),
+    leaf::<user::RenameFlags>(),
+    leaf::<user::MergeFlags>(),
+    leaf::<password::PasswdFlags>(),
+    leaf::<password::CheckPasswordFlags>(),
+    leaf::<user::DossierFlags>(),
+    leaf::<user::StatsFlags>(),
+    leaf::<user::WhoamiFlags>(),
+    leaf::<role::ListFlags>(),
+    leaf::<role::ApplyFlags>(),
+    leaf::<org::StatsFlags>(),
+    leaf::<setting::ListFlags>(),
+    leaf::<setting::GetFlags>(),
+    leaf::<setting::SetFlags>(),
+    leaf::<setting::ResetFlags>(),
+    leaf::<setting::ExplainFlags>(),
+    leaf::<audit::ListFlags>(),
+    leaf::<audit::TailFlags>(),
+    leaf::<audit::StatsFlags>(),
+    leaf::<audit::ShowFlags>(),
+    leaf::<diff::DiffFlags>(),
+    leaf::<revert::RevertFlags>(),
+    leaf::<audit::verify::VerifyFlags>(),
+    leaf::<audit::export::ExportFlags>(),
+    leaf::<audit::append::AppendFlags>(),
+    leaf::<audit::retention::ArchiveFlags>(),
+    leaf::<audit::retention::EraseFlags>(),
+    leaf::<audit::keys::KeygenFlags>(),
+    leaf::<audit::keys::PubkeyFlags>(),
+    leaf::<audit::checkpoint::CheckpointFlags>(),
+    leaf::<audit::clock::CorrectClockFlags>(),
+    leaf::<audit::proof::ProveFlags>(),
+    leaf::<audit::proof::CheckProofFlags>(),
     Leaf { noun: "audit log", verb: "list", permission: "system_log:read", writes: false, about: "List what the program itself had to say, newest first",
         examples: "orgctl audit log list --level warning --since 7d\norgctl audit log list --source 'db migrate' -o json",
         args: |c| list_args(c, Kinds::new(&[]), SystemLog::DESCRIPTOR)
@@ -317,100 +207,27 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit log", verb: "prune", permission: "system_log:delete", writes: true, about: "Remove messages that are past their time",
         examples: "orgctl audit log prune\norgctl audit log prune --before 90d --dry-run",
         args: |c| prune_args(c, Kinds::new(&[]), SystemLog::DESCRIPTOR), run: |s, m| Box::pin(journal::prune(s, SystemLog::DESCRIPTOR, m)) },
-    Leaf { noun: "backup", verb: "create", permission: "backups:create", writes: true, about: "Make a backup",
-        examples: "orgctl backup create\norgctl backup create --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --to /mnt/backups\norgctl backup create --keep-daily 7 --keep-weekly 5 --keep-monthly 12",
-        args: |c| keeps(c).arg(text("type", "TYPE", "What it holds (default: full)").value_parser(["full", "schema-only"]))
-            .arg(text("to", "FOLDER|FILE", "Where the archive goes (default: orgctl/backups in the XDG data folder)"))
-            .arg(text("encrypt-to", "RECIPIENT", "Encrypt to this public key (age1...), instead of to those of the setting backup.recipients (can be repeated)").action(ArgAction::Append))
-            .arg(text("label", "TEXT", "What it is for, as lists show it")).arg(signing_key()), run: run!(backup::create::create) },
-    Leaf { noun: "backup", verb: "list", permission: "backups:read", writes: false, about: "List backups, newest first",
-        examples: "orgctl backup list\norgctl backup list --from /mnt/backups -o json",
-        args: |c| c.arg(text("from", "FOLDER", "Folder to look in, instead of the catalogue")), run: run!(backup::catalogue::list) },
-    Leaf { noun: "backup", verb: "show", permission: "backups:read", writes: false, about: "Show what a backup holds, to whom it is encrypted and who signed it",
-        examples: "orgctl backup show latest\norgctl backup show 1a2b3c4d --from /mnt/backups -o json",
-        args: |c| c.arg(backup_key()).arg(text("from", "FOLDER", "Folder to look in")).arg(signing_key()).arg(verifier_key()), run: run!(backup::show::show) },
-    Leaf { noun: "backup", verb: "diff", permission: "backups:restore", writes: false, about: "Show what changed since a backup was made: recorded kinds, the archive against now",
-        examples: "orgctl backup diff latest\norgctl backup diff 1a2b3c4d --record user:asha@sahyadri.example\norgctl backup diff latest --identity backup.key -o json",
-        args: |c| c.arg(backup_key()).arg(text("from", "FOLDER", "Folder to look in"))
-            .arg(text("record", "KIND:KEY", "Only this record, field by field: user:asha@sahyadri.example"))
-            .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
-            .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::diff::diff) },
-    Leaf { noun: "backup", verb: "prune", permission: "backups:delete", writes: true, about: "Remove backups that nothing keeps",
-        examples: "orgctl backup prune --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\norgctl backup prune --keep-last 3 --from /mnt/backups --yes",
-        args: |c| keeps(c).arg(text("from", "FOLDER", "Folder to look in, instead of the catalogue"))
-            .arg(switch("force", "Also more than half, the last one that was verified, or under a clock that is wrong")), run: run!(backup::retention::prune) },
-    Leaf { noun: "backup", verb: "forget", permission: "backups:delete", writes: true, about: "Remove a backup: its archive, and what is known of it",
-        examples: "orgctl backup forget 1a2b3c4d\norgctl backup forget 1a2b3c4d --from /mnt/backups --yes",
-        args: |c| c.arg(backup_key()).arg(text("from", "FOLDER", "Folder to look in")), run: run!(backup::retention::forget) },
-    Leaf { noun: "backup", verb: "hold", permission: "backups:hold", writes: true, about: "Hold a backup: nothing removes it before a day",
-        examples: "orgctl backup hold 1a2b3c4d --until 2027-12-31",
-        args: |c| c.arg(backup_key()).arg(text("until", "TIME", "How long it is held: 90d, 2027-12-31").required(true))
-            .arg(text("from", "FOLDER", "Folder to look in")), run: run!(backup::hold::hold) },
-    Leaf { noun: "backup", verb: "release", permission: "backups:release", writes: true, about: "End or shorten the hold of a backup; a right of its own",
-        examples: "orgctl backup release 1a2b3c4d\norgctl backup release 1a2b3c4d --until 2026-12-31",
-        args: |c| c.arg(backup_key()).arg(text("until", "TIME", "When its hold ends instead: 7d, 2026-12-31 (default: now)"))
-            .arg(text("from", "FOLDER", "Folder to look in")), run: run!(backup::hold::release) },
-    Leaf { noun: "backup", verb: "restore", permission: "backups:restore", writes: true, about: "Bring a backup back, into an empty database or in place of another",
-        examples: "orgctl backup restore latest --into sqlite:///tmp/restored.db\norgctl backup restore /mnt/backups/orgctl-20261128T223000Z-1a2b3c4d.tar --into postgres://admin@db.example/people --key audit.pub\norgctl backup restore --at 2026-11-21T09:30 --into sqlite:///srv/orgctl/people.db --replace --dry-run\norgctl backup restore --drop-old --dry-run\norgctl backup restore latest --only users branches --into sqlite:///tmp/look.db",
-        args: |c| c.arg(Arg::new("backup").value_name("BACKUP").required_unless_present_any(["at", "drop-old"]).help("File, 'latest', or the end of a backup's id"))
-            .arg(text("from", "FOLDER", "Folder to look in"))
-            .arg(text("at", "TIME", "Take the newest backup that is not later (2026-11-21T09:30, 7d); it holds nothing that came after it"))
-            .arg(text("into", "URL", "Database to restore into").required_unless_present("drop-old"))
-            .arg(text("only", "TABLE", "Bring these tables back alone; the database is marked as partial, and takes reads and exports only")
-                .num_args(1..).value_delimiter(',').action(ArgAction::Append))
-            .arg(switch("replace", "Replace what is there; a backup of it is made first, and where anybody writes meanwhile nothing is replaced"))
-            .arg(switch("drop-old", "Drop the schemas that --replace has kept on PostgreSQL, and restore nothing")
-                .conflicts_with_all(["backup", "at", "from", "only", "replace", "identity", "trust-unsigned"]))
-            .arg(switch("force", "Also a database of another installation; also where objects of others stay with the old schema, or go with it"))
-            .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
-            .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::restore::restore) },
-    Leaf { noun: "backup", verb: "verify", permission: "backups:verify", writes: true, about: "Prove that a backup restores: restore it into a database that is thrown away",
-        examples: "orgctl backup verify latest\norgctl backup verify --all --quick\norgctl backup verify latest --against-live --scratch postgres://admin@db.example/postgres",
-        args: |c| c.arg(Arg::new("backup").value_name("BACKUP").help("File, 'latest', or the end of a backup's id"))
-            .arg(switch("all", "Prove every archive in the folder").conflicts_with("backup"))
-            .arg(text("from", "FOLDER", "Folder to look in"))
-            .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
-            .arg(switch("quick", "Hold it against its checksums alone").conflicts_with_all(["against-live", "scratch"]))
-            .arg(switch("against-live", "Hold the live database against it too, as that was then"))
-            .arg(text("scratch", "URL", "Server or folder to restore in: a new database there, dropped at the end (default: a file)"))
-            .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::verify::verify) },
-    Leaf { noun: "backup", verb: "drill", permission: "backups:verify", writes: true, about: "Restore the newest backup into a database that is thrown away, and tell what came of it",
-        examples: "orgctl backup drill\n15 4 * * 0  orgctl --quiet backup drill --from /mnt/backups --identity /etc/orgctl/backup.identity --key /etc/orgctl/audit.pub",
-        args: |c| c.arg(text("from", "FOLDER", "Folder to look in: also on another machine, where the verdict is left beside the archive"))
-            .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
-            .arg(switch("against-live", "Hold the live database against it too, as that was then"))
-            .arg(text("scratch", "URL", "Server or folder to restore in: a new database there, dropped at the end (default: a file)"))
-            .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::drill::drill) },
-    Leaf { noun: "backup", verb: "status", permission: "backups:read", writes: false, about: "Tell how it stands with the backups; exit code 1 where the newest is too old, 8 where one did not hold",
-        examples: "orgctl backup status\n@hourly  orgctl --quiet backup status --max-age 26h || mail -s 'no backup' root",
-        args: |c| c.arg(text("max-age", "TIME", "How old the newest may be: 26h, 7d (default: 26h)"))
-            .arg(text("from", "FOLDER", "Folder to look in, instead of the catalogue")), run: run!(backup::status::status) },
-    Leaf { noun: "db", verb: "migrate", permission: "database:migrate", writes: true, about: "Bring the schema up to date",
-        examples: "orgctl db migrate --dry-run\norgctl db migrate",
-        args: |c| c.arg(version_arg("Version to go to (default: the newest)")), run: run!(database::migrate) },
-    Leaf { noun: "db", verb: "rollback", permission: "database:migrate", writes: true, about: "Take back migrations",
-        examples: "orgctl db rollback --dry-run\norgctl db rollback --to 1",
-        args: |c| c.arg(version_arg("Version to go back to (default: one step)")), run: run!(database::rollback) },
-    Leaf { noun: "db", verb: "status", permission: "database:read", writes: false, about: "Show the schema's version and migrations",
-        examples: "orgctl db status\norgctl db status -o json", args: |c| c, run: run!(database::status) },
-    Leaf { noun: "db", verb: "check", permission: "database:read", writes: false, about: "Check that everything holds that must",
-        examples: "orgctl db check\norgctl db check --quiet", args: |c| c, run: run!(database::check) },
-    Leaf { noun: "db", verb: "seed", permission: "database:seed", writes: true, about: "Write what the program brings along, where it lacks: system roles, features, permissions",
-        examples: "orgctl db seed --dry-run\norgctl db seed -o json", args: |c| c, run: run!(database::seed) },
-    Leaf { noun: "db", verb: "grants", permission: "database:read", writes: false, about: "Print the GRANTs for a role that can't change the audit trail",
-        examples: "orgctl db grants --role orgctl_app | psql people",
-        args: |c| c.arg(text("role", "ROLE", "Role of the server that gets them").required(true))
-            .arg(switch("checkpoints", "Also the right to add checkpoints, for the role that runs 'audit checkpoint'")), run: run!(database::grants) },
-    Leaf { noun: "db", verb: "copy", permission: "database:copy", writes: true, about: "Copy everything into an empty database, also of the other engine: ids, audit trail, settings and all",
-        examples: "orgctl db copy --to postgres://admin@db.example/people\norgctl db copy --from postgres://admin@db.example/people --to sqlite:///srv/orgctl.db",
-        args: |c| c.arg(text("from", "URL", "Database to copy (default: the one that --database names)").conflicts_with("database"))
-            .arg(text("to", "URL", "Database to fill: it must be empty").required(true)), run: run!(db_copy::copy) },
-    Leaf { noun: "db", verb: "repair", permission: "database:repair", writes: true, about: "Repair what the audit records themselves prove: heads, rows of no command, counters of codes",
-        examples: "orgctl db repair --dry-run\norgctl db repair --name orgctl.db",
-        args: |c| c.arg(text("name", "NAME", "Name of the database, instead of typing it")), run: run!(repair::repair) },
-    Leaf { noun: "db", verb: "reset", permission: "database:reset", writes: false, about: "Drop everything in the database",
-        examples: "orgctl db reset\norgctl db reset --name orgctl.db",
-        args: |c| c.arg(text("name", "NAME", "Name of the database that is to be dropped")), run: run!(database::reset) },
+    leaf::<backup::create::CreateFlags>(),
+    leaf::<backup::catalogue::ListFlags>(),
+    leaf::<backup::show::ShowFlags>(),
+    leaf::<backup::diff::DiffFlags>(),
+    leaf::<backup::retention::PruneFlags>(),
+    leaf::<backup::retention::ForgetFlags>(),
+    leaf::<backup::hold::HoldFlags>(),
+    leaf::<backup::hold::ReleaseFlags>(),
+    leaf::<backup::restore::RestoreFlags>(),
+    leaf::<backup::verify::VerifyFlags>(),
+    leaf::<backup::drill::DrillFlags>(),
+    leaf::<backup::status::StatusFlags>(),
+    leaf::<database::MigrateFlags>(),
+    leaf::<database::RollbackFlags>(),
+    leaf::<database::StatusFlags>(),
+    leaf::<database::CheckFlags>(),
+    leaf::<database::SeedFlags>(),
+    leaf::<database::GrantsFlags>(),
+    leaf::<db_copy::CopyFlags>(),
+    leaf::<repair::RepairFlags>(),
+    leaf::<database::ResetFlags>(),
 ];
 
 #[rustfmt::skip]
@@ -523,66 +340,9 @@ fn keys(help: &str) -> Arg {
         .help(format!("{help}; '-' reads them from standard input"))
 }
 
-fn key(help: &'static str) -> Arg {
-    Arg::new("key").value_name("KEY").required(true).help(help)
-}
-
-fn from_stdin() -> Arg {
-    switch("password-stdin", "Read the password from standard input, one line")
-}
-
-fn branches_args(c: Command) -> Command {
-    c.arg(keys("Users")).arg(text("branch", "KEY", "Branch (can be repeated)").action(ArgAction::Append).required(true))
-}
-
-fn signing_key() -> Arg {
-    text(
-        "signing-key",
-        "FILE",
-        "File of the signing key (env: ORGCTL_SIGNING_KEY; default: audit.key in the configuration folder)",
-    )
-}
-
-fn verifier_key() -> Arg {
-    text("key", "VKEY", "Public key that checkpoints are signed with, or a file that holds it (env: ORGCTL_VERIFIER_KEY; can be repeated)")
-        .action(ArgAction::Append)
-}
-
-fn backup_key() -> Arg {
-    Arg::new("backup").value_name("BACKUP").required(true).help("File, 'latest', or the end of a backup's id")
-}
-
-/// How many backups are kept.
-fn keeps(c: Command) -> Command {
-    let count = |name, help| number(name, "N", help).value_parser(value_parser!(u32).range(..=100_000));
-    c.arg(count("keep-last", "Keep the last N"))
-        .arg(count("keep-daily", "Keep the newest of each of the last N days that have one"))
-        .arg(count("keep-weekly", "Keep the newest of each of the last N weeks that have one"))
-        .arg(count("keep-monthly", "Keep the newest of each of the last N months that have one"))
-        .arg(count("keep-yearly", "Keep the newest of each of the last N years that have one"))
-}
-
 /// One of these must be given, and only one.
 fn one_of<const N: usize>(args: [&'static str; N]) -> ArgGroup {
     ArgGroup::new(ASKED_GROUP).args(args).required(true)
-}
-
-/// Not called `key`: that would be asked for on a terminal as a record's is.
-fn setting_key() -> Arg {
-    Arg::new("setting").value_name("KEY").required(true).help("Key of the setting")
-}
-
-fn of_user(help: &'static str) -> Arg {
-    text("user", "KEY", help).conflicts_with("system")
-}
-
-fn system(help: &'static str) -> Arg {
-    switch("system", help).conflicts_with("org")
-}
-
-/// Of what is put into branches and departments.
-fn force() -> Arg {
-    switch("force", "Also where a branch or department is inactive")
 }
 
 /// `--force`, where it means something.
@@ -625,10 +385,6 @@ fn as_of(desc: &Descriptor) -> Option<Arg> {
             "As it was at this time, or at the beginning of this day: 2h or 7d ago, 2026-11-03, 2026-11-03T09:30:00+05:30",
         )
     })
-}
-
-fn version_arg(help: &'static str) -> Arg {
-    number("to", "VERSION", help).value_parser(value_parser!(i64))
 }
 
 fn flag(field: &'static Field) -> Arg {
@@ -891,108 +647,6 @@ fn user_import_args(c: Command) -> Command {
         )
         .arg(switch("orphan", "Let what leavers lead be led by nobody"))
         .arg(switch("create-missing", "Make departments, branches and roles that rows refer to and that are not there; a role of a template's name has its permissions"))
-}
-
-fn init_args(c: Command) -> Command {
-    c.arg(text("org-code", "CODE", "Code of the first organisation")).arg(text(
-        "org-name",
-        "NAME",
-        "Name of the first organisation",
-    ))
-}
-
-/// Which audit records.
-fn audit_filters(c: Command) -> Command {
-    c.arg(text("since", "TIME", "Only from this time or day on: 7d, 2026-11-01"))
-        .arg(text("until", "TIME", "Only up to this time, or to the end of this day"))
-        .arg(text("on", "DAY", "Only on this day: 2026-11-03").conflicts_with_all(["since", "until"]))
-        .arg(text("action", "ACTION", "Only this action: create, update, delete ..."))
-        .arg(text("resource", "KIND", "Only this kind of record: org, branch ..."))
-        .arg(text("key", "KEY", "Only this record of the kind, also one that is gone; needs --resource"))
-        .arg(text("field", "FIELD", "Only where this field was changed"))
-        .arg(text("text", "WORDS", "Only where this text stands anywhere"))
-        .arg(text("actor", "NAME", "Only what this actor did"))
-        .arg(text("source", "SOURCE", "Only from here: cli, cron, ci ..."))
-        .arg(
-            text("status", "STATUS", "Only with this outcome: success, failed, denied, interrupted")
-                .value_parser(["success", "failed", "denied", "interrupted"])
-                .hide_possible_values(true),
-        )
-        .arg(text("request", "UUID", "Only what this command did"))
-}
-
-fn append_args(c: Command) -> Command {
-    c.arg(
-        Arg::new("lines")
-            .value_name("-")
-            .value_parser(["-"])
-            .hide_possible_values(true)
-            // A line says all of it itself.
-            .conflicts_with_all([
-                "action",
-                "resource",
-                "comment",
-                "description",
-                "status",
-                "error",
-                "source",
-                "at",
-                "on-behalf-of",
-                "session",
-                "method",
-                "path",
-                "user-agent",
-                "ip",
-                "subject",
-                "old",
-                "new",
-                "details",
-            ])
-            .help("Read lines of JSON from standard input"),
-    )
-    .arg(
-        text("action", "ACTION", "What was done: asset_transfer, payment, or a word of your own")
-            .required_unless_present("lines"),
-    )
-    .arg(text("resource", "KIND:KEY", "What it was done to: asset:LAP-0042").required_unless_present("lines"))
-    .arg(text(
-        "subject",
-        "USER",
-        "Whose data it holds: 'user history' and 'user dossier' tell it, 'audit erase' erases it",
-    ))
-    .arg(text("comment", "TEXT", "Comment"))
-    .arg(text("description", "TEXT", "Description"))
-    .arg(text("status", "STATUS", "How it ended: success, failed, denied or interrupted (default: success)"))
-    .arg(text("error", "TEXT", "Why it did not succeed"))
-    .arg(text("source", "SOURCE", "Where it came from: api, web, mobile, cron ..."))
-    .arg(text("at", "TIME", "When it happened, if not now"))
-    .arg(text("on-behalf-of", "NAME", "For whom it was done"))
-    .arg(text("session", "ID", "Session of the application"))
-    .arg(text("method", "METHOD", "Method of the request: POST"))
-    .arg(text("path", "PATH", "Path of the request"))
-    .arg(text("user-agent", "TEXT", "Program that made the request"))
-    .arg(text("ip", "ADDRESS", "Address that it came from"))
-    .arg(text("old", "JSON", "Values before, as an object"))
-    .arg(text("new", "JSON", "Values after, as an object"))
-    .arg(text("details", "JSON", "Anything else, as an object"))
-}
-
-fn audit_args(c: Command) -> Command {
-    audit_filters(c)
-        .arg(number("before", "SEQ", "Only records before this number; needs --org").value_parser(value_parser!(i64)))
-        .arg(number("limit", "N", "Most records to show (default: 50)").value_parser(limit))
-        .arg(switch("all", "Show all records").conflicts_with("limit"))
-        .arg(text("page", "TOKEN", "Show the page that the last one named"))
-}
-
-fn tail_args(c: Command) -> Command {
-    audit_filters(c)
-        .arg(
-            number("lines", "N", "Records to begin with (default: 10)")
-                .short('n')
-                .value_parser(|text: &str| within(text, 0)),
-        )
-        .arg(switch("follow", "Go on with the records that come").short('f').conflicts_with_all(["until", "on"]))
 }
 
 fn with_examples(c: Command, examples: &str) -> Command {

@@ -502,6 +502,28 @@ fn time_of_any_year(
     zone.read(text).ok_or_else(wrong)
 }
 
+/// `--since` and `--until`
+#[derive(clap::Args, Default)]
+pub struct Span {
+    /// Only from this time or day on: 7d, 2026-11-01
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only up to this time, or to the end of this day
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
+impl Span {
+    /// The beginning of the one, and the end of the other.
+    pub fn times(&self, s: &Session<'_>) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> {
+        let of = |text: &String| time(text, s.clock.now(), s.origin.zone);
+        let (since, until) = (self.since.as_ref().map(of).transpose()?, self.until.as_ref().map(of).transpose()?);
+        let (since, until) = (since.map(|(start, _)| start), until.map(|(_, end)| end));
+        in_order(since, until)?;
+        Ok((since, until))
+    }
+}
+
 /// Refuses a span that ends before it begins: nothing could be in it.
 pub fn in_order(since: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>) -> Result<(), Problem> {
     match (since, until) {

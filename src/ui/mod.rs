@@ -61,6 +61,8 @@ pub struct Style {
     pub yes: bool,
     /// The columns that were asked for.
     pub columns: Option<Vec<String>>,
+    /// They stand on the command line.
+    pub columns_typed: bool,
     /// Whether columns can be asked for.
     pub has_columns: bool,
 }

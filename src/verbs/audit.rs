@@ -17,13 +17,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::crud::gate;
 use crate::crud::history::{EntryList, KeyCache, find_all_or_past_until, resolve_references};
-use crate::crud::input::{in_order, time};
+use crate::crud::input::{Span, time};
+use crate::crud::leaf::{Leaf, Spec, limit, within};
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
@@ -47,55 +47,85 @@ const BATCH: u64 = 1000;
 /// Between two looks of `tail --follow`.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What the filter flags ask for.
-async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
+/// Which audit records.
+#[derive(clap::Args)]
+pub struct Filters {
+    #[command(flatten)]
+    pub span: Span,
+    /// Only on this day: 2026-11-03
+    #[arg(long, value_name = "DAY", conflicts_with_all = ["since", "until"])]
+    pub on: Option<String>,
+    /// Only this action: create, update, delete ...
+    #[arg(long, value_name = "ACTION")]
+    pub action: Option<String>,
+    /// Only this kind of record: org, branch ...
+    #[arg(long, value_name = "KIND")]
+    pub resource: Option<String>,
+    /// Only this record of the kind, also one that is gone; needs --resource
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Only where this field was changed
+    #[arg(long, value_name = "FIELD")]
+    pub field: Option<String>,
+    /// Only where this text stands anywhere
+    #[arg(long, value_name = "WORDS")]
+    pub text: Option<String>,
+    /// Only what this actor did
+    #[arg(long, value_name = "NAME")]
+    pub actor: Option<String>,
+    /// Only from here: cli, cron, ci ...
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Only with this outcome: success, failed, denied, interrupted
+    #[arg(long, value_name = "STATUS", value_parser = ["success", "failed", "denied", "interrupted"], hide_possible_values = true)]
+    pub status: Option<String>,
+    /// Only what this command did
+    #[arg(long, value_name = "UUID")]
+    pub request: Option<String>,
+}
+
+/// What the filter flags ask for. Who follows the trail may wait for a command that is yet to come.
+async fn wanted(s: &mut Session<'_>, asked: &Filters, follows: bool) -> Result<Search> {
     let (now, zone) = (s.clock.now(), s.origin.zone);
-    let text = |name: &str| m.get_one::<String>(name).cloned();
-    let (mut since, mut until) = (
-        text("since").map(|t| time(&t, now, zone)).transpose()?.map(|(start, _)| start),
-        text("until").map(|t| time(&t, now, zone)).transpose()?.map(|(_, end)| end),
-    );
-    in_order(since, until)?;
-    if let Some(day) = text("on") {
-        let (start, end) = time(&day, now, zone)?;
+    let (mut since, mut until) = asked.span.times(s)?;
+    if let Some(day) = &asked.on {
+        let (start, end) = time(day, now, zone)?;
         if start == end {
-            return Err(Problem::usage(format!("'{}' is no day", truncate(&day))).hint("write --on 2026-11-03").into());
+            return Err(Problem::usage(format!("'{}' is no day", truncate(day))).hint("write --on 2026-11-03").into());
         }
         (since, until) = (Some(start), Some(end));
     }
-    let request_id = match text("request") {
+    let request_id = match &asked.request {
         Some(id) => Some(
-            Uuid::try_parse(&id)
+            Uuid::try_parse(id)
                 .map_err(|_| Problem::usage(format!("'{id}' is no request id")).hint("write the full id"))?,
         ),
         None => None,
     };
-    // Who follows the trail may wait for a command that is yet to come.
-    let follows = m.try_get_one::<bool>("follow").ok().flatten().is_some_and(|f| *f);
     if let Some(id) = request_id.filter(|_| !follows) {
         search_words::request(s, id).await?;
     }
     let mut tree = s.org().await?;
-    let kind = search_words::kind(s, text("resource")).await?;
+    let kind = search_words::kind(s, asked.resource.clone()).await?;
     let mut resources = None;
-    if let Some(key) = text("key") {
+    if let Some(key) = &asked.key {
         let noun = kind.as_deref().ok_or_else(|| {
             Problem::usage("--key names a record of one kind").hint("say which: --resource user --key asha@x.example")
         })?;
         match s.kinds().by_noun(noun) {
             Some(desc) => {
                 let org = if desc.is_org() { None } else { tree };
-                let all = find_all_or_past_until(s, desc, org, &key, until.filter(|t| *t < now)).await?;
+                let all = find_all_or_past_until(s, desc, org, key, until.filter(|t| *t < now)).await?;
                 let of_one = all.iter().all(|g| g.org == all[0].org);
                 (tree, resources) = (of_one.then_some(all[0].org), Some(all.iter().map(|g| g.id).collect()));
             }
             // A thing of another application, which has recorded it.
             None => {
                 let org = s.the_org().await?;
-                let own = Uuid::try_parse(&key).ok();
-                let id = external::id(s.db().await?, org, noun, &key).await?;
+                let own = Uuid::try_parse(key).ok();
+                let id = external::id(s.db().await?, org, noun, key).await?;
                 if own.is_none() && !search_words::is_told_of(s, id).await? {
-                    let key = truncate(&key);
+                    let key = truncate(key);
                     return Err(Problem::not_found(format!("nothing is recorded about {noun} {key}")).into());
                 }
                 (tree, resources) = (Some(org), Some(vec![own.or(id).unwrap_or_default()]));
@@ -105,13 +135,13 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
     let mut wanted = Search {
         tree,
         resources,
-        action: text("action"),
-        actor: text("actor"),
-        source: text("source"),
-        status: text("status"),
+        action: asked.action.clone(),
+        actor: asked.actor.clone(),
+        source: asked.source.clone(),
+        status: asked.status.clone(),
         request_id,
-        fields: text("field").into_iter().collect(),
-        text: text("text"),
+        fields: asked.field.iter().cloned().collect(),
+        text: asked.text.clone(),
         since,
         until,
         kind,
@@ -126,46 +156,76 @@ fn are_several(wanted: &Search) -> bool {
     wanted.resources.as_ref().is_some_and(|ids| ids.len() > 1)
 }
 
-pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let mut wanted = wanted(s, m).await?;
-    wanted.before = m.get_one::<i64>("before").copied();
-    if wanted.before.is_some() && wanted.tree.is_none() {
-        return Err(Problem::usage("--before counts within one trail").hint("name it with --org").into());
-    }
-    wanted.behind = m.get_one::<String>("page").map(|token| PageCursor::decode(token)).transpose()?;
-    let limit = match m.get_one::<u64>("limit") {
-        Some(n) => Some(*n),
-        None if m.get_flag("all") => None,
-        None => Some(PAGE),
+/// The flags of `audit list`.
+#[derive(clap::Args)]
+pub struct ListFlags {
+    #[command(flatten)]
+    pub filters: Filters,
+    /// Only records before this number; needs --org
+    #[arg(long, value_name = "SEQ")]
+    pub before: Option<i64>,
+    /// Most records to show (default: 50)
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub limit: Option<u64>,
+    /// Show all records
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+    /// Show the page that the last one named
+    #[arg(long, value_name = "TOKEN")]
+    pub page: Option<String>,
+}
+
+impl Leaf for ListFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "list",
+        permission: "audit:read",
+        writes: false,
+        about: "List audit records, newest first",
+        examples: "orgctl audit list --since 7d\norgctl audit list --resource branch --action delete --org ACME",
     };
-    let mut list = EntryList::new(s, wanted.tree.is_none(), are_several(&wanted))?;
-    let mut next = None;
-    loop {
-        let left = limit.map_or(BATCH, |l| (l - list.count()).min(BATCH));
-        // One more than is shown tells whether there is a next page.
-        wanted.limit = Some(left + 1);
-        let mut entries = search(s.db().await?, &wanted).await?;
-        let is_more = entries.len() as u64 > left;
-        entries.truncate(usize::try_from(left)?);
-        list.show(s, &entries).await?;
-        let last = entries.last().map(PageCursor::of);
-        if !is_more || last.is_none() {
-            break;
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let mut wanted = wanted(s, &self.filters, false).await?;
+        wanted.before = self.before;
+        if wanted.before.is_some() && wanted.tree.is_none() {
+            return Err(Problem::usage("--before counts within one trail").hint("name it with --org").into());
         }
-        wanted.behind = last;
-        if limit.is_some_and(|l| list.count() >= l) {
-            next = last;
-            break;
+        wanted.behind = self.page.as_ref().map(|token| PageCursor::decode(token)).transpose()?;
+        let limit = match self.limit {
+            Some(n) => Some(n),
+            None if self.all => None,
+            None => Some(PAGE),
+        };
+        let mut list = EntryList::new(s, wanted.tree.is_none(), are_several(&wanted))?;
+        let mut next = None;
+        loop {
+            let left = limit.map_or(BATCH, |l| (l - list.count()).min(BATCH));
+            // One more than is shown tells whether there is a next page.
+            wanted.limit = Some(left + 1);
+            let mut entries = search(s.db().await?, &wanted).await?;
+            let is_more = entries.len() as u64 > left;
+            entries.truncate(usize::try_from(left)?);
+            list.show(s, &entries).await?;
+            let last = entries.last().map(PageCursor::of);
+            if !is_more || last.is_none() {
+                break;
+            }
+            wanted.behind = last;
+            if limit.is_some_and(|l| list.count() >= l) {
+                next = last;
+                break;
+            }
         }
+        let shown = list.count();
+        list.finish(s)?;
+        if let Some(next) = next {
+            let command = next_page(&s.origin.command, &next.encode());
+            s.ui.status(&format!("{shown} shown, more follow: {command}"));
+        }
+        Ok(())
     }
-    let shown = list.count();
-    list.finish(s)?;
-    if let Some(next) = next {
-        let command = next_page(&s.origin.command, &next.encode());
-        s.ui.status(&format!("{shown} shown, more follow: {command}"));
-    }
-    Ok(())
 }
 
 /// One tree, or all that there are.
@@ -177,51 +237,74 @@ async fn trees_of(s: &mut Session<'_>, only: Option<i32>) -> Result<Vec<i32>> {
 }
 
 /// The newest records, the oldest of them first, and with `--follow` those that come.
-pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let follow = m.get_flag("follow");
-    if follow && matches!(s.ui.style.format, Format::Json | Format::Yaml) {
-        return Err(Problem::usage("what goes on has no end to close a list with")
-            .hint("follow with -o ndjson")
-            .into());
-    }
-    if s.ui.style.format == Format::Table {
-        // A table waits for all its rows.
-        s.ui.style.format = Format::Tsv;
-    }
-    let mut wanted = wanted(s, m).await?;
-    wanted.limit = Some(m.get_one::<u64>("lines").copied().unwrap_or(10));
-    let mut list = EntryList::new(s, wanted.tree.is_none(), are_several(&wanted))?;
-    let mut read: BTreeMap<i32, i64> = BTreeMap::new();
-    for tree in trees_of(s, wanted.tree).await? {
-        let upto = size(s.db().await?, Some(tree)).await?;
-        read.insert(tree, i64::try_from(upto)?);
-    }
-    let mut entries = search(s.db().await?, &wanted).await?;
-    entries.retain(|e| read.get(&e.tree).is_some_and(|upto| e.seq <= *upto));
-    entries.reverse();
-    list.show(s, &entries).await?;
-    s.ui.flush()?;
-    if !follow {
-        return list.finish(s);
-    }
-    wanted.limit = None;
-    loop {
-        tokio::time::sleep(PAUSE).await;
+#[derive(clap::Args)]
+pub struct TailFlags {
+    #[command(flatten)]
+    pub filters: Filters,
+    /// Records to begin with (default: 10)
+    #[arg(long, short = 'n', value_name = "N", value_parser = |text: &str| within(text, 0))]
+    pub lines: Option<u64>,
+    /// Go on with the records that come
+    #[arg(long, short = 'f', conflicts_with_all = ["until", "on"])]
+    pub follow: bool,
+}
+
+impl Leaf for TailFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "tail",
+        permission: "audit:read",
+        writes: false,
+        about: "Show the newest audit records, and those that come",
+        examples: "orgctl audit tail\norgctl audit tail -f --status denied",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let follow = self.follow;
+        if follow && matches!(s.ui.style.format, Format::Json | Format::Yaml) {
+            return Err(Problem::usage("what goes on has no end to close a list with")
+                .hint("follow with -o ndjson")
+                .into());
+        }
+        if s.ui.style.format == Format::Table {
+            // A table waits for all its rows.
+            s.ui.style.format = Format::Tsv;
+        }
+        let mut wanted = wanted(s, &self.filters, follow).await?;
+        wanted.limit = Some(self.lines.unwrap_or(10));
+        let mut list = EntryList::new(s, wanted.tree.is_none(), are_several(&wanted))?;
+        let mut read: BTreeMap<i32, i64> = BTreeMap::new();
         for tree in trees_of(s, wanted.tree).await? {
-            let upto = i64::try_from(size(s.db().await?, Some(tree)).await?)?;
-            let seen = read.insert(tree, upto).unwrap_or(0);
-            if upto > seen {
-                let new = Search {
-                    tree: Some(tree),
-                    after: Some(seen),
-                    before: Some(upto.saturating_add(1)),
-                    ..wanted.clone()
-                };
-                let mut entries = search(s.db().await?, &new).await?;
-                entries.reverse();
-                list.show(s, &entries).await?;
-                s.ui.flush()?;
+            let upto = size(s.db().await?, Some(tree)).await?;
+            read.insert(tree, i64::try_from(upto)?);
+        }
+        let mut entries = search(s.db().await?, &wanted).await?;
+        entries.retain(|e| read.get(&e.tree).is_some_and(|upto| e.seq <= *upto));
+        entries.reverse();
+        list.show(s, &entries).await?;
+        s.ui.flush()?;
+        if !follow {
+            return list.finish(s);
+        }
+        wanted.limit = None;
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            for tree in trees_of(s, wanted.tree).await? {
+                let upto = i64::try_from(size(s.db().await?, Some(tree)).await?)?;
+                let seen = read.insert(tree, upto).unwrap_or(0);
+                if upto > seen {
+                    let new = Search {
+                        tree: Some(tree),
+                        after: Some(seen),
+                        before: Some(upto.saturating_add(1)),
+                        ..wanted.clone()
+                    };
+                    let mut entries = search(s.db().await?, &new).await?;
+                    entries.reverse();
+                    list.show(s, &entries).await?;
+                    s.ui.flush()?;
+                }
             }
         }
     }
@@ -231,97 +314,134 @@ pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 const CHART: i64 = 30;
 
 /// How many records there are, by what they have in common; on a terminal with a chart.
-pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let (now, zone) = (s.clock.now(), s.origin.zone);
-    let of = |name: &str| m.get_one::<String>(name).map(|t| time(t, now, zone)).transpose();
-    let (since, until) = (of("since")?.map(|(start, _)| start), of("until")?.map(|(_, end)| end));
-    in_order(since, until)?;
-    let tree = s.org().await?;
-    let by = m.get_one::<String>("by");
-    let mut heads = vec![
-        OutputColumn::new("group", ValueType::Text),
-        OutputColumn::new("value", ValueType::Text),
-        OutputColumn::new("records", ValueType::Int),
-    ];
-    let has_chart = s.ui.style.format == Format::Table;
-    if has_chart {
-        heads.push(OutputColumn::new("chart", ValueType::Text));
-    }
-    let mut listing = Listing::new(&s.ui, heads, 1);
-    for group in CountBy::ALL.iter().filter(|g| by.is_none_or(|by| by == g.as_str())) {
-        let counts = trail::counts(s.db().await?, tree, *group, zone, since, until).await?;
-        let most = counts.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
-        for (value, n) in counts {
-            let mut row: Vec<Value> = vec![group.as_str().into(), value.into(), n.into()];
-            if has_chart {
-                let width = usize::try_from((n * CHART + most - 1) / most).unwrap_or(0);
-                row.push("\u{2587}".repeat(width).into());
-            }
-            listing.row(&mut s.ui, row)?;
+#[derive(clap::Args)]
+pub struct StatsFlags {
+    #[command(flatten)]
+    pub span: Span,
+    /// Only by this: action, resource, actor, source, status or day
+    #[arg(long, value_name = "WHAT", value_parser = ["action", "resource", "actor", "source", "status", "day"], hide_possible_values = true)]
+    pub by: Option<String>,
+}
+
+impl Leaf for StatsFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "stats",
+        permission: "audit:read",
+        writes: false,
+        about: "Count audit records by action, actor, day and the like",
+        examples: "orgctl audit stats --since 30d\norgctl audit stats --by day -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let zone = s.origin.zone;
+        let (since, until) = self.span.times(s)?;
+        let tree = s.org().await?;
+        let by = self.by.as_deref();
+        let mut heads = vec![
+            OutputColumn::new("group", ValueType::Text),
+            OutputColumn::new("value", ValueType::Text),
+            OutputColumn::new("records", ValueType::Int),
+        ];
+        let has_chart = s.ui.style.format == Format::Table;
+        if has_chart {
+            heads.push(OutputColumn::new("chart", ValueType::Text));
         }
+        let mut listing = Listing::new(&s.ui, heads, 1);
+        for group in CountBy::ALL.iter().filter(|g| by.is_none_or(|by| by == g.as_str())) {
+            let counts = trail::counts(s.db().await?, tree, *group, zone, since, until).await?;
+            let most = counts.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
+            for (value, n) in counts {
+                let mut row: Vec<Value> = vec![group.as_str().into(), value.into(), n.into()];
+                if has_chart {
+                    let width = usize::try_from((n * CHART + most - 1) / most).unwrap_or(0);
+                    row.push("\u{2587}".repeat(width).into());
+                }
+                listing.row(&mut s.ui, row)?;
+            }
+        }
+        listing.finish(&mut s.ui)?;
+        s.ui.flush()?;
+        if listing.count() == 0 {
+            s.ui.status("no audit records");
+        }
+        Ok(())
     }
-    listing.finish(&mut s.ui)?;
-    s.ui.flush()?;
-    if listing.count() == 0 {
-        s.ui.status("no audit records");
-    }
-    Ok(())
 }
 
 /// One record in full.
-pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let seq = m.get_one::<i64>("seq").copied().unwrap_or_default();
-    let tree = s.the_org().await?;
-    let wanted = Search { tree: Some(tree), before: Some(seq.saturating_add(1)), limit: Some(1), ..Search::default() };
-    let db = s.db().await?;
-    let code = records::org_code(db, tree).await?;
-    let Some(entry) = search(db, &wanted).await?.pop().filter(|e| e.seq == seq) else {
-        let last = size(db, Some(tree)).await?;
-        return Err(Problem::not_found(format!("the trail of {code} has no record {seq}"))
-            .hint(format!("it goes from 1 to {last}"))
-            .into());
+#[derive(clap::Args)]
+pub struct ShowFlags {
+    /// Number of the record
+    #[arg(value_name = "SEQ")]
+    pub seq: i64,
+}
+
+impl Leaf for ShowFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "show",
+        permission: "audit:read",
+        writes: false,
+        about: "Show one audit record",
+        examples: "orgctl audit show 12 --org ACME\norgctl audit show 1 --org SYSTEM -o json",
     };
-    let gone = match entry.payload {
-        Some(_) => None,
-        None => stripped::gone(s.db().await?, tree, &[seq]).await?.pop().map(|(_, gone)| gone.describe()),
-    };
-    if s.ui.style.format == Format::Table {
-        let mut keys = KeyCache::new(s);
-        let readable = resolve_references(s, &mut keys, &[entry]).await?;
-        for entry in &readable {
-            let key = match (entry.key(s.kinds()).map(str::to_owned), s.kinds().by_noun(&entry.kind)) {
-                (Some(key), Some(desc)) => Some(keys.label(s, desc, entry.tree, entry.resource_id, key).await?),
-                (key, _) => key,
-            };
-            people(s, entry, key, &code, gone.as_deref())?;
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let seq = self.seq;
+        let tree = s.the_org().await?;
+        let wanted =
+            Search { tree: Some(tree), before: Some(seq.saturating_add(1)), limit: Some(1), ..Search::default() };
+        let db = s.db().await?;
+        let code = records::org_code(db, tree).await?;
+        let Some(entry) = search(db, &wanted).await?.pop().filter(|e| e.seq == seq) else {
+            let last = size(db, Some(tree)).await?;
+            return Err(Problem::not_found(format!("the trail of {code} has no record {seq}"))
+                .hint(format!("it goes from 1 to {last}"))
+                .into());
+        };
+        let gone = match entry.payload {
+            Some(_) => None,
+            None => stripped::gone(s.db().await?, tree, &[seq]).await?.pop().map(|(_, gone)| gone.describe()),
+        };
+        if s.ui.style.format == Format::Table {
+            let mut keys = KeyCache::new(s);
+            let readable = resolve_references(s, &mut keys, &[entry]).await?;
+            for entry in &readable {
+                let key = match (entry.key(s.kinds()).map(str::to_owned), s.kinds().by_noun(&entry.kind)) {
+                    (Some(key), Some(desc)) => Some(keys.label(s, desc, entry.tree, entry.resource_id, key).await?),
+                    (key, _) => key,
+                };
+                people(s, entry, key, &code, gone.as_deref())?;
+            }
+            return Ok(());
         }
-        return Ok(());
+        let json_or_null =
+            |v: &Option<Json>| v.clone().map_or(Value::Null(ValueType::Json), |json| Value::Json(Box::new(json)));
+        let columns: Vec<(&str, Value)> = vec![
+            ("org", code.into()),
+            ("seq", entry.seq.into()),
+            ("at", entry.at.into()),
+            ("recorded_at", entry.recorded_at.into()),
+            ("actor", entry.actor.into()),
+            ("action", entry.action.into()),
+            ("effect", entry.effect.into()),
+            ("resource", entry.kind.into()),
+            ("resource_id", entry.resource_id.into()),
+            ("subject_id", entry.subject_id.into()),
+            ("status", entry.status.into()),
+            ("source", entry.source.into()),
+            ("request_id", entry.request_id.into()),
+            ("payload", json_or_null(&entry.payload)),
+            ("request", json_or_null(&entry.request)),
+            ("leaf", Value::Bytes(entry.leaf.to_vec())),
+            ("gone", gone.into()),
+        ];
+        let heads: Vec<OutputColumn> = columns.iter().map(|(name, v)| OutputColumn::new(*name, kind_of(v))).collect();
+        record(&mut s.ui, &heads, 1, columns.into_iter().map(|(_, v)| v).collect())
     }
-    let json_or_null =
-        |v: &Option<Json>| v.clone().map_or(Value::Null(ValueType::Json), |json| Value::Json(Box::new(json)));
-    let columns: Vec<(&str, Value)> = vec![
-        ("org", code.into()),
-        ("seq", entry.seq.into()),
-        ("at", entry.at.into()),
-        ("recorded_at", entry.recorded_at.into()),
-        ("actor", entry.actor.into()),
-        ("action", entry.action.into()),
-        ("effect", entry.effect.into()),
-        ("resource", entry.kind.into()),
-        ("resource_id", entry.resource_id.into()),
-        ("subject_id", entry.subject_id.into()),
-        ("status", entry.status.into()),
-        ("source", entry.source.into()),
-        ("request_id", entry.request_id.into()),
-        ("payload", json_or_null(&entry.payload)),
-        ("request", json_or_null(&entry.request)),
-        ("leaf", Value::Bytes(entry.leaf.to_vec())),
-        ("gone", gone.into()),
-    ];
-    let heads: Vec<OutputColumn> = columns.iter().map(|(name, v)| OutputColumn::new(*name, kind_of(v))).collect();
-    record(&mut s.ui, &heads, 1, columns.into_iter().map(|(_, v)| v).collect())
 }
 
 fn kind_of(value: &Value) -> ValueType {

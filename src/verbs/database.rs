@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use chrono::{NaiveDate, TimeDelta};
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::seed::{self, Bring, Seeded};
 use crate::crud::session::Session;
 use crate::crud::write::{Create, dry_run_note, insert_system};
@@ -117,65 +117,89 @@ impl Migrate {
     }
 }
 
-pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let code = m.get_one::<String>("org-code").cloned();
-    let name = m.get_one::<String>("org-name").cloned();
-    let desc = Org::DESCRIPTOR;
-    for (field, text) in [("code", &code), ("name", &name)] {
-        if let (Some(field), Some(text)) = (desc.field(field), text) {
-            field.parse(text, &s.context)?;
-        }
-    }
-    if let (Location::Sqlite(path), true) = (&s.location, s.dry_run)
-        && !path.exists()
-    {
-        // A dry run makes no file either.
-        let steps = migrate::all(s.kinds(), Engine::Sqlite)?.len();
-        s.ui.status(&format!("would make the database {} with {steps} migrations", path.display()));
-        dry_run_note(s);
-        return Ok(());
-    }
-    s.opening.create = true;
-    let db = s.unchecked_db().await?;
-    let before = migrate::state(db).await?;
-    if let SchemaState::Partial(_) = before {
-        return Err(partial::refusal(db).await?.into());
-    }
-    if before == SchemaState::Empty {
-        migrate::require_utf8(db).await?;
-    }
-    migrate::prepare(db).await?;
-    let org = match (code, name) {
-        (Some(code), Some(name)) => Some((code, name)),
-        (Some(code), None) => Some((code.clone(), code)),
-        (None, Some(_)) => {
-            return Err(Problem::usage("the code of the first organisation is missing")
-                .hint("give it with --org-code")
-                .into());
-        }
-        (None, None) if before == SchemaState::Empty && s.ui.style.interactive => ask_org(s).await?,
-        (None, None) => None,
+/// The flags of `init`.
+#[derive(clap::Args)]
+pub struct InitFlags {
+    /// Code of the first organisation
+    #[arg(long, value_name = "CODE")]
+    pub org_code: Option<String>,
+    /// Name of the first organisation
+    #[arg(long, value_name = "NAME")]
+    pub org_name: Option<String>,
+}
+
+impl Leaf for InitFlags {
+    const SPEC: Spec = Spec {
+        noun: "",
+        verb: "init",
+        permission: "database:init",
+        writes: true,
+        about: "Make a database, and its first organisation",
+        examples: "orgctl init --org-code ACME --org-name 'Acme Ltd'\norgctl --database postgres://admin@db.example/people init",
     };
-    let done = gate::write_unchecked(s, &Migrate { to: None, org }).await?;
-    let at = s.location.shown();
-    if done.steps.is_empty() {
-        s.ui.status(&format!("the database {at} is there already"));
-    } else {
-        s.ui.status(&format!("made the database {at} (version {})", migrate::latest(s.kinds(), s.location.engine())?));
-    }
-    if let Some(org) = &done.org {
-        s.ui.status(&format!("created {org}"));
-    }
-    tell_seeded(s, done.seeded.as_ref());
-    dry_run_note(s);
-    if !s.dry_run {
-        matches_binary(s).await?;
-        if records::live_orgs(s.db().await?, 1).await?.is_empty() {
-            s.ui.status("next: orgctl org create --code ACME --name 'Acme Ltd'");
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let (code, name) = (self.org_code, self.org_name);
+        let desc = Org::DESCRIPTOR;
+        for (field, text) in [("code", &code), ("name", &name)] {
+            if let (Some(field), Some(text)) = (desc.field(field), text) {
+                field.parse(text, &s.context)?;
+            }
         }
+        if let (Location::Sqlite(path), true) = (&s.location, s.dry_run)
+            && !path.exists()
+        {
+            // A dry run makes no file either.
+            let steps = migrate::all(s.kinds(), Engine::Sqlite)?.len();
+            s.ui.status(&format!("would make the database {} with {steps} migrations", path.display()));
+            dry_run_note(s);
+            return Ok(());
+        }
+        s.opening.create = true;
+        let db = s.unchecked_db().await?;
+        let before = migrate::state(db).await?;
+        if let SchemaState::Partial(_) = before {
+            return Err(partial::refusal(db).await?.into());
+        }
+        if before == SchemaState::Empty {
+            migrate::require_utf8(db).await?;
+        }
+        migrate::prepare(db).await?;
+        let org = match (code, name) {
+            (Some(code), Some(name)) => Some((code, name)),
+            (Some(code), None) => Some((code.clone(), code)),
+            (None, Some(_)) => {
+                return Err(Problem::usage("the code of the first organisation is missing")
+                    .hint("give it with --org-code")
+                    .into());
+            }
+            (None, None) if before == SchemaState::Empty && s.ui.style.interactive => ask_org(s).await?,
+            (None, None) => None,
+        };
+        let done = gate::write_unchecked(s, &Migrate { to: None, org }).await?;
+        let at = s.location.shown();
+        if done.steps.is_empty() {
+            s.ui.status(&format!("the database {at} is there already"));
+        } else {
+            s.ui.status(&format!(
+                "made the database {at} (version {})",
+                migrate::latest(s.kinds(), s.location.engine())?
+            ));
+        }
+        if let Some(org) = &done.org {
+            s.ui.status(&format!("created {org}"));
+        }
+        tell_seeded(s, done.seeded.as_ref());
+        dry_run_note(s);
+        if !s.dry_run {
+            matches_binary(s).await?;
+            if records::live_orgs(s.db().await?, 1).await?.is_empty() {
+                s.ui.status("next: orgctl org create --code ACME --name 'Acme Ltd'");
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 async fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
@@ -203,34 +227,53 @@ async fn matches_binary(s: &mut Session<'_>) -> Result<()> {
     }
 }
 
-pub async fn migrate(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let to = m.get_one::<i64>("to").copied();
-    whole(s).await?;
-    let (from, steps, up) = migrate::plan(s.unchecked_db().await?, to).await?;
-    if !up {
-        return Err(Problem::usage(format!("the database is at version {from} already"))
-            .hint(format!("'orgctl db rollback --to {}' goes back", to.unwrap_or_default()))
-            .into());
-    }
-    if steps.is_empty() {
-        s.ui.status(&format!("the database is at version {from}; nothing to migrate"));
-        if to.is_none_or(|to| migrate::latest(s.kinds(), s.location.engine()).is_ok_and(|latest| to == latest)) {
-            let seeded = bring(s).await?;
-            tell_seeded(s, Some(&seeded));
+/// The flags of `db migrate`.
+#[derive(clap::Args)]
+pub struct MigrateFlags {
+    /// Version to go to (default: the newest)
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<i64>,
+}
+
+impl Leaf for MigrateFlags {
+    const SPEC: Spec = Spec {
+        noun: "db",
+        verb: "migrate",
+        permission: "database:migrate",
+        writes: true,
+        about: "Bring the schema up to date",
+        examples: "orgctl db migrate --dry-run\norgctl db migrate",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let to = self.to;
+        whole(s).await?;
+        let (from, steps, up) = migrate::plan(s.unchecked_db().await?, to).await?;
+        if !up {
+            return Err(Problem::usage(format!("the database is at version {from} already"))
+                .hint(format!("'orgctl db rollback --to {}' goes back", to.unwrap_or_default()))
+                .into());
         }
-        return matches_binary_if_latest(s, to).await;
-    }
-    step(s, to, from, "applied").await?;
-    if !s.dry_run {
-        // What was granted on a table goes with it, and nothing is granted on one that is new.
-        for (role, tables) in schema::without_rights(s.unchecked_db().await?).await? {
-            s.ui.warn(&format!(
-                "the role {role} has no right to {tables}: 'orgctl db grants --role {role}' prints what to grant"
-            ));
+        if steps.is_empty() {
+            s.ui.status(&format!("the database is at version {from}; nothing to migrate"));
+            if to.is_none_or(|to| migrate::latest(s.kinds(), s.location.engine()).is_ok_and(|latest| to == latest)) {
+                let seeded = bring(s).await?;
+                tell_seeded(s, Some(&seeded));
+            }
+            return matches_binary_if_latest(s, to).await;
         }
+        step(s, to, from, "applied").await?;
+        if !s.dry_run {
+            // What was granted on a table goes with it, and nothing is granted on one that is new.
+            for (role, tables) in schema::without_rights(s.unchecked_db().await?).await? {
+                s.ui.warn(&format!(
+                    "the role {role} has no right to {tables}: 'orgctl db grants --role {role}' prints what to grant"
+                ));
+            }
+        }
+        matches_binary_if_latest(s, to).await
     }
-    matches_binary_if_latest(s, to).await
 }
 
 async fn matches_binary_if_latest(s: &mut Session<'_>, to: Option<i64>) -> Result<()> {
@@ -293,90 +336,144 @@ fn tell_seeded(s: &mut Session<'_>, seeded: Option<&Seeded>) {
 }
 
 /// Writes what the program brings along into all organisations; again and again, it changes nothing more.
-pub async fn seed(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let seeded = bring(s).await?;
-    tell_seeded(s, Some(&seeded));
-    if seeded.is_nothing() {
-        s.ui.status(&format!("all that the program brings along is there ({} records)", seeded.unchanged));
-    }
-    dry_run_note(s);
-    let mut told = serde_json::to_value(&seeded)?;
-    told["dry_run"] = s.dry_run.into();
-    report(&mut s.ui, &told)
-}
+#[derive(clap::Args)]
+pub struct SeedFlags {}
 
-pub async fn rollback(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    whole(s).await?;
-    let SchemaState::At(now) = migrate::state(s.unchecked_db().await?).await? else {
-        return Err(Problem::failed("the database is empty").hint("there is nothing to roll back").into());
+impl Leaf for SeedFlags {
+    const SPEC: Spec = Spec {
+        noun: "db",
+        verb: "seed",
+        permission: "database:seed",
+        writes: true,
+        about: "Write what the program brings along, where it lacks: system roles, features, permissions",
+        examples: "orgctl db seed --dry-run\norgctl db seed -o json",
     };
-    let to = m.get_one::<i64>("to").copied().unwrap_or(now - 1);
-    let (from, steps, up) = migrate::plan(s.unchecked_db().await?, Some(to.max(0))).await?;
-    if up {
-        return Err(Problem::usage(format!("the database is at version {from}; version {to} is not behind it")).into());
-    }
-    for (table, migration) in checkpoints::SIGNED {
-        let n = checkpoints::count(s.unchecked_db().await?, table).await?;
-        if n > 0 && steps.iter().any(|m| m.name == migration) {
-            let what = if migration == "checkpoints" { "checkpoints" } else { "statements of restores" };
-            return Err(Problem::conflict(format!(
-                "the database holds {n} signed {what}, which are never thrown away"
-            ))
-            .hint("a log whose checkpoints are gone would sign another history beside the one that was signed")
-            .into());
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let seeded = bring(s).await?;
+        tell_seeded(s, Some(&seeded));
+        if seeded.is_nothing() {
+            s.ui.status(&format!("all that the program brings along is there ({} records)", seeded.unchanged));
         }
+        dry_run_note(s);
+        let mut told = serde_json::to_value(&seeded)?;
+        told["dry_run"] = s.dry_run.into();
+        report(&mut s.ui, &told)
     }
-    if !s.dry_run {
-        let names: Vec<String> = steps.iter().map(|m| format!("{:04}_{}", m.version, m.name)).collect();
-        s.ui.confirm(&format!("roll back {}, with all data in their tables?", names.join(", "))).await?;
-    }
-    step(s, Some(to), from, "rolled back").await
 }
 
-pub async fn status(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let at = s.location.shown();
-    let engine = s.location.engine();
-    let db = s.unchecked_db().await?;
-    let state = migrate::state(db).await?;
-    let lines = migrate::status(db).await?;
-    let latest = migrate::latest(db.kinds(), engine)?;
-    let version = db.version().await?;
-    let heads = vec![
-        OutputColumn::new("version", ValueType::Int),
-        OutputColumn::new("name", ValueType::Text),
-        OutputColumn::new("applied_at", ValueType::Time),
-        OutputColumn::new("state", ValueType::Text),
-    ];
-    let mut listing = Listing::new(&s.ui, heads, 0);
-    for line in lines {
-        let state = match (line.applied_at, line.changed) {
-            (_, true) => "changed",
-            (Some(_), _) if line.version > partial::MARK => "partial",
-            (Some(_), _) if line.version > latest => "newer",
-            (Some(_), _) => "applied",
-            (None, _) => "pending",
+/// The flags of `db rollback`.
+#[derive(clap::Args)]
+pub struct RollbackFlags {
+    /// Version to go back to (default: one step)
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<i64>,
+}
+
+impl Leaf for RollbackFlags {
+    const SPEC: Spec = Spec {
+        noun: "db",
+        verb: "rollback",
+        permission: "database:migrate",
+        writes: true,
+        about: "Take back migrations",
+        examples: "orgctl db rollback --dry-run\norgctl db rollback --to 1",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        whole(s).await?;
+        let SchemaState::At(now) = migrate::state(s.unchecked_db().await?).await? else {
+            return Err(Problem::failed("the database is empty").hint("there is nothing to roll back").into());
         };
-        listing.row(&mut s.ui, vec![line.version.into(), line.name.into(), line.applied_at.into(), state.into()])?;
-    }
-    listing.finish(&mut s.ui)?;
-    s.ui.flush()?;
-    s.ui.status(&format!("{at} ({} {version})", engine.as_str()));
-    let told = match state {
-        SchemaState::Empty => "the database is empty; 'orgctl init' fills it".to_owned(),
-        SchemaState::Foreign => "the database holds tables that orgctl did not make".to_owned(),
-        SchemaState::At(v) if v == latest => format!("at version {v}, the newest"),
-        SchemaState::At(v) if v > latest => format!("at version {v}, newer than this orgctl, which knows {latest}"),
-        SchemaState::At(v) => format!("at version {v} of {latest}; 'orgctl db migrate' brings it up to date"),
-        SchemaState::Partial(v) => {
-            let of = partial::find(s.unchecked_db().await?).await?;
-            format!("at version {v}, and partial: it was made of {}; it takes reads and exports only", of.describe())
+        let to = self.to.unwrap_or(now - 1);
+        let (from, steps, up) = migrate::plan(s.unchecked_db().await?, Some(to.max(0))).await?;
+        if up {
+            return Err(
+                Problem::usage(format!("the database is at version {from}; version {to} is not behind it")).into()
+            );
         }
+        for (table, migration) in checkpoints::SIGNED {
+            let n = checkpoints::count(s.unchecked_db().await?, table).await?;
+            if n > 0 && steps.iter().any(|m| m.name == migration) {
+                let what = if migration == "checkpoints" { "checkpoints" } else { "statements of restores" };
+                return Err(Problem::conflict(format!(
+                    "the database holds {n} signed {what}, which are never thrown away"
+                ))
+                .hint("a log whose checkpoints are gone would sign another history beside the one that was signed")
+                .into());
+            }
+        }
+        if !s.dry_run {
+            let names: Vec<String> = steps.iter().map(|m| format!("{:04}_{}", m.version, m.name)).collect();
+            s.ui.confirm(&format!("roll back {}, with all data in their tables?", names.join(", "))).await?;
+        }
+        step(s, Some(to), from, "rolled back").await
+    }
+}
+
+/// The flags of `db status`.
+#[derive(clap::Args)]
+pub struct StatusFlags {}
+
+impl Leaf for StatusFlags {
+    const SPEC: Spec = Spec {
+        noun: "db",
+        verb: "status",
+        permission: "database:read",
+        writes: false,
+        about: "Show the schema's version and migrations",
+        examples: "orgctl db status\norgctl db status -o json",
     };
-    s.ui.status(&told);
-    Ok(())
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let at = s.location.shown();
+        let engine = s.location.engine();
+        let db = s.unchecked_db().await?;
+        let state = migrate::state(db).await?;
+        let lines = migrate::status(db).await?;
+        let latest = migrate::latest(db.kinds(), engine)?;
+        let version = db.version().await?;
+        let heads = vec![
+            OutputColumn::new("version", ValueType::Int),
+            OutputColumn::new("name", ValueType::Text),
+            OutputColumn::new("applied_at", ValueType::Time),
+            OutputColumn::new("state", ValueType::Text),
+        ];
+        let mut listing = Listing::new(&s.ui, heads, 0);
+        for line in lines {
+            let state = match (line.applied_at, line.changed) {
+                (_, true) => "changed",
+                (Some(_), _) if line.version > partial::MARK => "partial",
+                (Some(_), _) if line.version > latest => "newer",
+                (Some(_), _) => "applied",
+                (None, _) => "pending",
+            };
+            listing
+                .row(&mut s.ui, vec![line.version.into(), line.name.into(), line.applied_at.into(), state.into()])?;
+        }
+        listing.finish(&mut s.ui)?;
+        s.ui.flush()?;
+        s.ui.status(&format!("{at} ({} {version})", engine.as_str()));
+        let told = match state {
+            SchemaState::Empty => "the database is empty; 'orgctl init' fills it".to_owned(),
+            SchemaState::Foreign => "the database holds tables that orgctl did not make".to_owned(),
+            SchemaState::At(v) if v == latest => format!("at version {v}, the newest"),
+            SchemaState::At(v) if v > latest => format!("at version {v}, newer than this orgctl, which knows {latest}"),
+            SchemaState::At(v) => format!("at version {v} of {latest}; 'orgctl db migrate' brings it up to date"),
+            SchemaState::Partial(v) => {
+                let of = partial::find(s.unchecked_db().await?).await?;
+                format!(
+                    "at version {v}, and partial: it was made of {}; it takes reads and exports only",
+                    of.describe()
+                )
+            }
+        };
+        s.ui.status(&told);
+        Ok(())
+    }
 }
 
 /// What the user must type to have everything dropped.
@@ -388,10 +485,10 @@ async fn name_of(s: &mut Session<'_>) -> Result<String> {
 }
 
 /// Has the name of the database typed, or given with `--name`: what can't be undone is not answered by `--yes`.
-pub async fn confirm_by_name(s: &mut Session<'_>, m: &ArgMatches, verb: &str, warning: &str) -> Result<()> {
+pub async fn confirm_by_name(s: &mut Session<'_>, given: Option<String>, verb: &str, warning: &str) -> Result<()> {
     let name = name_of(s).await?;
-    let given = match m.get_one::<String>("name") {
-        Some(given) => given.clone(),
+    let given = match given {
+        Some(given) => given,
         None if s.dry_run => name.clone(),
         None if s.ui.style.interactive => {
             s.ui.status(warning);
@@ -411,69 +508,109 @@ pub async fn confirm_by_name(s: &mut Session<'_>, m: &ArgMatches, verb: &str, wa
     Ok(())
 }
 
-pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let (SchemaState::At(_) | SchemaState::Partial(_)) = migrate::state(s.unchecked_db().await?).await? else {
-        return Err(Problem::failed("there is no orgctl data in this database")
-            .hint("'orgctl init' makes some")
-            .into());
+/// The flags of `db reset`.
+#[derive(clap::Args)]
+pub struct ResetFlags {
+    /// Name of the database that is to be dropped
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+impl Leaf for ResetFlags {
+    const SPEC: Spec = Spec {
+        noun: "db",
+        verb: "reset",
+        permission: "database:reset",
+        writes: false,
+        about: "Drop everything in the database",
+        examples: "orgctl db reset\norgctl db reset --name orgctl.db",
     };
-    let at = s.location.shown();
-    confirm_by_name(s, m, "drop", &format!("this drops everything in {at}, the audit trail too")).await?;
-    let migrated = gate::write_unchecked(s, &Migrate { to: Some(0), org: None }).await?;
-    s.ui.status(&format!(
-        "dropped everything in {} ({} migrations rolled back)",
-        s.location.shown(),
-        migrated.steps.len()
-    ));
-    dry_run_note(s);
-    Ok(())
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let (SchemaState::At(_) | SchemaState::Partial(_)) = migrate::state(s.unchecked_db().await?).await? else {
+            return Err(Problem::failed("there is no orgctl data in this database")
+                .hint("'orgctl init' makes some")
+                .into());
+        };
+        let at = s.location.shown();
+        confirm_by_name(s, self.name, "drop", &format!("this drops everything in {at}, the audit trail too")).await?;
+        let migrated = gate::write_unchecked(s, &Migrate { to: Some(0), org: None }).await?;
+        s.ui.status(&format!(
+            "dropped everything in {} ({} migrations rolled back)",
+            s.location.shown(),
+            migrated.steps.len()
+        ));
+        dry_run_note(s);
+        Ok(())
+    }
 }
 
 /// The GRANTs for a role that works with the data but can't change the trail or the schema.
-pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    if s.location.engine() == Engine::Sqlite {
-        return Err(Problem::usage("an SQLite file has no roles")
-            .hint("its rights are those of the file: 'chmod 600', 'chown'")
-            .into());
-    }
-    let role = m.get_one::<String>("role").cloned().unwrap_or_default();
-    let role = format!("\"{}\"", role.replace('"', "\"\""));
-    // PUBLIC has both by default, and imports stage their rows in temporary tables.
-    let database = match s.location.database(&s.opening.variables) {
-        Some(name) => format!("\"{}\"", name.replace('"', "\"\"")),
-        None => return Err(Problem::usage("the database URL names no database").into()),
+#[derive(clap::Args)]
+pub struct GrantsFlags {
+    /// Role of the server that gets them
+    #[arg(long, value_name = "ROLE")]
+    pub role: String,
+    /// Also the right to add checkpoints, for the role that runs 'audit checkpoint'
+    #[arg(long)]
+    pub checkpoints: bool,
+}
+
+impl Leaf for GrantsFlags {
+    const SPEC: Spec = Spec {
+        noun: "db",
+        verb: "grants",
+        permission: "database:read",
+        writes: false,
+        about: "Print the GRANTs for a role that can't change the audit trail",
+        examples: "orgctl db grants --role orgctl_app | psql people",
     };
-    let mut lines = vec![
-        format!("GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role};"),
-        format!("GRANT USAGE ON SCHEMA orgctl TO {role};"),
-    ];
-    for (table, class) in schema::tables(s.kinds()) {
-        let rights = match (class, table) {
-            (_, "schema_migrations") => "SELECT",
-            // What is not named, only the triggers move.
-            (_, "audit_heads") => "SELECT, INSERT (tree, size, frontier, at), UPDATE (size, frontier, at)",
-            // Their numbers are the database's to give.
-            (_, "actors") => "SELECT, INSERT (kind, key, name, created_at)",
-            (_, "code_counters") => "SELECT, INSERT, UPDATE (next)",
-            // A log that anybody may write to could be filled with what was never signed.
-            (_, "audit_checkpoints" | "audit_lineages") if !m.get_flag("checkpoints") => "SELECT",
-            (Class::Recorded | Class::Volatile, _) => "SELECT, INSERT, UPDATE, DELETE",
-            // Taking payloads out is for the owner.
-            (Class::Journal, "audit_erased") => "SELECT",
-            // Kept for a time only, or as long as what it is within.
-            (Class::Journal, table) if s.kinds().by_table(table).is_some() => "SELECT, INSERT, DELETE",
-            (Class::Journal, _) => "SELECT, INSERT",
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        if s.location.engine() == Engine::Sqlite {
+            return Err(Problem::usage("an SQLite file has no roles")
+                .hint("its rights are those of the file: 'chmod 600', 'chown'")
+                .into());
+        }
+        let role = self.role.clone();
+        let role = format!("\"{}\"", role.replace('"', "\"\""));
+        // PUBLIC has both by default, and imports stage their rows in temporary tables.
+        let database = match s.location.database(&s.opening.variables) {
+            Some(name) => format!("\"{}\"", name.replace('"', "\"\"")),
+            None => return Err(Problem::usage("the database URL names no database").into()),
         };
-        lines.push(format!("GRANT {rights} ON orgctl.{table} TO {role};"));
+        let mut lines = vec![
+            format!("GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role};"),
+            format!("GRANT USAGE ON SCHEMA orgctl TO {role};"),
+        ];
+        for (table, class) in schema::tables(s.kinds()) {
+            let rights = match (class, table) {
+                (_, "schema_migrations") => "SELECT",
+                // What is not named, only the triggers move.
+                (_, "audit_heads") => "SELECT, INSERT (tree, size, frontier, at), UPDATE (size, frontier, at)",
+                // Their numbers are the database's to give.
+                (_, "actors") => "SELECT, INSERT (kind, key, name, created_at)",
+                (_, "code_counters") => "SELECT, INSERT, UPDATE (next)",
+                // A log that anybody may write to could be filled with what was never signed.
+                (_, "audit_checkpoints" | "audit_lineages") if !self.checkpoints => "SELECT",
+                (Class::Recorded | Class::Volatile, _) => "SELECT, INSERT, UPDATE, DELETE",
+                // Taking payloads out is for the owner.
+                (Class::Journal, "audit_erased") => "SELECT",
+                // Kept for a time only, or as long as what it is within.
+                (Class::Journal, table) if s.kinds().by_table(table).is_some() => "SELECT, INSERT, DELETE",
+                (Class::Journal, _) => "SELECT, INSERT",
+            };
+            lines.push(format!("GRANT {rights} ON orgctl.{table} TO {role};"));
+        }
+        report(&mut s.ui, &json!({ "statements": lines }))?;
+        let is_told = is_for_programs(&s.ui);
+        for line in lines.iter().filter(|_| !is_told) {
+            s.ui.out(&format!("{line}\n"))?;
+        }
+        s.ui.flush()
     }
-    report(&mut s.ui, &json!({ "statements": lines }))?;
-    let is_told = is_for_programs(&s.ui);
-    for line in lines.iter().filter(|_| !is_told) {
-        s.ui.out(&format!("{line}\n"))?;
-    }
-    s.ui.flush()
 }
 
 /// Most rows that are named which break a rule by themselves.
@@ -548,45 +685,59 @@ fn tell_findings(s: &mut Session<'_>, all: &serde_json::Value, found: &[String])
 }
 
 /// Everything that must hold: the file, the schema, the rules across rows, and each row by itself.
-pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    // The latest day anywhere: whoever wrote a row may have been east of here.
-    let today = (s.clock.now() + TimeDelta::hours(14)).date_naive();
-    let db = s.db().await?;
-    if let Some(partial) = db.partial.clone() {
-        return check_part(s, &partial).await;
-    }
-    let mut found = Vec::new();
-    collect(&mut found, schema::file_faults(db).await)?;
-    match migrate::status(db).await {
-        Ok(lines) => found.extend(
-            lines
-                .iter()
-                .filter(|l| l.changed)
-                .map(|line| format!("migration {:04}_{} is not the one that was applied", line.version, line.name)),
-        ),
-        Err(e) => collect(&mut found, Err(e))?,
-    }
-    let differences = schema::differences(db).await?;
-    // Rows can be read where no table or column is missing; a rule that is gone is one more reason to look at them.
-    let is_structure = |d: &String| d.starts_with("table ") || d.starts_with("column ");
-    let is_readable =
-        !differences.iter().any(|d| is_structure(d) && (d.ends_with("is missing") || d.contains(" has type ")));
-    found.extend(differences);
-    if is_readable {
-        collect(&mut found, stored_values::invalid_values(db).await)?;
-        collect(&mut found, invariants::check_all(db).await)?;
-        collect(&mut found, by_themselves(db, today).await)?;
-        collect(&mut found, seed::faults(db).await)?;
-    }
-    tell_findings(s, &json!({ "ok": found.is_empty(), "findings": found }), &found)?;
-    match found.len() {
-        0 => {
-            s.ui.status("the database holds what it should");
-            Ok(())
+#[derive(clap::Args)]
+pub struct CheckFlags {}
+
+impl Leaf for CheckFlags {
+    const SPEC: Spec = Spec {
+        noun: "db",
+        verb: "check",
+        permission: "database:read",
+        writes: false,
+        about: "Check that everything holds that must",
+        examples: "orgctl db check\norgctl db check --quiet",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        // The latest day anywhere: whoever wrote a row may have been east of here.
+        let today = (s.clock.now() + TimeDelta::hours(14)).date_naive();
+        let db = s.db().await?;
+        if let Some(partial) = db.partial.clone() {
+            return check_part(s, &partial).await;
         }
-        n => Err(Problem::integrity(format!("the database breaks {n} of its rules"))
-            .hint("'orgctl audit verify' and 'orgctl audit list' tell what was done through orgctl")
-            .into()),
+        let mut found = Vec::new();
+        collect(&mut found, schema::file_faults(db).await)?;
+        match migrate::status(db).await {
+            Ok(lines) => found.extend(
+                lines
+                    .iter()
+                    .filter(|l| l.changed)
+                    .map(|line| format!("migration {:04}_{} is not the one that was applied", line.version, line.name)),
+            ),
+            Err(e) => collect(&mut found, Err(e))?,
+        }
+        let differences = schema::differences(db).await?;
+        // Rows can be read where no table or column is missing; a rule that is gone is one more reason to look at them.
+        let is_structure = |d: &String| d.starts_with("table ") || d.starts_with("column ");
+        let is_readable =
+            !differences.iter().any(|d| is_structure(d) && (d.ends_with("is missing") || d.contains(" has type ")));
+        found.extend(differences);
+        if is_readable {
+            collect(&mut found, stored_values::invalid_values(db).await)?;
+            collect(&mut found, invariants::check_all(db).await)?;
+            collect(&mut found, by_themselves(db, today).await)?;
+            collect(&mut found, seed::faults(db).await)?;
+        }
+        tell_findings(s, &json!({ "ok": found.is_empty(), "findings": found }), &found)?;
+        match found.len() {
+            0 => {
+                s.ui.status("the database holds what it should");
+                Ok(())
+            }
+            n => Err(Problem::integrity(format!("the database breaks {n} of its rules"))
+                .hint("'orgctl audit verify' and 'orgctl audit list' tell what was done through orgctl")
+                .into()),
+        }
     }
 }

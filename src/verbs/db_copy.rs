@@ -7,7 +7,6 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
@@ -16,6 +15,7 @@ use super::backup::restore::prove;
 use super::backup::scratch::Scratch;
 use super::backup::target::EmptyTarget;
 use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{Digest32, HeadEntry, Manifest};
@@ -154,20 +154,42 @@ impl Blocks {
     }
 }
 
-pub async fn copy(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    if let Some(from) = m.get_one::<String>("from") {
-        s.location = Location::parse(from)?;
-    }
-    let from = s.location.clone();
-    // What is to be said of it is recorded where it was copied from.
-    s.home = Some(from.clone());
-    copy_from(s, m, &from).await
+/// The flags of `db copy`.
+#[derive(clap::Args)]
+pub struct CopyFlags {
+    /// Database to copy (default: the one that --database names)
+    #[arg(long, value_name = "URL", conflicts_with = "database")]
+    pub from: Option<String>,
+    /// Database to fill: it must be empty
+    #[arg(long, value_name = "URL")]
+    pub to: String,
 }
 
-async fn copy_from(s: &mut Session<'_>, m: &ArgMatches, from: &Location) -> Result<()> {
+impl Leaf for CopyFlags {
+    const SPEC: Spec = Spec {
+        noun: "db",
+        verb: "copy",
+        permission: "database:copy",
+        writes: true,
+        about: "Copy everything into an empty database, also of the other engine: ids, audit trail, settings and all",
+        examples: "orgctl db copy --to postgres://admin@db.example/people\norgctl db copy --from postgres://admin@db.example/people --to sqlite:///srv/orgctl.db",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        if let Some(from) = &self.from {
+            s.location = Location::parse(from)?;
+        }
+        let from = s.location.clone();
+        // What is to be said of it is recorded where it was copied from.
+        s.home = Some(from.clone());
+        copy_from(s, &self.to, &from).await
+    }
+}
+
+async fn copy_from(s: &mut Session<'_>, to: &str, from: &Location) -> Result<()> {
     let began = s.clock.now();
-    let to = Location::parse(m.get_one::<String>("to").map_or("", String::as_str))?;
+    let to = Location::parse(to)?;
     if is_same_database(from, &to) {
         return Err(Problem::usage("both databases are the same").hint("name an empty one with --to").into());
     }

@@ -1,11 +1,11 @@
 //! What only departments can do: members, stats.
 
 use anyhow::Result;
-use clap::ArgMatches;
 
 use super::stats;
 use crate::crud::gate;
 use crate::crud::input::find;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read;
 use crate::crud::session::Session;
 use crate::model::kinds::dept::Dept;
@@ -16,14 +16,46 @@ use crate::store::records::Deleted;
 const DESC: &Descriptor = Dept::DESCRIPTOR;
 
 /// The users of a department.
-pub async fn members(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let dept = find(s, DESC, &key, Deleted::Exclude).await?;
-    read::list_referring(s, User::DESCRIPTOR, "department", &dept).await
+#[derive(clap::Args)]
+pub struct MembersFlags {
+    /// Department
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Option<String>,
+}
+
+impl Leaf for MembersFlags {
+    const SPEC: Spec = Spec {
+        noun: "dept",
+        verb: "members",
+        permission: "users:read",
+        writes: false,
+        about: "List the users of a department",
+        examples: "orgctl dept members DEPT-001\norgctl dept members Finance -o key",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let key = self.key.clone().unwrap_or_default();
+        let dept = find(s, DESC, &key, Deleted::Exclude).await?;
+        read::list_referring(s, User::DESCRIPTOR, "department", &dept).await
+    }
 }
 
 /// How many departments there are, by state and branch.
-pub async fn stats(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    stats::show(s, DESC, &["status", "branch"]).await
+#[derive(clap::Args)]
+pub struct StatsFlags {}
+
+impl Leaf for StatsFlags {
+    const SPEC: Spec = Spec {
+        noun: "dept",
+        verb: "stats",
+        permission: "departments:read",
+        writes: false,
+        about: "Count departments by state and branch",
+        examples: "orgctl dept stats\norgctl dept stats -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        stats::show(s, DESC, &["status", "branch"]).await
+    }
 }

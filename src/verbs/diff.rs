@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
 use serde_json::Value as Json;
 
 use super::audit::search_words;
 use crate::crud::gate;
 use crate::crud::history::{KeyCache, find_all_or_past_until, the_one};
 use crate::crud::input::time;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::values::scalar::truncate;
@@ -20,8 +20,7 @@ use crate::ui::format::{Format, Listing, OutputColumn};
 use crate::ui::layout::ColumnRole;
 
 /// The span of time that a flag names, up to now: a moment, or a whole day.
-fn span(s: &Session<'_>, m: &ArgMatches, name: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
-    let Some(text) = m.get_one::<String>(name) else { return Ok((now, now)) };
+fn span(s: &Session<'_>, name: &str, text: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
     let (at, end) = time(text, now, s.origin.zone)?;
     if at > now {
         return Err(Problem::usage(format!("'{}' is in the future", truncate(text)))
@@ -31,49 +30,79 @@ fn span(s: &Session<'_>, m: &ArgMatches, name: &str, now: DateTime<Utc>) -> Resu
     Ok((at, end.min(now)))
 }
 
-pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let now = s.clock.now();
-    // From the beginning of the one day to the end of the other.
-    let (from, to) = (span(s, m, "from", now)?.0, span(s, m, "to", now)?.1);
-    if to < from {
-        return Err(Problem::usage("the second moment is before the first")
-            .hint("write --from EARLIER --to LATER")
-            .into());
-    }
-    let mut asked = DiffScope {
-        tree: s.org().await?,
-        kind: search_words::kind(s, m.get_one::<String>("resource").cloned()).await?,
-        ..DiffScope::default()
+/// The flags of `audit diff`.
+#[derive(clap::Args)]
+pub struct DiffFlags {
+    /// The first moment, or the beginning of this day: 7d, 2026-11-01
+    #[arg(long, value_name = "TIME")]
+    pub from: String,
+    /// The second moment, or the end of this day (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Only this kind of record: org, branch ...
+    #[arg(long, value_name = "KIND")]
+    pub resource: Option<String>,
+    /// Only this record of the kind, also one that is gone; needs --resource
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+}
+
+impl Leaf for DiffFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "diff",
+        permission: "audit:read",
+        writes: false,
+        about: "Tell what changed between two moments",
+        examples: "orgctl audit diff --from 7d\norgctl audit diff --from 2026-11-01 --to 2026-12-01 --resource user -o json",
     };
-    if let Some(key) = m.get_one::<String>("key") {
-        let desc = asked.kind.as_deref().and_then(|noun| s.kinds().by_noun(noun)).ok_or_else(|| {
-            Problem::usage("--key names a record of one kind").hint("say which: --resource user --key asha@x.example")
-        })?;
-        let org = if desc.is_org() { None } else { asked.tree };
-        // Who had the key at the end of the time that is asked about.
-        let until = m.get_one::<String>("to").map(|_| to).filter(|to| *to < now);
-        let all = find_all_or_past_until(s, desc, org, key, until).await?;
-        let (tree, id) = the_one(desc, key, &all)?;
-        (asked.tree, asked.id) = (Some(tree), Some(id));
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let now = s.clock.now();
+        // From the beginning of the one day to the end of the other.
+        let from = span(s, "from", &self.from, now)?.0;
+        let to = self.to.as_ref().map(|text| span(s, "to", text, now)).transpose()?.map_or(now, |(_, end)| end);
+        if to < from {
+            return Err(Problem::usage("the second moment is before the first")
+                .hint("write --from EARLIER --to LATER")
+                .into());
+        }
+        let mut asked = DiffScope {
+            tree: s.org().await?,
+            kind: search_words::kind(s, self.resource.clone()).await?,
+            ..DiffScope::default()
+        };
+        if let Some(key) = &self.key {
+            let desc = asked.kind.as_deref().and_then(|noun| s.kinds().by_noun(noun)).ok_or_else(|| {
+                Problem::usage("--key names a record of one kind")
+                    .hint("say which: --resource user --key asha@x.example")
+            })?;
+            let org = if desc.is_org() { None } else { asked.tree };
+            // Who had the key at the end of the time that is asked about.
+            let until = self.to.as_ref().map(|_| to).filter(|to| *to < now);
+            let all = find_all_or_past_until(s, desc, org, key, until).await?;
+            let (tree, id) = the_one(desc, key, &all)?;
+            (asked.tree, asked.id) = (Some(tree), Some(id));
+        }
+        let mut table = Table::new(s, asked.tree.is_none())?;
+        s.ui.status(&format!("from {} to {}", rfc3339(from), rfc3339(to)));
+        let mut lost = Vec::new();
+        for net in between(s.db().await?, from, to, &asked).await? {
+            lost.extend(net.lost.map(|seq| (net.tree, seq)));
+            table.show(s, net).await?;
+        }
+        table.listing.finish(&mut s.ui)?;
+        s.ui.flush()?;
+        if table.listing.count() == 0 {
+            s.ui.status("nothing changed");
+        }
+        for (tree, seq) in lost {
+            let code = records::org_code(s.db().await?, tree).await?;
+            s.ui.warn(&format!("record {seq} of {code} is erased or archived: not all that it changed can be told"));
+        }
+        Ok(())
     }
-    let mut table = Table::new(s, asked.tree.is_none())?;
-    s.ui.status(&format!("from {} to {}", rfc3339(from), rfc3339(to)));
-    let mut lost = Vec::new();
-    for net in between(s.db().await?, from, to, &asked).await? {
-        lost.extend(net.lost.map(|seq| (net.tree, seq)));
-        table.show(s, net).await?;
-    }
-    table.listing.finish(&mut s.ui)?;
-    s.ui.flush()?;
-    if table.listing.count() == 0 {
-        s.ui.status("nothing changed");
-    }
-    for (tree, seq) in lost {
-        let code = records::org_code(s.db().await?, tree).await?;
-        s.ui.warn(&format!("record {seq} of {code} is erased or archived: not all that it changed can be told"));
-    }
-    Ok(())
 }
 
 /// A row for each field that changed, and one for each record that came or went.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chrono::TimeDelta;
-use clap::ArgMatches;
 use serde_json::json;
 
 use super::audit::keys::{own_fault, signing_path};
@@ -16,6 +15,7 @@ use super::backup::replaced_schemas;
 use super::backup::status::{self, MAX_AGE};
 use crate::crud::gate;
 use crate::crud::input::time;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::{Session, xdg};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::StoredSetting;
@@ -35,6 +35,7 @@ use crate::store::trail::verify::{VerifyRequest, verify};
 use crate::ui::bounded;
 use crate::ui::format::{Format, Listing, OutputColumn, is_for_programs, report};
 use crate::ui::text::{relative, size, visible};
+use crate::verbs::audit::keys::SigningKey;
 
 /// Less room than this, and the next command may not end.
 const ROOM_LEAST: u64 = 64 << 20;
@@ -101,35 +102,58 @@ impl Page {
     }
 }
 
-pub async fn doctor(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let mut page = Page::default();
-    page.ok("program", format!("orgctl {}", env!("CARGO_PKG_VERSION")));
-    // Before the database is opened, which takes others' rights away.
-    modes(s, m, &mut page);
-    let is_current = database(s, &mut page).await;
-    keys(s, m, &mut page);
-    room(s, m, &mut page);
-    if is_current {
-        match health::look(s.db().await?).await {
-            Ok(health) => {
-                clock(s, &health, &mut page);
-                audit(s, &health, &mut page).await?;
+/// The flags of `doctor`.
+#[derive(clap::Args)]
+pub struct DoctorFlags {
+    /// Say it in one line, and in the exit code: 1 where something is wrong, 8 where something was changed
+    #[arg(long)]
+    pub check: bool,
+    /// How old the newest backup may be: 26h, 7d (default: 26h)
+    #[arg(long, value_name = "TIME")]
+    pub max_age: Option<String>,
+    #[command(flatten)]
+    pub signing: SigningKey,
+}
+
+impl Leaf for DoctorFlags {
+    const SPEC: Spec = Spec {
+        noun: "",
+        verb: "doctor",
+        permission: "database:read",
+        writes: false,
+        about: "Say what is wrong, or about to be: one page",
+        examples: "orgctl doctor\n*/15 * * * *  orgctl doctor --check || logger -p user.err 'orgctl doctor'",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let mut page = Page::default();
+        page.ok("program", format!("orgctl {}", env!("CARGO_PKG_VERSION")));
+        // Before the database is opened, which takes others' rights away.
+        modes(s, &mut page);
+        let is_current = database(s, &mut page).await;
+        keys(s, &self.signing, &mut page);
+        room(s, &mut page);
+        if is_current {
+            match health::look(s.db().await?).await {
+                Ok(health) => {
+                    clock(s, &health, &mut page);
+                    audit(s, &health, &mut page).await?;
+                }
+                Err(e) => page.failed("audit", &e.into()),
             }
-            Err(e) => page.failed("audit", &e.into()),
+            if let Err(e) = settings_at_odds(s, &mut page).await {
+                page.failed("settings", &e);
+            }
         }
-        if let Err(e) = settings_at_odds(s, &mut page).await {
-            page.failed("settings", &e);
-        }
+        // Where the database is lost, that is what matters.
+        backups(s, self.max_age.as_deref(), &mut page).await?;
+        tell(s, self.check, &page)
     }
-    // Where the database is lost, that is what matters.
-    backups(s, m, &mut page).await?;
-    tell(s, m, &page)
 }
 
 /// The page, or one line of it.
-fn tell(s: &mut Session<'_>, m: &ArgMatches, page: &Page) -> Result<()> {
-    let is_check = m.get_flag("check");
+fn tell(s: &mut Session<'_>, is_check: bool, page: &Page) -> Result<()> {
     let count = |level: Level| page.0.iter().filter(|l| l.level.as_str() == level.as_str()).count();
     let (fails, warns) = (count(Level::Fail), count(Level::Warn));
     let line = |l: &CheckLine| json!({ "check": l.check, "status": l.level.as_str(), "what": l.what, "hint": l.hint });
@@ -237,12 +261,12 @@ async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
 }
 
 /// Whether others may read what is its owner's alone.
-fn modes(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
+fn modes(s: &Session<'_>, page: &mut Page) {
     let mut asked: Vec<PathBuf> = Vec::new();
     if let Location::Sqlite(path) = &s.location {
         asked.extend(["", "-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", path.display()))));
     }
-    if let Ok(folder) = folder(s, m, "from") {
+    if let Ok(folder) = folder(s, None, "from") {
         let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|f| f.path());
         asked.extend(files.filter(|p| p.extension().is_some_and(|e| e == "tar" || e == "json")));
         asked.push(folder);
@@ -270,8 +294,8 @@ fn modes(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
 }
 
 /// The key that signs checkpoints and backups.
-fn keys(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
-    let Ok(path) = signing_path(s, m) else {
+fn keys(s: &Session<'_>, signing: &SigningKey, page: &mut Page) {
+    let Ok(path) = signing_path(s, signing) else {
         page.say(
             "keys",
             Level::Warn,
@@ -303,7 +327,7 @@ fn keys(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
             );
         }
         Ok(_) => {
-            if let Some(problem) = own_fault(s, m) {
+            if let Some(problem) = own_fault(s, signing) {
                 page.failed("keys", &problem.into());
                 return;
             }
@@ -330,14 +354,14 @@ fn existing(path: &Path) -> PathBuf {
 }
 
 /// Room on the disks: for the database, and for backups of it.
-fn room(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
+fn room(s: &Session<'_>, page: &mut Page) {
     let mut places = Vec::new();
     let mut need = 0;
     if let Location::Sqlite(path) = &s.location {
         need = fs::metadata(path).map_or(0, |meta| meta.len());
         places.push(existing(path));
     }
-    places.extend(folder(s, m, "from").ok().map(|f| existing(&f)));
+    places.extend(folder(s, None, "from").ok().map(|f| existing(&f)));
     let mut seen = Vec::new();
     for place in places {
         let device = fs::metadata(&place).map_or(0, |meta| meta.dev());
@@ -469,18 +493,18 @@ async fn settings_at_odds(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
     Ok(())
 }
 
-async fn backups(s: &mut Session<'_>, m: &ArgMatches, page: &mut Page) -> Result<()> {
-    let max_age = m.get_one::<String>("max-age").map_or(MAX_AGE, String::as_str).to_owned();
+async fn backups(s: &mut Session<'_>, max_age: Option<&str>, page: &mut Page) -> Result<()> {
+    let max_age = max_age.unwrap_or(MAX_AGE).to_owned();
     let now = s.clock.now();
     let (oldest, _) = time(&max_age, now, s.origin.zone)?;
-    let state = match status::look(s, m).await {
+    let state = match status::look(s, None).await {
         Ok((state, _)) => state,
         Err(e) => {
             page.failed("backup", &e);
             return Ok(());
         }
     };
-    match state.problem(now, oldest, &max_age, &status::search_location(s, m)) {
+    match state.problem(now, oldest, &max_age, &status::search_location(s, None)) {
         Some(problem) => page.failed("backup", &problem.into()),
         None => {
             let newest = state.newest.as_ref();

@@ -8,7 +8,8 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::import::limit::{TOLD, some_of, stopped};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Opened, Report, Run, Terms, load};
-use crate::crud::input::{find, keys, keys_of};
+use crate::crud::input::{find, keys};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::seed;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
@@ -23,34 +24,52 @@ use crate::store::tx::Tx;
 use crate::ui::format::{Listing, OutputColumn};
 
 /// What each organisation holds: live records of every kind, and its audit trail.
-pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let mut orgs = Vec::new();
-    if m.get_many::<String>("key").is_some() {
-        for key in keys(s, Org::DESCRIPTOR, Deleted::Exclude, &keys_of(m)).await? {
-            orgs.push(find(s, Org::DESCRIPTOR, &key, Deleted::Exclude).await?.meta.org_id);
+#[derive(clap::Args)]
+pub struct StatsFlags {
+    /// Organisations to count; '-' reads them from standard input
+    #[arg(value_name = "KEY")]
+    pub key: Vec<String>,
+}
+
+impl Leaf for StatsFlags {
+    const SPEC: Spec = Spec {
+        noun: "org",
+        verb: "stats",
+        permission: "orgs:read",
+        writes: false,
+        about: "Count what organisations hold",
+        examples: "orgctl org stats\norgctl org stats ACME -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let mut orgs = Vec::new();
+        if !self.key.is_empty() {
+            for key in keys(s, Org::DESCRIPTOR, Deleted::Exclude, &self.key).await? {
+                orgs.push(find(s, Org::DESCRIPTOR, &key, Deleted::Exclude).await?.meta.org_id);
+            }
+        } else {
+            orgs = records::live_orgs(s.db().await?, i64::MAX).await?.into_iter().map(|(org, _)| org).collect();
         }
-    } else {
-        orgs = records::live_orgs(s.db().await?, i64::MAX).await?.into_iter().map(|(org, _)| org).collect();
-    }
-    let counted: Vec<_> = s.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()).collect();
-    let mut heads = vec![OutputColumn::new("org", ValueType::Text)];
-    heads.extend(counted.iter().map(|d| OutputColumn::new(d.table, ValueType::Int)));
-    heads.push(OutputColumn::new("audit_records", ValueType::Int));
-    let mut listing = Listing::new(&s.ui, heads, 0);
-    let now = s.clock.now();
-    for org in orgs {
-        let db = s.db().await?;
-        let mut row = vec![records::org_code(db, org).await?.into()];
-        for desc in &counted {
-            let query = Query { org: Some(org), ..Query::new(desc, now) };
-            row.push(query.count(db).await?.into());
+        let counted: Vec<_> = s.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()).collect();
+        let mut heads = vec![OutputColumn::new("org", ValueType::Text)];
+        heads.extend(counted.iter().map(|d| OutputColumn::new(d.table, ValueType::Int)));
+        heads.push(OutputColumn::new("audit_records", ValueType::Int));
+        let mut listing = Listing::new(&s.ui, heads, 0);
+        let now = s.clock.now();
+        for org in orgs {
+            let db = s.db().await?;
+            let mut row = vec![records::org_code(db, org).await?.into()];
+            for desc in &counted {
+                let query = Query { org: Some(org), ..Query::new(desc, now) };
+                row.push(query.count(db).await?.into());
+            }
+            row.push(i64::try_from(verify::size(db, Some(org)).await?)?.into());
+            listing.row(&mut s.ui, row)?;
         }
-        row.push(i64::try_from(verify::size(db, Some(org)).await?)?.into());
-        listing.row(&mut s.ui, row)?;
+        listing.finish(&mut s.ui)?;
+        s.ui.flush()
     }
-    listing.finish(&mut s.ui)?;
-    s.ui.flush()
 }
 
 /// Loads a file of organisations.

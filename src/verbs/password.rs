@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::task::spawn_blocking;
@@ -12,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::find;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::kinds::user::User;
@@ -105,9 +105,17 @@ impl io::Write for Read {
     }
 }
 
+/// Where a password comes from: a person types it, or it is read.
+#[derive(clap::Args)]
+pub struct PasswordFrom {
+    /// Read the password from standard input, one line
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
 /// A password from standard input or from a hidden prompt.
-async fn given(s: &mut Session<'_>, m: &ArgMatches, again: bool) -> Result<Secret> {
-    if m.get_flag("password-stdin") {
+async fn given(s: &mut Session<'_>, from: &PasswordFrom, again: bool) -> Result<Secret> {
+    if from.password_stdin {
         let read = s.ui.read_stdin(Read::new()).await?;
         let text = std::str::from_utf8(&read.0).map_err(|_| Problem::invalid("the password is not UTF-8 text"))?;
         let line = text.strip_suffix('\n').unwrap_or(text);
@@ -147,77 +155,123 @@ async fn check(s: &mut Session<'_>, user: &Record, password: Arc<Secret>, rules:
 }
 
 /// Sets a user's password.
-pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let user = find(s, DESC, &key, Deleted::Exclude).await?;
-    gate::authorize(s, &user).await?;
-    let is_made = m.get_flag("generate");
-    let password = Arc::new(if is_made {
-        let random = s.random;
-        generate(&mut |bytes| random.fill(bytes))
-    } else {
-        given(s, m, true).await?
-    });
-    let rules = settings::for_org(s.db().await?, user.meta.org_id).await?;
-    check(s, &user, Arc::clone(&password), &rules).await?;
-    let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.version());
-    let hash = hashed(s, Arc::clone(&password), credentials::params(&rules)?).await?;
-    let (must_change, keep) = (m.get_flag("must-change"), rules.get(setting::PASSWORD_HISTORY)?);
-    let verb = SetPassword { target: Target::of(&user), hash, must_change, seen, keep, is_same: false };
-    // Of a made one that was not shown, nothing is left.
-    let told = |made: Option<&str>| json!({ "user_code": user.key(), "id": user.meta.id, "password": made, "must_change": must_change });
-    let show = |ui: &mut Ui, (): &()| match is_for_programs(ui) {
-        true => report(ui, &told(Some(password.expose()))),
-        false => ui.out(&format!("{}\n", password.expose())),
+#[derive(clap::Args)]
+pub struct PasswdFlags {
+    /// User
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Option<String>,
+    #[command(flatten)]
+    pub password: PasswordFrom,
+    /// Make one and show it once
+    #[arg(long, conflicts_with = "password_stdin")]
+    pub generate: bool,
+    /// Let the user choose another at the next sign-in
+    #[arg(long)]
+    pub must_change: bool,
+}
+
+impl Leaf for PasswdFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "passwd",
+        permission: "users:passwd",
+        writes: true,
+        about: "Set a user's password",
+        examples: "orgctl user passwd ravi@sahyadri.example\norgctl user passwd ravi@sahyadri.example --generate --must-change",
     };
-    match is_made {
-        true => gate::write_and_show(s, &verb, show).await?,
-        false => gate::write(s, &verb).await?,
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let key = self.key.clone().unwrap_or_default();
+        let user = find(s, DESC, &key, Deleted::Exclude).await?;
+        gate::authorize(s, &user).await?;
+        let is_made = self.generate;
+        let password = Arc::new(if is_made {
+            let random = s.random;
+            generate(&mut |bytes| random.fill(bytes))
+        } else {
+            given(s, &self.password, true).await?
+        });
+        let rules = settings::for_org(s.db().await?, user.meta.org_id).await?;
+        check(s, &user, Arc::clone(&password), &rules).await?;
+        let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.version());
+        let hash = hashed(s, Arc::clone(&password), credentials::params(&rules)?).await?;
+        let (must_change, keep) = (self.must_change, rules.get(setting::PASSWORD_HISTORY)?);
+        let verb = SetPassword { target: Target::of(&user), hash, must_change, seen, keep, is_same: false };
+        // Of a made one that was not shown, nothing is left.
+        let told = |made: Option<&str>| json!({ "user_code": user.key(), "id": user.meta.id, "password": made, "must_change": must_change });
+        let show = |ui: &mut Ui, (): &()| match is_for_programs(ui) {
+            true => report(ui, &told(Some(password.expose()))),
+            false => ui.out(&format!("{}\n", password.expose())),
+        };
+        match is_made {
+            true => gate::write_and_show(s, &verb, show).await?,
+            false => gate::write(s, &verb).await?,
+        }
+        s.ui.status(&format!("changed the password of {}", user.title()));
+        if is_made && !s.dry_run {
+            s.ui.status("this is the only time that it is shown");
+        } else {
+            report(&mut s.ui, &told(None))?;
+        }
+        dry_run_note(s);
+        Ok(())
     }
-    s.ui.status(&format!("changed the password of {}", user.title()));
-    if is_made && !s.dry_run {
-        s.ui.status("this is the only time that it is shown");
-    } else {
-        report(&mut s.ui, &told(None))?;
-    }
-    dry_run_note(s);
-    Ok(())
 }
 
 /// Tells by the exit code whether a password is a user's. One that other software hashed is hashed anew then.
-pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let user = find(s, DESC, &key, Deleted::Exclude).await?;
-    gate::authorize(s, &user).await?;
-    let password = Arc::new(given(s, m, false).await?);
-    let credential = credentials::load(s.db().await?, &user).await?;
-    let seen = credential.as_ref().map(credentials::Held::version);
-    let must_change = credential.as_ref().is_some_and(|c| c.stored.value.must_change);
-    let Some(stored) = credential.map(|c| c.password) else {
-        return Err(Problem::not_found(format!("{} has no password", user.title()))
-            .hint(format!("set one: orgctl user passwd {}", user.key()))
-            .into());
+#[derive(clap::Args)]
+pub struct CheckPasswordFlags {
+    /// User
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Option<String>,
+    #[command(flatten)]
+    pub password: PasswordFrom,
+}
+
+impl Leaf for CheckPasswordFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "check-password",
+        permission: "users:check_password",
+        writes: true,
+        about: "Tell by the exit code whether a password is the user's",
+        examples: "orgctl user check-password ravi@sahyadri.example\norgctl user check-password ravi@sahyadri.example --password-stdin < secret.txt",
     };
-    let rules = settings::for_org(s.db().await?, user.meta.org_id).await?;
-    let params = credentials::params(&rules)?;
-    let (tried, wanted) = (Arc::clone(&password), params.clone());
-    let (is_right, is_old, scheme) =
-        spawn_blocking(move || (stored.verify(&tried), stored.needs_rehash(&wanted), stored.scheme())).await?;
-    report(&mut s.ui, &json!({ "user_code": user.key(), "id": user.meta.id, "is_right": is_right }))?;
-    if !is_right {
-        return Err(Problem::new(ErrorKind::Failed, format!("this is not the password of {}", user.title())).into());
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let key = self.key.clone().unwrap_or_default();
+        let user = find(s, DESC, &key, Deleted::Exclude).await?;
+        gate::authorize(s, &user).await?;
+        let password = Arc::new(given(s, &self.password, false).await?);
+        let credential = credentials::load(s.db().await?, &user).await?;
+        let seen = credential.as_ref().map(credentials::Held::version);
+        let must_change = credential.as_ref().is_some_and(|c| c.stored.value.must_change);
+        let Some(stored) = credential.map(|c| c.password) else {
+            return Err(Problem::not_found(format!("{} has no password", user.title()))
+                .hint(format!("set one: orgctl user passwd {}", user.key()))
+                .into());
+        };
+        let rules = settings::for_org(s.db().await?, user.meta.org_id).await?;
+        let params = credentials::params(&rules)?;
+        let (tried, wanted) = (Arc::clone(&password), params.clone());
+        let (is_right, is_old, scheme) =
+            spawn_blocking(move || (stored.verify(&tried), stored.needs_rehash(&wanted), stored.scheme())).await?;
+        report(&mut s.ui, &json!({ "user_code": user.key(), "id": user.meta.id, "is_right": is_right }))?;
+        if !is_right {
+            return Err(Problem::new(ErrorKind::Failed, format!("this is not the password of {}", user.title())).into());
+        }
+        s.ui.status(&format!("this is the password of {}", user.title()));
+        if is_old {
+            let hash = hashed(s, password, params).await?;
+            let keep = rules.get(setting::PASSWORD_HISTORY)?;
+            gate::write(s, &SetPassword { target: Target::of(&user), hash, must_change, seen, keep, is_same: true })
+                .await?;
+            s.ui.status(&match scheme {
+                "argon2id" => "it was hashed anew, as the settings say now".to_owned(),
+                other => format!("it was hashed with {other}; from now on with argon2id"),
+            });
+        }
+        dry_run_note(s);
+        Ok(())
     }
-    s.ui.status(&format!("this is the password of {}", user.title()));
-    if is_old {
-        let hash = hashed(s, password, params).await?;
-        let keep = rules.get(setting::PASSWORD_HISTORY)?;
-        gate::write(s, &SetPassword { target: Target::of(&user), hash, must_change, seen, keep, is_same: true })
-            .await?;
-        s.ui.status(&match scheme {
-            "argon2id" => "it was hashed anew, as the settings say now".to_owned(),
-            other => format!("it was hashed with {other}; from now on with argon2id"),
-        });
-    }
-    dry_run_note(s);
-    Ok(())
 }

@@ -1,10 +1,10 @@
 //! `db repair`: what the records themselves prove is put right.
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::problem::Problem;
@@ -42,28 +42,46 @@ impl Verb for Repair {
 }
 
 /// Shows what can be repaired, asks for the name of the database, and repairs it.
-pub async fn repair(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let plans = plan(s.db().await?).await?;
-    let shown: Vec<String> = plans.iter().flat_map(|p| p.wrong.clone()).collect();
-    for sentence in shown.iter().chain(plans.iter().filter_map(|p| p.stays.as_ref())) {
-        s.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
+#[derive(clap::Args)]
+pub struct RepairFlags {
+    /// Name of the database, instead of typing it
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+impl Leaf for RepairFlags {
+    const SPEC: Spec = Spec {
+        noun: "db",
+        verb: "repair",
+        permission: "database:repair",
+        writes: true,
+        about: "Repair what the audit records themselves prove: heads, rows of no command, counters of codes",
+        examples: "orgctl db repair --dry-run\norgctl db repair --name orgctl.db",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let plans = plan(s.db().await?).await?;
+        let shown: Vec<String> = plans.iter().flat_map(|p| p.wrong.clone()).collect();
+        for sentence in shown.iter().chain(plans.iter().filter_map(|p| p.stays.as_ref())) {
+            s.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
+        }
+        s.ui.flush()?;
+        if let Some(stays) = plans.iter().find_map(|p| p.stays.clone()) {
+            return Err(Problem::integrity(format!("what is wrong is not repaired: {stays}"))
+                .hint("it is evidence: keep it as it is; 'orgctl audit verify' tells more")
+                .into());
+        }
+        if shown.is_empty() {
+            s.ui.status("there is nothing to repair");
+            return Ok(());
+        }
+        super::database::confirm_by_name(s, self.name, "repair", "this changes the audit trail's own tables").await?;
+        gate::write(s, &Repair { shown }).await?;
+        if !s.dry_run {
+            s.ui.status("repaired, and recorded in the audit trail");
+        }
+        dry_run_note(s);
+        Ok(())
     }
-    s.ui.flush()?;
-    if let Some(stays) = plans.iter().find_map(|p| p.stays.clone()) {
-        return Err(Problem::integrity(format!("what is wrong is not repaired: {stays}"))
-            .hint("it is evidence: keep it as it is; 'orgctl audit verify' tells more")
-            .into());
-    }
-    if shown.is_empty() {
-        s.ui.status("there is nothing to repair");
-        return Ok(());
-    }
-    super::database::confirm_by_name(s, m, "repair", "this changes the audit trail's own tables").await?;
-    gate::write(s, &Repair { shown }).await?;
-    if !s.dry_run {
-        s.ui.status("repaired, and recorded in the audit trail");
-    }
-    dry_run_note(s);
-    Ok(())
 }

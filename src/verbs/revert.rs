@@ -1,12 +1,12 @@
 //! Undoing one change: a new change, recorded like any other.
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::not_system;
+use crate::crud::leaf::{Leaf, PutAnyway, Spec};
 use crate::crud::read::print_changed;
 use crate::crud::session::{CommandTarget, Session};
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
@@ -251,31 +251,55 @@ async fn may_move_back(s: &mut Session<'_>, org: i32, seq: i64) -> Result<()> {
     back.map_or(Ok(()), |back| gate::allow_move(s, desc, back))
 }
 
-pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let seq = m.get_one::<i64>("seq").copied().unwrap_or_default();
-    let comment = match m.get_one::<String>("comment") {
-        Some(text) => {
-            let wrong = |why| Problem::invalid(format!("the comment {why}"));
-            (<Note<10_000> as Scalar>::TYPE.parse)(text, &s.context).map_err(wrong)?.as_text().map(str::to_owned)
-        }
-        None => None,
+/// The flags of `audit revert`.
+#[derive(clap::Args)]
+pub struct RevertFlags {
+    /// Number of the record
+    #[arg(value_name = "SEQ")]
+    pub seq: i64,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+    #[command(flatten)]
+    pub force: PutAnyway,
+}
+
+impl Leaf for RevertFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "revert",
+        permission: "audit:revert",
+        writes: true,
+        about: "Undo one change, where nothing came after it",
+        examples: "orgctl audit list --action update\norgctl audit revert 328 --dry-run\norgctl audit revert 328 --org SAHYADRI --comment 'the form was wrong'",
     };
-    let org = s.the_org().await?;
-    if let Some(entry) = numbered(s.db().await?, org, seq).await?.filter(|e| !e.resource_id.is_nil()) {
-        let noun = s.kinds().by_noun(&entry.kind).map(|desc| desc.noun);
-        let key = entry.key(s.kinds()).map(str::to_owned);
-        if let Some(noun) = noun {
-            s.notes_target(CommandTarget { noun, org, id: entry.resource_id, key });
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let seq = self.seq;
+        let comment = match &self.comment {
+            Some(text) => {
+                let wrong = |why| Problem::invalid(format!("the comment {why}"));
+                (<Note<10_000> as Scalar>::TYPE.parse)(text, &s.context).map_err(wrong)?.as_text().map(str::to_owned)
+            }
+            None => None,
+        };
+        let org = s.the_org().await?;
+        if let Some(entry) = numbered(s.db().await?, org, seq).await?.filter(|e| !e.resource_id.is_nil()) {
+            let noun = s.kinds().by_noun(&entry.kind).map(|desc| desc.noun);
+            let key = entry.key(s.kinds()).map(str::to_owned);
+            if let Some(noun) = noun {
+                s.notes_target(CommandTarget { noun, org, id: entry.resource_id, key });
+            }
         }
+        may_move_back(s, org, seq).await?;
+        let done = gate::write(s, &Revert { org, seq, comment }).await?;
+        let code = records::org_code(s.db().await?, org).await?;
+        let title = done.record.title();
+        s.ui.status(&match done.fields.as_slice() {
+            [] => format!("{title} is as it was before record {seq} of {code} already; nothing was changed"),
+            fields => format!("reverted record {seq} of {code}: {title}: {}", fields.join(", ")),
+        });
+        dry_run_note(s);
+        print_changed(s, done.record.desc, &[done.record.meta.record_id()]).await
     }
-    may_move_back(s, org, seq).await?;
-    let done = gate::write(s, &Revert { org, seq, comment }).await?;
-    let code = records::org_code(s.db().await?, org).await?;
-    let title = done.record.title();
-    s.ui.status(&match done.fields.as_slice() {
-        [] => format!("{title} is as it was before record {seq} of {code} already; nothing was changed"),
-        fields => format!("reverted record {seq} of {code}: {title}: {}", fields.join(", ")),
-    });
-    dry_run_note(s);
-    print_changed(s, done.record.desc, &[done.record.meta.record_id()]).await
 }

@@ -1,10 +1,10 @@
 //! What only roles can do: be made of templates.
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::{known_columns, print_changed};
 use crate::crud::session::Session;
 use crate::crud::write::{begun, create, create_all, dry_run_note, not_in_system};
@@ -20,21 +20,35 @@ use crate::store::tx::Tx;
 use crate::ui::format::{Listing, OutputColumn};
 
 /// The roles that can be made of templates, with what they would give.
-pub async fn templates(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let heads = ["code", "name", "permissions", "description"].map(|name| OutputColumn::new(name, ValueType::Text));
-    let mut listing = Listing::new(&s.ui, heads.to_vec(), 0);
-    for template in s.kinds().seeds().templates {
-        let words = template.permissions().map(|(resource, action, under)| match under {
-            [] => format!("{resource}:{action}"),
-            under => format!("{resource}:{action} ({})", under.join(", ")),
-        });
-        let words = words.collect::<Vec<_>>().join("; ");
-        let row = vec![template.code.into(), template.name.into(), words.into(), template.description.into()];
-        listing.row(&mut s.ui, row)?;
+#[derive(clap::Args)]
+pub struct ListFlags {}
+
+impl Leaf for ListFlags {
+    const SPEC: Spec = Spec {
+        noun: "role template",
+        verb: "list",
+        permission: "roles:read",
+        writes: false,
+        about: "List the roles that can be made of a template",
+        examples: "orgctl role template list\norgctl role template list -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let heads = ["code", "name", "permissions", "description"].map(|name| OutputColumn::new(name, ValueType::Text));
+        let mut listing = Listing::new(&s.ui, heads.to_vec(), 0);
+        for template in s.kinds().seeds().templates {
+            let words = template.permissions().map(|(resource, action, under)| match under {
+                [] => format!("{resource}:{action}"),
+                under => format!("{resource}:{action} ({})", under.join(", ")),
+            });
+            let words = words.collect::<Vec<_>>().join("; ");
+            let row = vec![template.code.into(), template.name.into(), words.into(), template.description.into()];
+            listing.row(&mut s.ui, row)?;
+        }
+        listing.finish(&mut s.ui)?;
+        s.ui.flush()
     }
-    listing.finish(&mut s.ui)?;
-    s.ui.flush()
 }
 
 /// Makes roles of templates.
@@ -77,25 +91,44 @@ fn named(values: Vec<(&'static str, Value)>) -> Vec<(String, Value)> {
     values.into_iter().map(|(column, value)| (column.to_owned(), value)).collect()
 }
 
-pub async fn apply(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let desc = Role::DESCRIPTOR;
-    known_columns(s, desc)?;
-    let mut codes: Vec<String> = Vec::new();
-    for word in m.get_many::<String>("template").into_iter().flatten() {
-        let template = known(s.kinds().seeds().templates, word)?;
-        if !codes.iter().any(|code| code == template.code) {
-            codes.push(template.code.to_owned());
+/// The flags of `role template apply`.
+#[derive(clap::Args)]
+pub struct ApplyFlags {
+    /// Templates, by their codes
+    #[arg(value_name = "TEMPLATE", required = true)]
+    pub template: Vec<String>,
+}
+
+impl Leaf for ApplyFlags {
+    const SPEC: Spec = Spec {
+        noun: "role template",
+        verb: "apply",
+        permission: "roles:create",
+        writes: true,
+        about: "Make roles of templates, with what they give",
+        examples: "orgctl role template apply SALES\norgctl role template apply MANAGER DEPARTMENT_HEAD --dry-run",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let desc = Role::DESCRIPTOR;
+        known_columns(s, desc)?;
+        let mut codes: Vec<String> = Vec::new();
+        for word in self.template.iter() {
+            let template = known(s.kinds().seeds().templates, word)?;
+            if !codes.iter().any(|code| code == template.code) {
+                codes.push(template.code.to_owned());
+            }
         }
+        let org = not_in_system(desc, s.the_org().await?)?;
+        let made = gate::write(s, &Apply { org, templates: codes }).await?;
+        let place = records::org_code(s.db().await?, org).await?;
+        for (role, permissions) in &made {
+            s.ui.status(&format!("created {} in {place}, with {permissions} permissions", role.title()));
+        }
+        dry_run_note(s);
+        let which: Vec<_> = made.iter().map(|(role, _)| role.meta.record_id()).collect();
+        print_changed(s, desc, &which).await
     }
-    let org = not_in_system(desc, s.the_org().await?)?;
-    let made = gate::write(s, &Apply { org, templates: codes }).await?;
-    let place = records::org_code(s.db().await?, org).await?;
-    for (role, permissions) in &made {
-        s.ui.status(&format!("created {} in {place}, with {permissions} permissions", role.title()));
-    }
-    dry_run_note(s);
-    let which: Vec<_> = made.iter().map(|(role, _)| role.meta.record_id()).collect();
-    print_changed(s, desc, &which).await
 }
 
 fn known(templates: &'static [SeedRole], word: &str) -> Result<&'static SeedRole, Problem> {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::find_in;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::{CommandTarget, Session};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
@@ -33,12 +33,12 @@ struct Whose {
 }
 
 impl Whose {
-    async fn of(s: &mut Session<'_>, m: &ArgMatches) -> Result<Whose> {
-        if m.get_flag("system") {
+    async fn of(s: &mut Session<'_>, system: bool, user: Option<&str>) -> Result<Whose> {
+        if system {
             s.about = SYSTEM;
             return Ok(Whose { place: Place::SYSTEM, user: None });
         }
-        if let Some(key) = m.get_one::<String>("user") {
+        if let Some(key) = user {
             let org = s.org().await?;
             let user = find_in(s, User::DESCRIPTOR, org, key, Deleted::Exclude).await?;
             let (org, id) = user.meta.record_id();
@@ -64,10 +64,6 @@ impl Whose {
             (None, org) => format!("in {}", records::org_code(s.db().await?, org).await?),
         })
     }
-}
-
-fn key(m: &ArgMatches) -> &str {
-    m.get_one::<String>("setting").map_or("", String::as_str)
 }
 
 /// Settings to be shown.
@@ -179,43 +175,117 @@ fn known_columns(s: &Session<'_>) -> Result<()> {
     Listing::new(&s.ui, heads, 0).allowed()
 }
 
-pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    known_columns(s)?;
-    let whose = Whose::of(s, m).await?;
-    let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.columns.is_none();
-    let view = View::load(s, &whose, !for_people).await?;
-    let wanted = |d: &&SettingDef| !m.get_flag("changed") || view.settings.source(d) != Source::Default;
-    let which: Vec<&'static SettingDef> = SETTINGS.iter().copied().filter(wanted).collect();
-    print_several(s, &which, &view)?;
-    if which.is_empty() {
-        s.ui.status("nothing is set: every setting is at its default");
+/// The flags of `setting list`.
+#[derive(clap::Args)]
+pub struct ListFlags {
+    /// Show what holds for the installation
+    #[arg(long, conflicts_with = "org")]
+    pub system: bool,
+    /// Show what holds for this user
+    #[arg(long, value_name = "KEY", conflicts_with = "system")]
+    pub user: Option<String>,
+    /// Only what was set
+    #[arg(long)]
+    pub changed: bool,
+}
+
+impl Leaf for ListFlags {
+    const SPEC: Spec = Spec {
+        noun: "setting",
+        verb: "list",
+        permission: "settings:read",
+        writes: false,
+        about: "List settings with what holds and where it comes from",
+        examples: "orgctl setting list\norgctl setting list --system --changed -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        known_columns(s)?;
+        let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
+        let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.columns.is_none();
+        let view = View::load(s, &whose, !for_people).await?;
+        let wanted = |d: &&SettingDef| !self.changed || view.settings.source(d) != Source::Default;
+        let which: Vec<&'static SettingDef> = SETTINGS.iter().copied().filter(wanted).collect();
+        print_several(s, &which, &view)?;
+        if which.is_empty() {
+            s.ui.status("nothing is set: every setting is at its default");
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The bare value, for scripts; all that is known of it where a format is asked for.
-pub async fn get(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let d = declared(key(m))?;
-    let whose = Whose::of(s, m).await?;
-    let in_full = s.ui.style.format_given || s.columns.is_some();
-    let view = View::load(s, &whose, in_full).await?;
-    // One that does not hold is no answer for a script.
-    let value = view.settings.value(d)?;
-    if in_full {
-        return print_one(s, d, &view);
-    }
-    s.ui.out(&format!("{}\n", d.rule.text(&value)))?;
-    s.ui.flush()
+#[derive(clap::Args)]
+pub struct GetFlags {
+    /// Key of the setting
+    #[arg(value_name = "KEY")]
+    pub setting: String,
+    /// The value that holds for the installation
+    #[arg(long, conflicts_with = "org")]
+    pub system: bool,
+    /// The value that holds for this user
+    #[arg(long, value_name = "KEY", conflicts_with = "system")]
+    pub user: Option<String>,
 }
 
-pub async fn explain(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let d = declared(key(m))?;
-    let whose = Whose::of(s, m).await?;
-    let view = View::load(s, &whose, true).await?;
-    print_one(s, d, &view)
+impl Leaf for GetFlags {
+    const SPEC: Spec = Spec {
+        noun: "setting",
+        verb: "get",
+        permission: "settings:read",
+        writes: false,
+        about: "Print the value of a setting",
+        examples: "orgctl setting get password.min_length\norgctl setting get app.default_region --org SAHYADRI -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let d = declared(&self.setting)?;
+        let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
+        let in_full = s.ui.style.format_given || s.columns.is_some();
+        let view = View::load(s, &whose, in_full).await?;
+        // One that does not hold is no answer for a script.
+        let value = view.settings.value(d)?;
+        if in_full {
+            return print_one(s, d, &view);
+        }
+        s.ui.out(&format!("{}\n", d.rule.text(&value)))?;
+        s.ui.flush()
+    }
+}
+
+/// The flags of `setting explain`.
+#[derive(clap::Args)]
+pub struct ExplainFlags {
+    /// Key of the setting
+    #[arg(value_name = "KEY")]
+    pub setting: String,
+    /// As it holds for the installation
+    #[arg(long, conflicts_with = "org")]
+    pub system: bool,
+    /// As it holds for this user
+    #[arg(long, value_name = "KEY", conflicts_with = "system")]
+    pub user: Option<String>,
+}
+
+impl Leaf for ExplainFlags {
+    const SPEC: Spec = Spec {
+        noun: "setting",
+        verb: "explain",
+        permission: "settings:read",
+        writes: false,
+        about: "Explain a setting: what it does, its range, its value and who chose it",
+        examples: "orgctl setting explain password.expiry_days\norgctl setting explain argon2.memory_kib --system -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let d = declared(&self.setting)?;
+        let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
+        let view = View::load(s, &whose, true).await?;
+        print_one(s, d, &view)
+    }
 }
 
 /// Sets settings of one organisation, of a user, or of the installation.
@@ -339,78 +409,126 @@ fn is_about(s: &mut Session<'_>, place: Place, key: &str, there: &Settings) {
     s.notes_target(CommandTarget { noun: StoredSetting::NOUN, org, id, key: Some(key.to_owned()) });
 }
 
-pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    known_columns(s)?;
-    let words: Vec<&String> = m.get_many::<String>("pairs").into_iter().flatten().collect();
-    let (pairs, rest) = words.as_chunks::<2>();
-    if let [key] = rest {
-        return Err(Problem::usage(format!("there is no value for {key}"))
-            .hint("write KEY VALUE, pair by pair")
-            .into());
-    }
-    let mut found: Vec<(&'static SettingDef, &str)> = Vec::new();
-    for [key, text] in pairs {
-        let d = declared(key)?;
-        if found.iter().any(|(other, _)| other.key == d.key) {
-            return Err(Problem::usage(format!("{} is given twice", d.key)).into());
-        }
-        found.push((d, text));
-    }
-    // Which organisation a refusal is about is known first.
-    let whose = Whose::of(s, m).await?;
-    let place = whose.place;
-    let there = settings::for_place(s.db().await?, place).await?;
-    for (d, _) in &found {
-        is_about(s, place, d.key, &there);
-    }
-    let mut values = Vec::new();
-    for (d, text) in found {
-        d.check_scope(place.scope())?;
-        values.push((d.key.to_owned(), d.rule.text(&d.parse(text)?)));
-    }
-    let changed = gate::write(s, &Set { place, values }).await?;
-    let place = whose.phrase(s).await?;
-    for c in &changed {
-        let ChangedSetting { key, is_written, before, after } = c;
-        s.ui.status(&match is_written {
-            true => format!("set {key} to {after} {place} (was {before})"),
-            false => format!("{key} is {after} {place} already; nothing was changed"),
-        });
-    }
-    finish(s, &whose, &changed).await
+/// The flags of `setting set`.
+#[derive(clap::Args)]
+pub struct SetFlags {
+    /// Key and value, as many pairs as you like
+    #[arg(value_names = ["KEY", "VALUE"], required = true, num_args = 2.., allow_negative_numbers = true)]
+    pub pairs: Vec<String>,
+    /// Set them for the installation
+    #[arg(long, conflicts_with = "org")]
+    pub system: bool,
+    /// Set them for this user
+    #[arg(long, value_name = "KEY", conflicts_with = "system")]
+    pub user: Option<String>,
 }
 
-pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    known_columns(s)?;
-    let given: Vec<&String> = m.get_many::<String>("setting").into_iter().flatten().collect();
-    let whose = Whose::of(s, m).await?;
-    let place = whose.place;
-    let settings = settings::for_place(s.db().await?, place).await?;
-    let mut keys: Vec<String> = Vec::new();
-    for key in given {
-        // A key that is no longer declared can still be taken away.
-        let key = match settings.stored(place, key) {
-            Some(stored) => stored.value.key(),
-            None => declared(key)?.key,
-        };
-        if !keys.iter().any(|k| k == key) {
-            keys.push(key.to_owned());
+impl Leaf for SetFlags {
+    const SPEC: Spec = Spec {
+        noun: "setting",
+        verb: "set",
+        permission: "settings:update",
+        writes: true,
+        about: "Set values for an organisation, for a user or for the installation",
+        examples: "orgctl setting set password.min_length 20 --org SAHYADRI\norgctl setting set --system argon2.memory_kib 65536 argon2.passes 3\norgctl setting set password.expiry_days 90 --user asha@sahyadri.example",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        known_columns(s)?;
+        let (pairs, rest) = self.pairs.as_chunks::<2>();
+        if let [key] = rest {
+            return Err(Problem::usage(format!("there is no value for {key}"))
+                .hint("write KEY VALUE, pair by pair")
+                .into());
         }
+        let mut found: Vec<(&'static SettingDef, &str)> = Vec::new();
+        for [key, text] in pairs {
+            let d = declared(key)?;
+            if found.iter().any(|(other, _)| other.key == d.key) {
+                return Err(Problem::usage(format!("{} is given twice", d.key)).into());
+            }
+            found.push((d, text));
+        }
+        // Which organisation a refusal is about is known first.
+        let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
+        let place = whose.place;
+        let there = settings::for_place(s.db().await?, place).await?;
+        for (d, _) in &found {
+            is_about(s, place, d.key, &there);
+        }
+        let mut values = Vec::new();
+        for (d, text) in found {
+            d.check_scope(place.scope())?;
+            values.push((d.key.to_owned(), d.rule.text(&d.parse(text)?)));
+        }
+        let changed = gate::write(s, &Set { place, values }).await?;
+        let place = whose.phrase(s).await?;
+        for c in &changed {
+            let ChangedSetting { key, is_written, before, after } = c;
+            s.ui.status(&match is_written {
+                true => format!("set {key} to {after} {place} (was {before})"),
+                false => format!("{key} is {after} {place} already; nothing was changed"),
+            });
+        }
+        finish(s, &whose, &changed).await
     }
-    for key in &keys {
-        is_about(s, place, key, &settings);
+}
+
+/// The flags of `setting reset`.
+#[derive(clap::Args)]
+pub struct ResetFlags {
+    /// Key of the setting
+    #[arg(value_name = "KEY", required = true)]
+    pub setting: Vec<String>,
+    /// Reset them for the installation
+    #[arg(long, conflicts_with = "org")]
+    pub system: bool,
+    /// Reset them for this user
+    #[arg(long, value_name = "KEY", conflicts_with = "system")]
+    pub user: Option<String>,
+}
+
+impl Leaf for ResetFlags {
+    const SPEC: Spec = Spec {
+        noun: "setting",
+        verb: "reset",
+        permission: "settings:update",
+        writes: true,
+        about: "Take back what was set, so that what is behind it holds again",
+        examples: "orgctl setting reset password.min_length\norgctl setting reset --system argon2.memory_kib argon2.passes",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        known_columns(s)?;
+        let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
+        let place = whose.place;
+        let settings = settings::for_place(s.db().await?, place).await?;
+        let mut keys: Vec<String> = Vec::new();
+        for key in &self.setting {
+            // A key that is no longer declared can still be taken away.
+            let key = match settings.stored(place, key) {
+                Some(stored) => stored.value.key(),
+                None => declared(key)?.key,
+            };
+            if !keys.iter().any(|k| k == key) {
+                keys.push(key.to_owned());
+            }
+        }
+        for key in &keys {
+            is_about(s, place, key, &settings);
+        }
+        let changed = gate::write(s, &Reset { place, keys }).await?;
+        let place = whose.phrase(s).await?;
+        for c in &changed {
+            let ChangedSetting { key, is_written, before, after } = c;
+            s.ui.status(&match (is_written, after.is_empty()) {
+                (false, _) => format!("{key} is not set {place}; nothing was changed"),
+                (true, true) => format!("reset {key} {place}"),
+                (true, false) => format!("reset {key} {place}: {before} -> {after}"),
+            });
+        }
+        finish(s, &whose, &changed).await
     }
-    let changed = gate::write(s, &Reset { place, keys }).await?;
-    let place = whose.phrase(s).await?;
-    for c in &changed {
-        let ChangedSetting { key, is_written, before, after } = c;
-        s.ui.status(&match (is_written, after.is_empty()) {
-            (false, _) => format!("{key} is not set {place}; nothing was changed"),
-            (true, true) => format!("reset {key} {place}"),
-            (true, false) => format!("reset {key} {place}: {before} -> {after}"),
-        });
-    }
-    finish(s, &whose, &changed).await
 }
 
 /// The rest of what is said of a change; what it left, where a format was asked for.

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -20,9 +19,8 @@ use crate::crud::contents::{delete_all, delete_with_contents};
 use crate::crud::deletion::stands;
 use crate::crud::former;
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::{find, find_in, find_ref, keys_of, time_to_come};
-use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::link::Linking;
+use crate::crud::input::{find, find_in, find_ref, time_to_come};
+use crate::crud::leaf::{Leaf, PutAnyway, Spec, depth};
 use crate::crud::read::{Exported, known_columns, print_changed};
 use crate::crud::remove;
 use crate::crud::session::Session;
@@ -178,37 +176,60 @@ impl Verb for Invite {
     }
 }
 
-pub async fn invite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, DESC, &keys_of(m)).await?;
-    let email = |r: &Record| User::from_record(r)?.email.map(|email| email.as_str().to_owned());
-    if let Some(record) = records.iter().find(|r| email(r).is_none()) {
-        return Err(Problem::conflict(format!("{} has no e-mail address to be invited at", record.title()))
-            .hint(format!("give one: orgctl user update {} --email ADDRESS", record.key()))
-            .into());
-    }
-    let expires = m.get_one::<String>("expires").map_or("7d", String::as_str);
-    let expires_at = time_to_come(expires, s.clock.now(), s.origin.zone)?;
-    let random = s.random;
-    let tokens: Vec<Secret> = records.iter().map(|_| token::make(&mut |bytes| random.fill(bytes))).collect();
-    let verb = Invite { targets: as_targets(&records), hashes: tokens.iter().map(token::hash).collect(), expires_at };
-    let show = |ui: &mut Ui, changed: &Vec<ChangedRecord>| {
-        let heads = ["user_code", "email", "token"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
-        let mut listing = Listing::new(ui, heads, 0);
-        for (c, token) in changed.iter().zip(&tokens) {
-            listing.row(ui, vec![c.record.key().into(), email(&c.record).into(), token.expose().into()])?;
-        }
-        listing.finish(ui)
+/// The flags of `user invite`.
+#[derive(clap::Args)]
+pub struct InviteFlags {
+    /// Users to invite; '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+    /// How long the invitation holds: 2d, 2026-12-24 (default: 7d)
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<String>,
+}
+
+impl Leaf for InviteFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "invite",
+        permission: "users:invite",
+        writes: true,
+        about: "Invite users: make a token for each, shown once",
+        examples: "orgctl user invite ravi@sahyadri.example\norgctl user invite ravi@sahyadri.example --expires 2d -o json",
     };
-    let changed = gate::write_and_show(s, &verb, show).await?;
-    let until = rfc3339(expires_at);
-    for c in &changed {
-        s.ui.status(&format!("invited {}, until {until}", c.record.title()));
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let records = targets(s, DESC, &self.key).await?;
+        let email = |r: &Record| User::from_record(r)?.email.map(|email| email.as_str().to_owned());
+        if let Some(record) = records.iter().find(|r| email(r).is_none()) {
+            return Err(Problem::conflict(format!("{} has no e-mail address to be invited at", record.title()))
+                .hint(format!("give one: orgctl user update {} --email ADDRESS", record.key()))
+                .into());
+        }
+        let expires = self.expires.as_ref().map_or("7d", String::as_str);
+        let expires_at = time_to_come(expires, s.clock.now(), s.origin.zone)?;
+        let random = s.random;
+        let tokens: Vec<Secret> = records.iter().map(|_| token::make(&mut |bytes| random.fill(bytes))).collect();
+        let verb =
+            Invite { targets: as_targets(&records), hashes: tokens.iter().map(token::hash).collect(), expires_at };
+        let show = |ui: &mut Ui, changed: &Vec<ChangedRecord>| {
+            let heads = ["user_code", "email", "token"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
+            let mut listing = Listing::new(ui, heads, 0);
+            for (c, token) in changed.iter().zip(&tokens) {
+                listing.row(ui, vec![c.record.key().into(), email(&c.record).into(), token.expose().into()])?;
+            }
+            listing.finish(ui)
+        };
+        let changed = gate::write_and_show(s, &verb, show).await?;
+        let until = rfc3339(expires_at);
+        for c in &changed {
+            s.ui.status(&format!("invited {}, until {until}", c.record.title()));
+        }
+        if !s.dry_run {
+            s.ui.status("this is the only time that tokens are shown; hand each to its user alone");
+        }
+        dry_run_note(s);
+        Ok(())
     }
-    if !s.dry_run {
-        s.ui.status("this is the only time that tokens are shown; hand each to its user alone");
-    }
-    dry_run_note(s);
-    Ok(())
 }
 
 /// Takes back invitations: their tokens serve no more.
@@ -233,20 +254,39 @@ impl Verb for Uninvite {
     }
 }
 
-pub async fn uninvite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, DESC, &keys_of(m)).await?;
-    known_columns(s, DESC)?;
-    let changed = gate::write(s, &Uninvite { targets: as_targets(&records) }).await?;
-    for c in &changed {
-        let title = c.record.title();
-        s.ui.status(&match c.fields.is_empty() {
-            true => format!("{title} has no invitation that could be taken back; nothing was changed"),
-            false => format!("took the invitation of {title} back; its token serves no more"),
-        });
+/// The flags of `user uninvite`.
+#[derive(clap::Args)]
+pub struct UninviteFlags {
+    /// Users whose invitation is taken back; '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+}
+
+impl Leaf for UninviteFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "uninvite",
+        permission: "users:invite",
+        writes: true,
+        about: "Take back invitations that are not accepted yet",
+        examples: "orgctl user uninvite ravi@sahyadri.example",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let records = targets(s, DESC, &self.key).await?;
+        known_columns(s, DESC)?;
+        let changed = gate::write(s, &Uninvite { targets: as_targets(&records) }).await?;
+        for c in &changed {
+            let title = c.record.title();
+            s.ui.status(&match c.fields.is_empty() {
+                true => format!("{title} has no invitation that could be taken back; nothing was changed"),
+                false => format!("took the invitation of {title} back; its token serves no more"),
+            });
+        }
+        dry_run_note(s);
+        let which: Vec<_> = changed.iter().map(|c| c.record.meta.record_id()).collect();
+        print_changed(s, DESC, &which).await
     }
-    dry_run_note(s);
-    let which: Vec<_> = changed.iter().map(|c| c.record.meta.record_id()).collect();
-    print_changed(s, DESC, &which).await
 }
 
 /// Lifts the block of users.
@@ -294,25 +334,62 @@ impl Leaf for UnblockFlags {
 }
 
 /// Moves users to another branch, department or superior.
-pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let moved = targets(s, DESC, &keys_of(m)).await?;
-    let Some(org) = moved.first().map(|r| r.meta.org_id) else { return Ok(()) };
-    if moved.iter().any(|r| r.meta.org_id != org) {
-        return Err(Problem::usage("the users belong to several organisations")
-            .hint("move those of one at a time")
-            .into());
+#[derive(clap::Args)]
+pub struct MoveFlags {
+    /// Users to move; '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub force: PutAnyway,
+}
+
+/// Where users are moved to, at least one of them.
+#[derive(clap::Args)]
+#[group(id = "place", required = true, multiple = true)]
+pub struct Place {
+    /// Branch; '' for none
+    #[arg(long, value_name = "KEY")]
+    pub branch: Option<String>,
+    /// Department; '' for none
+    #[arg(long, value_name = "KEY")]
+    pub department: Option<String>,
+    /// User they report to; '' for nobody
+    #[arg(long, value_name = "KEY")]
+    pub reports_to: Option<String>,
+}
+
+impl Leaf for MoveFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "move",
+        permission: "users:update",
+        writes: true,
+        about: "Move users to another branch, department or superior",
+        examples: "orgctl user move ravi@sahyadri.example --branch MUM02 --reports-to asha@sahyadri.example\norgctl user move ravi@sahyadri.example --department ''",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let moved = targets(s, DESC, &self.key).await?;
+        let Some(org) = moved.first().map(|r| r.meta.org_id) else { return Ok(()) };
+        if moved.iter().any(|r| r.meta.org_id != org) {
+            return Err(Problem::usage("the users belong to several organisations")
+                .hint("move those of one at a time")
+                .into());
+        }
+        let mut set = Vec::new();
+        let Place { branch, department, reports_to } = &self.place;
+        for (name, key) in [("branch", branch), ("department", department), ("reports_to", reports_to)] {
+            let (Some(key), Some(field)) = (key, DESC.field(name)) else { continue };
+            let value = match key.trim() {
+                "" => Value::Null(ValueType::Uuid),
+                key => find_ref(s, DESC, field, org, key).await?,
+            };
+            set.push((field.column.to_owned(), value));
+        }
+        change(s, DESC, &moved, None, set, Action::Move).await
     }
-    let mut set = Vec::new();
-    for name in ["branch", "department", "reports_to"] {
-        let Some(key) = m.get_one::<String>(&name.replace('_', "-")) else { continue };
-        let Some(field) = DESC.field(name) else { continue };
-        let value = match key.trim() {
-            "" => Value::Null(ValueType::Uuid),
-            key => find_ref(s, DESC, field, org, key).await?,
-        };
-        set.push((field.column.to_owned(), value));
-    }
-    change(s, DESC, &moved, None, set, Action::Move).await
 }
 
 /// Gives users further branches, or takes them away; all of a user's are links of a branch to the user.
@@ -353,14 +430,68 @@ impl Verb for AssignBranches {
 /// Users whose branches are set together.
 const TOGETHER: usize = 1000;
 
-pub async fn assign_branch(s: &mut Session<'_>, m: &ArgMatches, linking: Linking) -> Result<()> {
-    let records = targets(s, DESC, &keys_of(m)).await?;
+/// The flags of `user assign-branch`.
+#[derive(clap::Args)]
+pub struct AssignBranchFlags {
+    /// Users; '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+    /// Branch (can be repeated)
+    #[arg(long, value_name = "KEY", required = true)]
+    pub branch: Vec<String>,
+    #[command(flatten)]
+    pub force: PutAnyway,
+}
+
+impl Leaf for AssignBranchFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "assign-branch",
+        permission: "users:update",
+        writes: true,
+        about: "Give users further branches",
+        examples: "orgctl user assign-branch ravi@sahyadri.example --branch MUM02 --branch PUN01",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        assign_branches(s, &self.key, &self.branch, true).await
+    }
+}
+
+/// The flags of `user unassign-branch`.
+#[derive(clap::Args)]
+pub struct UnassignBranchFlags {
+    /// Users; '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+    /// Branch (can be repeated)
+    #[arg(long, value_name = "KEY", required = true)]
+    pub branch: Vec<String>,
+}
+
+impl Leaf for UnassignBranchFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "unassign-branch",
+        permission: "users:update",
+        writes: true,
+        about: "Take further branches from users",
+        examples: "orgctl user unassign-branch ravi@sahyadri.example --branch MUM02",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        assign_branches(s, &self.key, &self.branch, false).await
+    }
+}
+
+async fn assign_branches(s: &mut Session<'_>, keys: &[String], given: &[String], assign: bool) -> Result<()> {
+    let records = targets(s, DESC, keys).await?;
     let Some(org) = records.first().map(|r| r.meta.org_id) else { return Ok(()) };
     let mut branches = Vec::new();
-    for key in m.get_many::<String>("branch").into_iter().flatten() {
+    for key in given {
         branches.push(find_in(s, Branch::DESCRIPTOR, Some(org), key, Deleted::Exclude).await?.meta.id);
     }
-    let verb = AssignBranches { targets: as_targets(&records), branches, assign: linking == Linking::Assign };
+    let verb = AssignBranches { targets: as_targets(&records), branches, assign };
     let changed = gate::write(s, &verb).await?;
     let changed: HashSet<Uuid> = changed.iter().map(|c| c.meta.id).collect();
     for record in &records {
@@ -377,41 +508,66 @@ pub async fn assign_branch(s: &mut Session<'_>, m: &ArgMatches, linking: Linking
 }
 
 /// Who reports to a user, directly and through others, or with `--up` to whom he or she reports.
-pub async fn reports(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let top = find(s, DESC, &key, Deleted::Exclude).await?;
-    let node = |r: &Record| -> Result<Node> {
-        let Stored { meta, value: u, .. } = Stored::<User>::from_record(r)?;
-        let name = u.name.map_or(String::new(), |name| name.as_str().to_owned());
-        Ok(Node { id: meta.id, code: u.user_code.as_str().to_owned(), name, active: u.is_active })
+#[derive(clap::Args)]
+pub struct ReportsFlags {
+    /// User at the top, or with --up at the bottom
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Option<String>,
+    /// Show whom the user reports to instead
+    #[arg(long)]
+    pub up: bool,
+    /// Levels to show
+    #[arg(long, value_name = "LEVELS", value_parser = depth)]
+    pub depth: Option<usize>,
+}
+
+impl Leaf for ReportsFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "reports",
+        permission: "users:read",
+        writes: false,
+        about: "Show who reports to a user, as a tree",
+        examples: "orgctl user reports asha@sahyadri.example\norgctl user reports ravi@sahyadri.example --up",
     };
-    let Some(superior) = DESC.parent() else { return Ok(()) };
-    let limit = m.get_one::<usize>("depth").copied().unwrap_or(usize::MAX);
-    if m.get_flag("up") {
-        return up(s, &top, limit).await;
-    }
-    let mut children: HashMap<Option<Uuid>, Vec<Node>> = HashMap::new();
-    let mut seen = BTreeSet::from([top.meta.id]);
-    let mut level: Vec<Value> = vec![top.meta.id.into()];
-    let mut depth = 1;
-    while !level.is_empty() && depth < limit {
-        let mut next = Vec::new();
-        for some in level.chunks(500) {
-            let mut found = records::with_values(s.db().await?, DESC, Some(top.meta.org_id), superior, some).await?;
-            found.retain(|r| seen.insert(r.meta.id));
-            for record in &found {
-                children.entry(record.get(superior.column).as_uuid()).or_default().push(node(record)?);
-                next.push(record.meta.id.into());
-            }
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let key = self.key.clone().unwrap_or_default();
+        let top = find(s, DESC, &key, Deleted::Exclude).await?;
+        let node = |r: &Record| -> Result<Node> {
+            let Stored { meta, value: u, .. } = Stored::<User>::from_record(r)?;
+            let name = u.name.map_or(String::new(), |name| name.as_str().to_owned());
+            Ok(Node { id: meta.id, code: u.user_code.as_str().to_owned(), name, active: u.is_active })
+        };
+        let Some(superior) = DESC.parent() else { return Ok(()) };
+        let limit = self.depth.unwrap_or(usize::MAX);
+        if self.up {
+            return up(s, &top, limit).await;
         }
-        level = next;
-        depth += 1;
+        let mut children: HashMap<Option<Uuid>, Vec<Node>> = HashMap::new();
+        let mut seen = BTreeSet::from([top.meta.id]);
+        let mut level: Vec<Value> = vec![top.meta.id.into()];
+        let mut depth = 1;
+        while !level.is_empty() && depth < limit {
+            let mut next = Vec::new();
+            for some in level.chunks(500) {
+                let mut found =
+                    records::with_values(s.db().await?, DESC, Some(top.meta.org_id), superior, some).await?;
+                found.retain(|r| seen.insert(r.meta.id));
+                for record in &found {
+                    children.entry(record.get(superior.column).as_uuid()).or_default().push(node(record)?);
+                    next.push(record.meta.id.into());
+                }
+            }
+            level = next;
+            depth += 1;
+        }
+        for nodes in children.values_mut() {
+            nodes.sort_by(|a, b| (&a.name, &a.code).cmp(&(&b.name, &b.code)));
+        }
+        tree::show(s, vec![node(&top)?], children, ["user_code", "reports_to"], limit)
     }
-    for nodes in children.values_mut() {
-        nodes.sort_by(|a, b| (&a.name, &a.code).cmp(&(&b.name, &b.code)));
-    }
-    tree::show(s, vec![node(&top)?], children, ["user_code", "reports_to"], limit)
 }
 
 /// The reporting line, the nearest first.
@@ -434,19 +590,49 @@ async fn up(s: &mut Session<'_>, from: &Record, limit: usize) -> Result<()> {
 }
 
 /// Another code or name to sign in with.
-pub async fn rename(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, DESC, &keys_of(m)).await?;
-    let [record] = records.as_slice() else {
-        return Err(Problem::usage("one user at a time can be renamed").into());
+#[derive(clap::Args)]
+pub struct RenameFlags {
+    /// User to rename; '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+    #[command(flatten)]
+    pub name: NewName,
+}
+
+/// What a user is called from now on, at least one of the two.
+#[derive(clap::Args)]
+#[group(id = "name", required = true, multiple = true)]
+pub struct NewName {
+    /// New code
+    #[arg(long, value_name = "CODE")]
+    pub user_code: Option<String>,
+    /// New name to sign in with; '' for none
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+}
+
+impl Leaf for RenameFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "rename",
+        permission: "users:update",
+        writes: true,
+        about: "Give a user another code or sign-in name",
+        examples: "orgctl user rename ravi@sahyadri.example --username ravi.kumar",
     };
-    let mut set = Vec::new();
-    for name in ["user_code", "username"] {
-        let (Some(text), Some(field)) = (m.get_one::<String>(&name.replace('_', "-")), DESC.field(name)) else {
-            continue;
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let records = targets(s, DESC, &self.key).await?;
+        let [record] = records.as_slice() else {
+            return Err(Problem::usage("one user at a time can be renamed").into());
         };
-        set.push((field.column.to_owned(), field.parse(text, &s.context)?));
+        let mut set = Vec::new();
+        for (name, text) in [("user_code", &self.name.user_code), ("username", &self.name.username)] {
+            let (Some(text), Some(field)) = (text, DESC.field(name)) else { continue };
+            set.push((field.column.to_owned(), field.parse(text, &s.context)?));
+        }
+        change(s, DESC, std::slice::from_ref(record), None, set, Action::Update).await
     }
-    change(s, DESC, std::slice::from_ref(record), None, set, Action::Update).await
 }
 
 /// Makes one user of two: what points at the duplicate points at the other, and the duplicate is deleted.
@@ -647,58 +833,107 @@ async fn not_merged_already(s: &mut Session<'_>, found: &Record, key: &str, into
         .into())
 }
 
-pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let key = |name: &str| m.get_one::<String>(name).cloned().unwrap_or_default();
-    let duplicate = find(s, DESC, &key("duplicate"), Deleted::Exclude).await?;
-    let into = find_in(s, DESC, Some(duplicate.meta.org_id), &key("into"), Deleted::Exclude).await?;
-    not_merged_already(s, &duplicate, &key("duplicate"), &into).await?;
-    remove::in_use(&into)?;
-    if duplicate.meta.id == into.meta.id {
-        return Err(Problem::usage("both keys name the same user").into());
+/// The flags of `user merge`.
+#[derive(clap::Args)]
+pub struct MergeFlags {
+    /// User who goes
+    #[arg(value_name = "DUPLICATE")]
+    pub duplicate: String,
+    /// User who stays
+    #[arg(value_name = "INTO")]
+    pub into: String,
+}
+
+impl Leaf for MergeFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "merge",
+        permission: "users:merge",
+        writes: true,
+        about: "Make one user of two: what points at the first points at the second",
+        examples: "orgctl user merge ravi.old@sahyadri.example ravi@sahyadri.example",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let duplicate = find(s, DESC, &self.duplicate, Deleted::Exclude).await?;
+        let into = find_in(s, DESC, Some(duplicate.meta.org_id), &self.into, Deleted::Exclude).await?;
+        not_merged_already(s, &duplicate, &self.duplicate, &into).await?;
+        remove::in_use(&into)?;
+        if duplicate.meta.id == into.meta.id {
+            return Err(Problem::usage("both keys name the same user").into());
+        }
+        let left = left_behind(s, &duplicate, &into).await?;
+        if !left.is_empty() {
+            s.ui.status(&format!(
+                "note: {} has no {}, which only {} has",
+                into.title(),
+                left.join(", "),
+                duplicate.title()
+            ));
+        }
+        if !s.dry_run {
+            s.ui.confirm(&format!("merge {} into {}, and delete the first?", duplicate.title(), into.title())).await?;
+        }
+        let (moved, gone) =
+            gate::write(s, &Merge { duplicate: Target::as_seen(&duplicate), into: Target::as_seen(&into) }).await?;
+        s.ui.status(&format!("merged {} into {}: {moved} that pointed at it follow", duplicate.title(), into.title()));
+        if gone > 0 {
+            let had = if gone == 1 { "1 that" } else { &format!("{gone} that") };
+            s.ui.status(&format!("{had} {} has too went with {}", into.title(), duplicate.title()));
+        }
+        dry_run_note(s);
+        print_changed(s, DESC, &[into.meta.record_id()]).await
     }
-    let left = left_behind(s, &duplicate, &into).await?;
-    if !left.is_empty() {
-        s.ui.status(&format!(
-            "note: {} has no {}, which only {} has",
-            into.title(),
-            left.join(", "),
-            duplicate.title()
-        ));
-    }
-    if !s.dry_run {
-        s.ui.confirm(&format!("merge {} into {}, and delete the first?", duplicate.title(), into.title())).await?;
-    }
-    let (moved, gone) =
-        gate::write(s, &Merge { duplicate: Target::as_seen(&duplicate), into: Target::as_seen(&into) }).await?;
-    s.ui.status(&format!("merged {} into {}: {moved} that pointed at it follow", duplicate.title(), into.title()));
-    if gone > 0 {
-        let had = if gone == 1 { "1 that" } else { &format!("{gone} that") };
-        s.ui.status(&format!("{had} {} has too went with {}", into.title(), duplicate.title()));
-    }
-    dry_run_note(s);
-    print_changed(s, DESC, &[into.meta.record_id()]).await
 }
 
 /// How many users there are, by state, branch and department.
-pub async fn stats(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    stats::show(s, DESC, &["status", "branch", "department"]).await
+#[derive(clap::Args)]
+pub struct StatsFlags {}
+
+impl Leaf for StatsFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "stats",
+        permission: "users:read",
+        writes: false,
+        about: "Count users by state, branch and department",
+        examples: "orgctl user stats\norgctl user stats -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        stats::show(s, DESC, &["status", "branch", "department"]).await
+    }
 }
 
 /// Who the command runs as, and with which rights.
-pub async fn whoami(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let origin = &s.origin;
-    let row: Vec<Value> = vec![
-        origin.actor_name.clone().into(),
-        origin.actor_kind.into(),
-        origin.actor_key.clone().into(),
-        origin.host.clone().into(),
-        origin.source.into(),
-        "all (an operator of this machine)".into(),
-    ];
-    let heads = ["name", "kind", "key", "host", "source", "rights"].map(|n| OutputColumn::new(n, ValueType::Text));
-    format::record(&mut s.ui, &heads, 0, row)?;
-    s.ui.flush()
+#[derive(clap::Args)]
+pub struct WhoamiFlags {}
+
+impl Leaf for WhoamiFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "whoami",
+        permission: "users:whoami",
+        writes: false,
+        about: "Show who the command runs as",
+        examples: "orgctl user whoami\norgctl user whoami -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let origin = &s.origin;
+        let row: Vec<Value> = vec![
+            origin.actor_name.clone().into(),
+            origin.actor_kind.into(),
+            origin.actor_key.clone().into(),
+            origin.host.clone().into(),
+            origin.source.into(),
+            "all (an operator of this machine)".into(),
+        ];
+        let heads = ["name", "kind", "key", "host", "source", "rights"].map(|n| OutputColumn::new(n, ValueType::Text));
+        format::record(&mut s.ui, &heads, 0, row)?;
+        s.ui.flush()
+    }
 }
 
 /// All records of other kinds that hold a person's data, whole, by the kinds' tables; those of duplicates that were merged
@@ -716,29 +951,47 @@ async fn records_about(s: &mut Session<'_>, user: &Record) -> Result<serde_json:
 }
 
 /// Everything that is held about one person, as JSON.
-pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let record = find(s, DESC, &key, Deleted::Include).await?;
-    if s.ui.style.format_typed && !matches!(s.ui.style.format, Format::Json) {
-        return Err(Problem::usage("a dossier is JSON").hint("leave out the other format, or say -o json").into());
+#[derive(clap::Args)]
+pub struct DossierFlags {
+    /// User
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Option<String>,
+}
+
+impl Leaf for DossierFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "dossier",
+        permission: "users:export",
+        writes: false,
+        about: "Write everything that is held about a person, as JSON",
+        examples: "orgctl user dossier ravi@sahyadri.example > ravi.json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let key = self.key.clone().unwrap_or_default();
+        let record = find(s, DESC, &key, Deleted::Include).await?;
+        if s.ui.style.format_typed && !matches!(s.ui.style.format, Format::Json) {
+            return Err(Problem::usage("a dossier is JSON").hint("leave out the other format, or say -o json").into());
+        }
+        let told = Exported::new(DESC.noun, record.meta.org_id, Format::Json, None, false);
+        gate::write(s, &Exported { id: Some(record.meta.id), ..told }).await?;
+        if s.dry_run {
+            s.ui.status(&format!("dry run: would tell what is held of {}; nothing was handed out", record.title()));
+            return Ok(());
+        }
+        let mut about = serde_json::Map::new();
+        about.insert("user".into(), crate::crud::read::record_json(s, DESC, &record).await?);
+        let mut pointing = serde_json::Map::new();
+        for d in records::dependants(s.db().await?, &record).await?.into_iter().filter(|d| d.desc.is_told()) {
+            let keys: Vec<serde_json::Value> = d.records.iter().map(|r| r.title().into()).collect();
+            pointing.insert(format!("{} ({})", d.desc.table, d.field.map_or("", |f| f.name())), keys.into());
+        }
+        about.insert("pointed_at_by".into(), pointing.into());
+        about.insert("records".into(), records_about(s, &record).await?.into());
+        about.insert("history".into(), crate::crud::history::history_json(s, &record).await?);
+        s.ui.out(&format!("{}\n", format::json_pretty(&about.into())))?;
+        s.ui.flush()
     }
-    let told = Exported::new(DESC.noun, record.meta.org_id, Format::Json, None, false);
-    gate::write(s, &Exported { id: Some(record.meta.id), ..told }).await?;
-    if s.dry_run {
-        s.ui.status(&format!("dry run: would tell what is held of {}; nothing was handed out", record.title()));
-        return Ok(());
-    }
-    let mut about = serde_json::Map::new();
-    about.insert("user".into(), crate::crud::read::record_json(s, DESC, &record).await?);
-    let mut pointing = serde_json::Map::new();
-    for d in records::dependants(s.db().await?, &record).await?.into_iter().filter(|d| d.desc.is_told()) {
-        let keys: Vec<serde_json::Value> = d.records.iter().map(|r| r.title().into()).collect();
-        pointing.insert(format!("{} ({})", d.desc.table, d.field.map_or("", |f| f.name())), keys.into());
-    }
-    about.insert("pointed_at_by".into(), pointing.into());
-    about.insert("records".into(), records_about(s, &record).await?.into());
-    about.insert("history".into(), crate::crud::history::history_json(s, &record).await?);
-    s.ui.out(&format!("{}\n", format::json_pretty(&about.into())))?;
-    s.ui.flush()
 }

@@ -322,6 +322,7 @@ fn asks_for_words() {
         no_input: false,
         yes: false,
         columns: None,
+        columns_typed: false,
         has_columns: true,
     };
     let mut ui = Ui::new(io, style, chrono::DateTime::UNIX_EPOCH, Zone::System);

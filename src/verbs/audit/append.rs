@@ -4,7 +4,6 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::IpAddr;
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use tokio::sync::mpsc;
@@ -12,6 +11,7 @@ use uuid::Uuid;
 
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find_in, time};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
@@ -54,17 +54,16 @@ const BATCH: usize = 4000;
 /// Longest line that is read.
 const LONGEST: usize = 1 << 20;
 
-/// Members whose texts are taken as they are, with their longest length (DOMAIN.md, section 0) and the flag that gives
-/// them.
-const TEXTS: &[(&str, usize, &str)] = &[
-    ("comment", 10_000, "comment"),
-    ("description", 10_000, "description"),
-    ("error", 10_000, "error"),
-    ("on_behalf_of", 255, "on-behalf-of"),
-    ("session", 255, "session"),
-    ("request_method", 10, "method"),
-    ("request_path", 255, "path"),
-    ("user_agent", 1000, "user-agent"),
+/// Members whose texts are taken as they are, with their longest length (DOMAIN.md, section 0).
+const TEXTS: &[(&str, usize)] = &[
+    ("comment", 10_000),
+    ("description", 10_000),
+    ("error", 10_000),
+    ("on_behalf_of", 255),
+    ("session", 255),
+    ("request_method", 10),
+    ("request_path", 255),
+    ("user_agent", 1000),
 ];
 
 /// Members that hold objects.
@@ -128,7 +127,7 @@ impl Members {
     /// Refuses those that nothing reads.
     fn end(self) -> Result<(), Problem> {
         let Some(unknown) = self.0.keys().next() else { return Ok(()) };
-        let texts = TEXTS.iter().map(|(name, ..)| *name);
+        let texts = TEXTS.iter().map(|(name, _)| *name);
         let known: Vec<&str> = ["action", "resource", "key", "subject", "status", "source", "ip", "at"]
             .into_iter()
             .chain(texts)
@@ -181,7 +180,7 @@ fn read_outcome(members: &mut Members) -> Result<(Status, Option<&'static str>),
 /// What else is told of it.
 fn read_details(s: &Session<'_>, members: &mut Members) -> Result<Map<String, Json>, Problem> {
     let mut details = Map::new();
-    for (name, longest, _) in TEXTS {
+    for (name, longest) in TEXTS {
         let Some(text) = members.text(name)? else { continue };
         if text.chars().count() > *longest {
             return Err(wrong(name, &format!("has at most {longest} characters")));
@@ -293,33 +292,125 @@ async fn write(s: &mut Session<'_>, org: i32, told: Vec<AppendedRecord>) -> Resu
     Ok(n)
 }
 
-pub async fn append(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let org = s.the_org().await?;
-    if m.get_one::<String>("lines").is_some() {
-        return stream(s, org).await;
-    }
-    let mut members = Map::new();
-    let flags = ["action", "resource", "subject", "status", "source", "ip", "at"].map(|name| (name, name));
-    for (name, flag) in flags.into_iter().chain(TEXTS.iter().map(|(name, _, flag)| (*name, *flag))) {
-        if let Some(text) = m.get_one::<String>(flag) {
-            members.insert(name.to_owned(), text.as_str().into());
+/// The flags of `audit append`.
+#[derive(clap::Args)]
+pub struct AppendFlags {
+    /// Read lines of JSON from standard input
+    // A line says all of it itself.
+    #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true, conflicts_with_all = ["action", "resource", "subject", "comment", "description", "status", "error", "source", "at", "on_behalf_of", "session", "method", "path", "user_agent", "ip", "old", "new", "details"])]
+    pub lines: Option<String>,
+    /// What was done: asset_transfer, payment, or a word of your own
+    #[arg(long, value_name = "ACTION", required_unless_present = "lines")]
+    pub action: Option<String>,
+    /// What it was done to: asset:LAP-0042
+    #[arg(long, value_name = "KIND:KEY", required_unless_present = "lines")]
+    pub resource: Option<String>,
+    /// Whose data it holds: 'user history' and 'user dossier' tell it, 'audit erase' erases it
+    #[arg(long, value_name = "USER")]
+    pub subject: Option<String>,
+    /// Comment
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+    /// Description
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// How it ended: success, failed, denied or interrupted (default: success)
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<String>,
+    /// Why it did not succeed
+    #[arg(long, value_name = "TEXT")]
+    pub error: Option<String>,
+    /// Where it came from: api, web, mobile, cron ...
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// When it happened, if not now
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// For whom it was done
+    #[arg(long, value_name = "NAME")]
+    pub on_behalf_of: Option<String>,
+    /// Session of the application
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+    /// Method of the request: POST
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// Path of the request
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+    /// Program that made the request
+    #[arg(long, value_name = "TEXT")]
+    pub user_agent: Option<String>,
+    /// Address that it came from
+    #[arg(long, value_name = "ADDRESS")]
+    pub ip: Option<String>,
+    /// Values before, as an object
+    #[arg(long, value_name = "JSON")]
+    pub old: Option<String>,
+    /// Values after, as an object
+    #[arg(long, value_name = "JSON")]
+    pub new: Option<String>,
+    /// Anything else, as an object
+    #[arg(long, value_name = "JSON")]
+    pub details: Option<String>,
+}
+
+impl Leaf for AppendFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "append",
+        permission: "audit:append",
+        writes: true,
+        about: "Record what another program did; lines of JSON from standard input with '-'",
+        examples: "orgctl audit append --action asset_transfer --resource asset:LAP-0042 --comment 'to Pune'\njq -c '.[]' payments.json | orgctl audit append - --org SAHYADRI",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let org = s.the_org().await?;
+        if self.lines.is_some() {
+            return stream(s, org).await;
         }
+        let told = read(s, org, self.members()?).await?;
+        let what = format!("{} {} {}", told.record.action, told.record.kind, told.record.key.as_deref().unwrap_or(""));
+        write(s, org, vec![told]).await?;
+        report(&mut s.ui, &json!({ "recorded": 1 }))?;
+        s.ui.status(&format!("recorded {}", what.trim_end()));
+        crate::crud::write::dry_run_note(s);
+        Ok(())
     }
-    for name in OBJECTS {
-        if let Some(text) = m.get_one::<String>(name) {
+}
+
+impl AppendFlags {
+    /// The record, as a line would say it.
+    fn members(self) -> Result<Map<String, Json>> {
+        let texts = [
+            ("action", self.action),
+            ("resource", self.resource),
+            ("subject", self.subject),
+            ("status", self.status),
+            ("source", self.source),
+            ("ip", self.ip),
+            ("at", self.at),
+            ("comment", self.comment),
+            ("description", self.description),
+            ("error", self.error),
+            ("on_behalf_of", self.on_behalf_of),
+            ("session", self.session),
+            ("request_method", self.method),
+            ("request_path", self.path),
+            ("user_agent", self.user_agent),
+        ];
+        let given = texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into())));
+        let mut members: Map<String, Json> = given.collect();
+        for (name, text) in OBJECTS.iter().zip([self.old, self.new, self.details]) {
+            let Some(text) = text else { continue };
             let json =
-                strict_json::parse(text).map_err(|e| wrong(name, &format!("is no JSON that can be kept: {e}")))?;
+                strict_json::parse(&text).map_err(|e| wrong(name, &format!("is no JSON that can be kept: {e}")))?;
             members.insert((*name).to_owned(), json);
         }
+        Ok(members)
     }
-    let told = read(s, org, members).await?;
-    let what = format!("{} {} {}", told.record.action, told.record.kind, told.record.key.as_deref().unwrap_or(""));
-    write(s, org, vec![told]).await?;
-    report(&mut s.ui, &json!({ "recorded": 1 }))?;
-    s.ui.status(&format!("recorded {}", what.trim_end()));
-    crate::crud::write::dry_run_note(s);
-    Ok(())
 }
 
 /// Lines of JSON from standard input, written as they come: what is there is written together, and nothing waits for what

@@ -6,14 +6,14 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
-use super::keys::{signer, signing_path, verifiers};
+use super::keys::{KeyFlags, SigningKey, signer, signing_path, verifiers};
 use super::lineage;
 use super::verify::{counted, refuse, signed_in};
 use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::system_log::Level;
@@ -98,56 +98,88 @@ async fn grown(
 const TRIES: u32 = 5;
 
 /// Proves what came since the last checkpoint, signs what is there now, and hands out the signed notes.
-pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let key = signer(s, m)?;
-    let pipe = open_pipe(s, m)?;
-    let after = match m.get_one::<String>("after-restore").cloned() {
-        Some(word) => Some(lineage::wanted(s, m, &word).await?),
-        None => None,
+#[derive(clap::Args)]
+pub struct CheckpointFlags {
+    /// File to write (default: standard output)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<String>,
+    /// File to write behind what is in it
+    #[arg(long, value_name = "FILE", conflicts_with = "out")]
+    pub append: Option<String>,
+    /// Go on from this archive, which was restored: name what was lost, and sign anew
+    #[arg(long, value_name = "BACKUP", conflicts_with = "org")]
+    pub after_restore: Option<String>,
+    #[command(flatten)]
+    pub keys: KeyFlags,
+}
+
+impl Leaf for CheckpointFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "checkpoint",
+        permission: "audit:checkpoint",
+        writes: true,
+        about: "Sign how large each trail is and which root it has",
+        examples: "orgctl audit checkpoint --append /mnt/other/checkpoints.txt\norgctl audit checkpoint --org SAHYADRI --out sahyadri.txt\norgctl audit checkpoint --after-restore /mnt/backups/orgctl-20261128T223000Z-1a2b3c4d.tar",
     };
-    let verified = prove_before(s, m, &key, after.as_ref()).await?;
-    if after.is_none() {
-        lineage::warn_of_open(s).await?;
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let key = signer(s, &self.keys.signing)?;
+        let pipe = open_pipe(s, self.path())?;
+        let after = match &self.after_restore {
+            Some(word) => Some(lineage::wanted(s, self.keys.clone(), word).await?),
+            None => None,
+        };
+        let verified = prove_before(s, &self, &key, after.as_ref()).await?;
+        if after.is_none() {
+            lineage::warn_of_open(s).await?;
+        }
+        let (made, statement) = sign(s, &self.keys.signing, &key, after.as_ref(), &verified).await?;
+        if s.dry_run {
+            s.ui.status(&format!("dry run: {made} checkpoints would be made; nothing was signed for others to see"));
+            return Ok(());
+        }
+        if made > 0 {
+            let what = counted(made, "checkpoint", "checkpoints");
+            s.log(Level::Info, &format!("made {what}"), Map::new());
+        }
+        let mut notes: Vec<String> = statement.into_iter().collect();
+        notes.extend(checkpoints::log_note(s.db().await?).await?);
+        for ProvenTree { tree, .. } in &verified.trees {
+            notes.extend(checkpoints::find(s.db().await?, *tree, None).await?.map(|c| c.note));
+        }
+        let is_json = is_for_programs(&s.ui);
+        let is_to_file = self.path().is_some();
+        report(&mut s.ui, &json!({ "made": made, "notes": notes }))?;
+        if !is_json || is_to_file {
+            hand_out(s, &self, &notes, pipe)?;
+        }
+        match made {
+            0 if after.is_some() => {}
+            0 => s.ui.status("nothing new since the last checkpoint, which is given again"),
+            n => s.ui.status(&format!("made {}", counted(n, "checkpoint", "checkpoints"))),
+        }
+        if after.is_some() {
+            lineage::tell_stated(s, &verified.lost).await?;
+        }
+        if !is_to_file {
+            s.ui.status("keep it where who can write the database can't: --append FILE");
+        }
+        Ok(())
     }
-    let (made, statement) = sign(s, m, &key, after.as_ref(), &verified).await?;
-    if s.dry_run {
-        s.ui.status(&format!("dry run: {made} checkpoints would be made; nothing was signed for others to see"));
-        return Ok(());
+}
+
+impl CheckpointFlags {
+    /// The file that notes are to go to.
+    fn path(&self) -> Option<&str> {
+        self.out.as_deref().or(self.append.as_deref())
     }
-    if made > 0 {
-        let what = counted(made, "checkpoint", "checkpoints");
-        s.log(Level::Info, &format!("made {what}"), Map::new());
-    }
-    let mut notes: Vec<String> = statement.into_iter().collect();
-    notes.extend(checkpoints::log_note(s.db().await?).await?);
-    for ProvenTree { tree, .. } in &verified.trees {
-        notes.extend(checkpoints::find(s.db().await?, *tree, None).await?.map(|c| c.note));
-    }
-    let is_json = is_for_programs(&s.ui);
-    let is_to_file = ["out", "append"].iter().any(|flag| m.get_one::<String>(flag).is_some());
-    report(&mut s.ui, &json!({ "made": made, "notes": notes }))?;
-    if !is_json || is_to_file {
-        hand_out(s, m, &notes, pipe)?;
-    }
-    match made {
-        0 if after.is_some() => {}
-        0 => s.ui.status("nothing new since the last checkpoint, which is given again"),
-        n => s.ui.status(&format!("made {}", counted(n, "checkpoint", "checkpoints"))),
-    }
-    if after.is_some() {
-        lineage::tell_stated(s, &verified.lost).await?;
-    }
-    if !is_to_file {
-        s.ui.status("keep it where who can write the database can't: --append FILE");
-    }
-    Ok(())
 }
 
 /// What is no ordinary file and notes are to go to: it may let one wait, so it is opened before anything is signed.
-fn open_pipe(s: &Session<'_>, m: &ArgMatches) -> Result<Option<File>> {
-    let path = ["out", "append"].iter().find_map(|flag| m.get_one::<String>(flag)).filter(|p| *p != "-");
-    let Some(path) = path.filter(|p| !s.dry_run && fs::metadata(p).is_ok_and(|m| !m.is_file())) else {
+fn open_pipe(s: &Session<'_>, path: Option<&str>) -> Result<Option<File>> {
+    let Some(path) = path.filter(|p| *p != "-" && !s.dry_run && fs::metadata(p).is_ok_and(|m| !m.is_file())) else {
         return Ok(None);
     };
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
@@ -157,19 +189,19 @@ fn open_pipe(s: &Session<'_>, m: &ArgMatches) -> Result<Option<File>> {
 /// Proves the trail as far as it is new, or behind a restore all of it: nothing is signed of one that does not hold.
 async fn prove_before(
     s: &mut Session<'_>,
-    m: &ArgMatches,
+    flags: &CheckpointFlags,
     key: &SignerKey,
     after: Option<&Lineage>,
 ) -> Result<Verified> {
     let only = s.org().await?;
-    let mut keys = verifiers(s, m)?;
+    let mut keys = verifiers(s, &flags.keys)?;
     if !keys.contains(&key.verifier()) {
         keys.push(key.verifier());
     }
     let asked = VerifyRequest {
         only,
         since_checkpoint: after.is_none(),
-        signed: signed_before(s, m, &keys, only).await?,
+        signed: signed_before(s, flags, &keys, only).await?,
         keys,
         known: after.map(lineage::known).unwrap_or_default(),
         after: after.cloned(),
@@ -190,7 +222,7 @@ async fn prove_before(
 /// Signs what has grown and, behind a restore, the statement of it; how many checkpoints, and the statement.
 async fn sign(
     s: &mut Session<'_>,
-    m: &ArgMatches,
+    signing: &SigningKey,
     key: &SignerKey,
     after: Option<&Lineage>,
     verified: &Verified,
@@ -228,7 +260,7 @@ async fn sign(
             other => other?,
         }
         if !s.dry_run {
-            remember(s, m, &signed);
+            remember(s, signing, &signed);
         }
         return Ok((made, statement));
     }
@@ -238,13 +270,13 @@ async fn sign(
 /// key. What contradicts it is not signed, for a log never signs two histories.
 async fn signed_before(
     s: &mut Session<'_>,
-    m: &ArgMatches,
+    flags: &CheckpointFlags,
     keys: &[Verifier],
     only: Option<i32>,
 ) -> Result<Vec<ExternalCheckpoint>> {
     let here = checkpoints::installation(s.db().await?).await?;
-    let beside = remembered(&signing_path(s, m)?);
-    let appended = m.get_one::<String>("append").map(PathBuf::from);
+    let beside = remembered(&signing_path(s, &flags.keys.signing)?);
+    let appended = flags.append.as_ref().map(PathBuf::from);
     let mut known = Vec::new();
     for path in appended.iter().chain([&beside]).filter(|p| fs::metadata(p).is_ok_and(|m| m.len() > 0)) {
         let shown = path.display().to_string();
@@ -263,8 +295,8 @@ pub fn remembered(key: &Path) -> PathBuf {
 }
 
 /// Keeps what was signed last of each log beside the signing key. Other installations' stay.
-fn remember(s: &mut Session<'_>, m: &ArgMatches, signed: &[String]) {
-    let Ok(path) = signing_path(s, m).map(|p| remembered(&p)) else { return };
+fn remember(s: &mut Session<'_>, signing: &SigningKey, signed: &[String]) {
+    let Ok(path) = signing_path(s, signing).map(|p| remembered(&p)) else { return };
     if let Err(e) = keep_beside(&path, signed) {
         s.ui.warn(&format!("what was signed could not be kept in {}: {e}", path.display()));
     }
@@ -290,18 +322,17 @@ fn keep_beside(path: &Path, signed: &[String]) -> Result<()> {
 
 /// To what was opened for it; else to the file that is asked for, behind what is in it unless it is in it already, or to
 /// standard output.
-fn hand_out(s: &mut Session<'_>, m: &ArgMatches, notes: &[String], pipe: Option<File>) -> Result<()> {
-    let append = m.get_one::<String>("append");
-    let path = append.or_else(|| m.get_one::<String>("out")).cloned().unwrap_or_default();
+fn hand_out(s: &mut Session<'_>, flags: &CheckpointFlags, notes: &[String], pipe: Option<File>) -> Result<()> {
+    let path = flags.path().unwrap_or_default();
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
     if let Some(mut file) = pipe {
         return Ok(file.write_all(notes.join("\n").as_bytes()).map_err(failed)?);
     }
-    if append.is_none() {
-        return to_file_or_stdout(s, m, &notes.join("\n"));
+    if flags.append.is_none() {
+        return to_file_or_stdout(s, flags.out.as_deref(), &notes.join("\n"));
     }
     let mut options = OpenOptions::new();
-    let mut file = options.read(true).append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+    let mut file = options.read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
     let text = bounded::text(&mut file, bounded::LARGE).map_err(failed)?;
     let new: Vec<&str> = notes.iter().filter(|n| !text.contains(n.as_str())).map(String::as_str).collect();
     if new.is_empty() {
@@ -312,8 +343,8 @@ fn hand_out(s: &mut Session<'_>, m: &ArgMatches, notes: &[String], pipe: Option<
 }
 
 /// Writes a text to the file that `--out` names, whole or not at all, or to standard output.
-pub fn to_file_or_stdout(s: &mut Session<'_>, m: &ArgMatches, text: &str) -> Result<()> {
-    let Some(path) = m.get_one::<String>("out").filter(|p| *p != "-") else {
+pub fn to_file_or_stdout(s: &mut Session<'_>, out: Option<&str>, text: &str) -> Result<()> {
+    let Some(path) = out.filter(|p| *p != "-") else {
         match is_for_programs(&s.ui) {
             true => report(&mut s.ui, &json!({ "proof": text }))?,
             false => s.ui.out(text)?,

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::verify::counted;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::time;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::system_log::Level;
@@ -76,10 +76,10 @@ pub struct Corrected {
 }
 
 /// The time that the operator typed: an instant close to the clock. `--yes` does not answer.
-async fn typed(s: &mut Session<'_>, m: &ArgMatches) -> Result<DateTime<Utc>> {
+async fn typed(s: &mut Session<'_>, given: Option<String>) -> Result<DateTime<Utc>> {
     let clock = s.clock.now();
-    let text = match m.get_one::<String>("now") {
-        Some(text) => text.clone(),
+    let text = match given {
+        Some(text) => text,
         None if s.ui.style.interactive => {
             s.ui.ask("What time is it now (like 2026-11-28 09:30)?", None, |_| Ok(())).await?
         }
@@ -112,34 +112,52 @@ async fn typed(s: &mut Session<'_>, m: &ArgMatches) -> Result<DateTime<Utc>> {
 }
 
 /// Lets earlier times count again where a wrong clock has put trails ahead of the time.
-pub async fn correct_clock(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let now = typed(s, m).await?;
-    let only = s.org().await?;
-    let corrected = gate::write(s, &CorrectClock { now, only }).await?;
-    let mut told = Vec::new();
-    for Corrected { tree, last, first, records } in &corrected {
-        let code = records::org_code(s.db().await?, *tree).await?;
-        s.ui.status(&format!(
-            "corrected the clock of {code}: {} from {first} on, up to {}, counted as made before now",
-            counted(*records, "record", "records"),
-            rfc3339(*last)
-        ));
-        told.push(json!({ "org": code, "first": first, "records": records, "last": rfc3339(*last) }));
+#[derive(clap::Args)]
+pub struct CorrectClockFlags {
+    /// What time it is, typed: within 10 minutes of this machine's clock
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<String>,
+}
+
+impl Leaf for CorrectClockFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "correct-clock",
+        permission: "audit:correct",
+        writes: true,
+        about: "Let earlier times count again where a wrong clock has put the trail ahead of the time",
+        examples: "orgctl audit correct-clock --now '2026-11-28 09:30'\norgctl audit correct-clock --now 2026-11-28T04:00:00Z --dry-run",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let now = typed(s, self.now).await?;
+        let only = s.org().await?;
+        let corrected = gate::write(s, &CorrectClock { now, only }).await?;
+        let mut told = Vec::new();
+        for Corrected { tree, last, first, records } in &corrected {
+            let code = records::org_code(s.db().await?, *tree).await?;
+            s.ui.status(&format!(
+                "corrected the clock of {code}: {} from {first} on, up to {}, counted as made before now",
+                counted(*records, "record", "records"),
+                rfc3339(*last)
+            ));
+            told.push(json!({ "org": code, "first": first, "records": records, "last": rfc3339(*last) }));
+        }
+        report(&mut s.ui, &json!({ "corrected": told }))?;
+        let others = ahead_of(s.db().await?, now + CLOSE).await?.into_iter();
+        let others = others.filter(|a| only.is_some_and(|only| only != a.tree)).count();
+        if others > 0 {
+            let n = counted(others, "other trail is", "other trails are");
+            s.ui.warn(&format!("{n} ahead of the clock too: without --org all are corrected"));
+        }
+        if corrected.is_empty() {
+            let which = if only.is_some() { "the trail is not" } else { "no trail is" };
+            s.ui.status(&format!("{which} ahead of the clock; nothing was recorded"));
+        } else {
+            s.log(Level::Warning, &format!("corrected the clock in {} trails", corrected.len()), Map::new());
+        }
+        dry_run_note(s);
+        Ok(())
     }
-    report(&mut s.ui, &json!({ "corrected": told }))?;
-    let others = ahead_of(s.db().await?, now + CLOSE).await?.into_iter();
-    let others = others.filter(|a| only.is_some_and(|only| only != a.tree)).count();
-    if others > 0 {
-        let n = counted(others, "other trail is", "other trails are");
-        s.ui.warn(&format!("{n} ahead of the clock too: without --org all are corrected"));
-    }
-    if corrected.is_empty() {
-        let which = if only.is_some() { "the trail is not" } else { "no trail is" };
-        s.ui.status(&format!("{which} ahead of the clock; nothing was recorded"));
-    } else {
-        s.log(Level::Warning, &format!("corrected the clock in {} trails", corrected.len()), Map::new());
-    }
-    dry_run_note(s);
-    Ok(())
 }

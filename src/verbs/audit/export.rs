@@ -1,12 +1,12 @@
 //! The trail for others: as lines that prove themselves, as a table, or as events of a security product.
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde_json::Value as Json;
 
-use super::{BATCH, wanted};
+use super::{BATCH, Filters, wanted};
 use crate::crud::gate;
 use crate::crud::history::EntryList;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::partial;
 use crate::crud::read::Exported;
 use crate::crud::session::Session;
@@ -31,52 +31,73 @@ struct Stretch {
     last: i64,
 }
 
-pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let format = export_format(&s.ui, m.get_one::<String>("file"), Format::Ndjson);
-    let asked = wanted(s, m).await?;
-    let picks = asked != Search { tree: asked.tree, since: asked.since, until: asked.until, ..Search::default() };
-    if format == Format::Ndjson && picks {
-        return Err(Problem::usage(
-            "what proves itself leaves nothing out: only --since, --until and --on pick records",
-        )
-        .hint("-o csv and -o ocsf take the other conditions")
-        .into());
-    }
-    let chosen = m.value_source("columns") == Some(clap::parser::ValueSource::CommandLine);
-    if chosen && matches!(format, Format::Ndjson | Format::Ocsf) {
-        return Err(Problem::usage("--columns picks columns of a table, and these lines have none")
-            .hint("-o csv takes --columns")
-            .into());
-    }
-    let file = m.get_one::<String>("file");
-    let told = Exported::new(audit::KIND, asked.tree.unwrap_or(SYSTEM), format, file, false);
-    partial::record_export(s, &told).await?;
-    let stretches = stretches(s, &asked).await?;
-    if s.dry_run {
-        let n: i64 =
-            stretches.iter().map(|t| t.last.saturating_sub(t.first).saturating_add(1)).fold(0, i64::saturating_add);
-        s.ui.status(&format!("dry run: would export {n} audit records; nothing was handed out"));
-        return Ok(());
-    }
-    let to = RedirectedOutput::begin(&mut s.ui, file, false)?;
-    s.ui.style.format = format;
-    let done = match format {
-        Format::Ndjson => lines(s, &stretches).await,
-        Format::Ocsf => events(s, &asked, &stretches).await,
-        _ => table(s, &asked, &stretches).await,
+/// The flags of `audit export`.
+#[derive(clap::Args)]
+pub struct ExportFlags {
+    /// File to write (default: standard output)
+    #[arg(value_name = "FILE")]
+    pub file: Option<String>,
+    #[command(flatten)]
+    pub filters: Filters,
+}
+
+impl Leaf for ExportFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "export",
+        permission: "audit:export",
+        writes: false,
+        about: "Write the trail for others: as lines that prove themselves, as CSV, or as OCSF events",
+        examples: "orgctl audit export trail.jsonl --org SAHYADRI\norgctl audit export --since 30d -o ocsf\norgctl audit export --action delete -o csv > deleted.csv",
     };
-    match to {
-        Some(to) => to.end(&mut s.ui, done)?,
-        None => {
-            done?;
-            s.ui.flush()?;
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let format = export_format(&s.ui, self.file.as_ref(), Format::Ndjson);
+        let asked = wanted(s, &self.filters, false).await?;
+        let picks = asked != Search { tree: asked.tree, since: asked.since, until: asked.until, ..Search::default() };
+        if format == Format::Ndjson && picks {
+            return Err(Problem::usage(
+                "what proves itself leaves nothing out: only --since, --until and --on pick records",
+            )
+            .hint("-o csv and -o ocsf take the other conditions")
+            .into());
         }
+        let chosen = s.ui.style.columns_typed;
+        if chosen && matches!(format, Format::Ndjson | Format::Ocsf) {
+            return Err(Problem::usage("--columns picks columns of a table, and these lines have none")
+                .hint("-o csv takes --columns")
+                .into());
+        }
+        let file = self.file.as_ref();
+        let told = Exported::new(audit::KIND, asked.tree.unwrap_or(SYSTEM), format, file, false);
+        partial::record_export(s, &told).await?;
+        let stretches = stretches(s, &asked).await?;
+        if s.dry_run {
+            let n: i64 =
+                stretches.iter().map(|t| t.last.saturating_sub(t.first).saturating_add(1)).fold(0, i64::saturating_add);
+            s.ui.status(&format!("dry run: would export {n} audit records; nothing was handed out"));
+            return Ok(());
+        }
+        let to = RedirectedOutput::begin(&mut s.ui, file, false)?;
+        s.ui.style.format = format;
+        let done = match format {
+            Format::Ndjson => lines(s, &stretches).await,
+            Format::Ocsf => events(s, &asked, &stretches).await,
+            _ => table(s, &asked, &stretches).await,
+        };
+        match to {
+            Some(to) => to.end(&mut s.ui, done)?,
+            None => {
+                done?;
+                s.ui.flush()?;
+            }
+        }
+        if let Some(file) = file.filter(|f| *f != "-") {
+            s.ui.status(&format!("exported the audit trail to {file}"));
+        }
+        Ok(())
     }
-    if let Some(file) = file.filter(|f| *f != "-") {
-        s.ui.status(&format!("exported the audit trail to {file}"));
-    }
-    Ok(())
 }
 
 /// What the times name: as times never run backwards, a stretch of each tree.

@@ -6,11 +6,11 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::crud::gate;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::{Session, xdg};
 use crate::model::problem::{Problem, io_message};
 use crate::model::trail::note::{SignerKey, Verifier};
@@ -25,9 +25,40 @@ pub const SIGNING_KEY: &str = "ORGCTL_SIGNING_KEY";
 /// The public key, or the file that holds it, if no flag says so.
 pub const VERIFIER_KEY: &str = "ORGCTL_VERIFIER_KEY";
 
+/// `--signing-key`
+#[derive(Clone, clap::Args, Default)]
+pub struct SigningKey {
+    /// File of the signing key (env: ORGCTL_SIGNING_KEY; default: audit.key in the configuration folder)
+    #[arg(long, value_name = "FILE")]
+    pub signing_key: Option<String>,
+}
+
+/// `--key`
+#[derive(Clone, clap::Args, Default)]
+pub struct VerifierKeys {
+    /// Public key that checkpoints are signed with, or a file that holds it (env: ORGCTL_VERIFIER_KEY; can be repeated)
+    #[arg(long, value_name = "VKEY")]
+    pub key: Vec<String>,
+}
+
+/// Both halves: the key of this machine, and those that are trusted.
+#[derive(Clone, clap::Args, Default)]
+pub struct KeyFlags {
+    #[command(flatten)]
+    pub signing: SigningKey,
+    #[command(flatten)]
+    pub verifiers: VerifierKeys,
+}
+
+impl From<VerifierKeys> for KeyFlags {
+    fn from(verifiers: VerifierKeys) -> KeyFlags {
+        KeyFlags { verifiers, ..KeyFlags::default() }
+    }
+}
+
 /// Where the private key is looked for.
-pub fn signing_path(s: &Session<'_>, m: &ArgMatches) -> Result<PathBuf> {
-    let given = m.try_get_one::<String>("signing-key").ok().flatten().or_else(|| s.env.get(SIGNING_KEY));
+pub fn signing_path(s: &Session<'_>, signing: &SigningKey) -> Result<PathBuf> {
+    let given = signing.signing_key.as_ref().or_else(|| s.env.get(SIGNING_KEY));
     if let Some(path) = given {
         return Ok(path.into());
     }
@@ -39,8 +70,8 @@ pub fn signing_path(s: &Session<'_>, m: &ArgMatches) -> Result<PathBuf> {
 }
 
 /// The private key; an error where it is not there or others could read it.
-pub fn signer(s: &Session<'_>, m: &ArgMatches) -> Result<SignerKey> {
-    let path = signing_path(s, m)?;
+pub fn signer(s: &Session<'_>, signing: &SigningKey) -> Result<SignerKey> {
+    let path = signing_path(s, signing)?;
     read_signer(&path)?.ok_or_else(|| {
         Problem::not_found(format!("there is no signing key at {}", path.display()))
             .hint("'orgctl audit keygen' makes one; --signing-key or ORGCTL_SIGNING_KEY names another")
@@ -65,26 +96,26 @@ fn read_signer(path: &Path) -> Result<Option<SignerKey>> {
 }
 
 /// The public half of the private key on this machine, where that can be read.
-pub fn own_verifier(s: &Session<'_>, m: &ArgMatches) -> Option<Verifier> {
-    let path = signing_path(s, m).ok()?;
+pub fn own_verifier(s: &Session<'_>, signing: &SigningKey) -> Option<Verifier> {
+    let path = signing_path(s, signing).ok()?;
     read_signer(&path).ok().flatten().as_ref().map(SignerKey::verifier)
 }
 
 /// Why the private key on this machine can't be used; none where there is none, or it can.
-pub fn own_fault(s: &Session<'_>, m: &ArgMatches) -> Option<Problem> {
-    let path = signing_path(s, m).ok()?;
+pub fn own_fault(s: &Session<'_>, signing: &SigningKey) -> Option<Problem> {
+    let path = signing_path(s, signing).ok()?;
     read_signer(&path).err()?.downcast().ok()
 }
 
 /// The public keys that checkpoints may be signed with: those that are given, or that of the private key where it can be
 /// read. None where there is none: then signatures tell nothing.
-pub fn verifiers(s: &Session<'_>, m: &ArgMatches) -> Result<Vec<Verifier>> {
-    let mut texts: Vec<String> = m.get_many::<String>("key").into_iter().flatten().cloned().collect();
+pub fn verifiers(s: &Session<'_>, keys: &KeyFlags) -> Result<Vec<Verifier>> {
+    let mut texts = keys.verifiers.key.clone();
     if texts.is_empty() {
         texts.extend(s.env.get(VERIFIER_KEY).cloned());
     }
     if texts.is_empty() {
-        return Ok(own_verifier(s, m).into_iter().collect());
+        return Ok(own_verifier(s, &keys.signing).into_iter().collect());
     }
     let mut keys = Vec::new();
     for text in texts {
@@ -110,40 +141,77 @@ fn print_public(ui: &mut Ui, key: &SignerKey, path: &Path) -> Result<()> {
 }
 
 /// Prints the public half of the key on this machine.
-pub async fn pubkey(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let (path, key) = (signing_path(s, m)?, signer(s, m)?);
-    print_public(&mut s.ui, &key, &path)?;
-    s.ui.flush()
+#[derive(clap::Args)]
+pub struct PubkeyFlags {
+    #[command(flatten)]
+    pub signing: SigningKey,
+}
+
+impl Leaf for PubkeyFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "pubkey",
+        permission: "audit:read",
+        writes: false,
+        about: "Print the public half of the key that signs checkpoints",
+        examples: "orgctl audit pubkey > audit.pub\norgctl audit pubkey --signing-key /mnt/other/audit.key -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let (path, key) = (signing_path(s, &self.signing)?, signer(s, &self.signing)?);
+        print_public(&mut s.ui, &key, &path)?;
+        s.ui.flush()
+    }
 }
 
 /// Makes a key pair: the private key goes to a file that is not there yet, the public one to standard output.
-pub async fn keygen(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let path = signing_path(s, m)?;
-    let name = match m.get_one::<String>("name") {
-        Some(name) => name.clone(),
-        None => origin(installation(s.db().await?).await?, LOG),
+#[derive(clap::Args)]
+pub struct KeygenFlags {
+    #[command(flatten)]
+    pub signing: SigningKey,
+    /// Name of the key in signatures (default: that of the installation)
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+impl Leaf for KeygenFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "keygen",
+        permission: "audit:keygen",
+        writes: false,
+        about: "Make the key that signs checkpoints, and print its public half",
+        examples: "orgctl audit keygen > audit.pub\norgctl audit keygen --signing-key /mnt/other/audit.key",
     };
-    if s.dry_run {
-        s.ui.status(&format!("dry run: would make a key in {}", path.display()));
-        return Ok(());
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let path = signing_path(s, &self.signing)?;
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => origin(installation(s.db().await?).await?, LOG),
+        };
+        if s.dry_run {
+            s.ui.status(&format!("dry run: would make a key in {}", path.display()));
+            return Ok(());
+        }
+        let key = generate(s, &path, &name)?;
+        if let Err(e) = s.ui.show_once(|ui| print_public(ui, &key, &path)) {
+            // As if it had never been made.
+            let failed = |e: io::Error| Problem::failed(format!("can't remove {}: {}", path.display(), io_message(&e)));
+            fs::remove_file(&path).map_err(failed)?;
+            return Err(e);
+        }
+        s.ui.status(&format!("the signing key is in {}; this is the public one, for whoever checks", path.display()));
+        warn_where_it_lies(s, &path);
+        Ok(())
     }
-    let key = generate(s, &path, &name)?;
-    if let Err(e) = s.ui.show_once(|ui| print_public(ui, &key, &path)) {
-        // As if it had never been made.
-        let failed = |e: io::Error| Problem::failed(format!("can't remove {}: {}", path.display(), io_message(&e)));
-        fs::remove_file(&path).map_err(failed)?;
-        return Err(e);
-    }
-    s.ui.status(&format!("the signing key is in {}; this is the public one, for whoever checks", path.display()));
-    warn_where_it_lies(s, &path);
-    Ok(())
 }
 
 /// Makes a key for a command that needs one, and says where both halves are.
-pub async fn make(s: &mut Session<'_>, m: &ArgMatches) -> Result<SignerKey> {
-    let path = signing_path(s, m)?;
+pub async fn make(s: &mut Session<'_>, signing: &SigningKey) -> Result<SignerKey> {
+    let path = signing_path(s, signing)?;
     let name = origin(installation(s.db().await?).await?, LOG);
     let key = generate(s, &path, &name)?;
     s.ui.status(&format!("made a signing key in {}; its public half, for whoever checks:", path.display()));

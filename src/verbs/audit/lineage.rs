@@ -2,8 +2,8 @@
 //! left. The record of a restore alone excuses nothing, for whoever can write the database can write it.
 
 use anyhow::Result;
-use clap::ArgMatches;
 
+use super::keys::KeyFlags;
 use super::verify::tell_lost;
 use crate::crud::session::Session;
 use crate::model::backup::Manifest;
@@ -16,12 +16,12 @@ use crate::store::trail::lineage::{self, Stated};
 use crate::store::trail::verify::ExternalCheckpoint;
 use crate::store::{records, trail};
 use crate::verbs::backup::catalogue::find;
-use crate::verbs::backup::restore::trust;
+use crate::verbs::backup::restore::{TrustFlags, trust};
 
 /// What is to be stated of a restore, if the archive and the trail agree in it.
-pub async fn wanted(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<Lineage> {
-    let archive = find(s, m, word).await?;
-    trust(s, m, &archive)?;
+pub async fn wanted(s: &mut Session<'_>, keys: KeyFlags, word: &str) -> Result<Lineage> {
+    let archive = find(s, None, word).await?;
+    trust(s, &TrustFlags { trust_unsigned: false, keys }, &archive)?;
     let here = installation(s.db().await?).await?;
     let manifest = &archive.manifest;
     if manifest.installation != here {

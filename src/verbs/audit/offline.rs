@@ -5,14 +5,13 @@ use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
-use super::keys::verifiers;
 use super::verify::{checkpoints_in, counted, refusal, report_with};
 use crate::crud::session::Session;
 use crate::model::problem::{Problem, io_message};
 use crate::model::trail::export::{ExportLine, TrailHeader};
+use crate::model::trail::note::Verifier;
 use crate::model::trail::verify::{ExpectedRoot, Fault, Finding, TreeCheck, TreeHead};
 use crate::store::trail::verify::{ProvenTree, Verified};
 use crate::ui::interruptible;
@@ -46,12 +45,11 @@ pub struct OfflineResult {
 }
 
 /// Proves an export by itself.
-pub async fn verify(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<()> {
-    let keys = verifiers(s, m)?;
+pub async fn verify(s: &mut Session<'_>, path: &str, checkpoints: &[String], keys: &[Verifier]) -> Result<()> {
     let mut known: Vec<(String, ExpectedRoot)> = Vec::new();
-    for checkpoints in m.get_many::<String>("checkpoint").into_iter().flatten() {
-        let says = format!("the checkpoint in {checkpoints}");
-        let all = checkpoints_in(checkpoints, &keys, |_| true)?.into_iter();
+    for file in checkpoints {
+        let says = format!("the checkpoint in {file}");
+        let all = checkpoints_in(file, keys, |_| true)?.into_iter();
         known.extend(all.map(|(_, c)| (c.origin, ExpectedRoot { size: c.size, root: c.root, says: says.clone() })));
     }
     // The same one, given twice, is one.

@@ -5,7 +5,6 @@ use std::io::{self, BufReader, Write as _};
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
-use clap::ArgMatches;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use super::verify::refuse;
 use crate::crud::gate::{self, Verb};
 use crate::crud::history::{find_or_past, find_purged};
 use crate::crud::input::{GoneRecord, time};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::{CommandTarget, Session};
 use crate::crud::subjects::records_of;
 use crate::crud::write::{described, dry_run_note};
@@ -84,87 +84,108 @@ impl Verb for Strip {
 }
 
 /// Moves payloads older than a day to a compressed export, which is read back and proven before anything is taken out.
-pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    owner_alone(s).await?;
-    let org = s.the_org().await?;
-    let code = records::org_code(s.db().await?, org).await?;
-    let text = m.get_one::<String>("before").cloned().unwrap_or_default();
-    let (before, _) = time(&text, s.clock.now(), s.origin.zone)?;
-    let path = m.get_one::<String>("out").cloned().unwrap_or_default();
-    let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
-    if fs::symlink_metadata(&path).is_ok() {
-        return Err(Problem::conflict(format!("{path} is there already; an archive is never overwritten"))
-            .hint("name another file with --out")
-            .into());
-    }
-    let last = corrections::last_before(s.db().await?, org, before).await?;
-    let Some(first) = retention::first_with_payload(s.db().await?, org, last).await? else {
-        s.ui.status(&format!("nothing in the trail of {code} before {} is left to archive", rfc3339(before)));
-        return Ok(());
+#[derive(clap::Args)]
+pub struct ArchiveFlags {
+    /// Payloads older than this: 2025-01-01, 730d
+    #[arg(long, value_name = "TIME")]
+    pub before: String,
+    /// Archive to write
+    #[arg(long, value_name = "FILE")]
+    pub out: String,
+}
+
+impl Leaf for ArchiveFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "archive",
+        permission: "audit:archive",
+        writes: true,
+        about: "Move old payloads to an archive; the trail proves as before",
+        examples: "orgctl audit archive --before 2025-01-01 --out trail-2024.jsonl.gz --org SAHYADRI\norgctl audit archive --before 730d --out old.jsonl.gz --dry-run",
     };
-    // From where its command began: an export holds whole commands.
-    let first = retention::begin_of(s.db().await?, org, first).await?;
-    holds(s, org).await?;
-    let stripped = retention::spans_with_payload(s.db().await?, org, (first, last)).await?;
-    let requests = retention::requests_with_payload(s.db().await?, org, (first, last)).await?;
-    let n = count(&stripped);
-    if s.dry_run {
-        s.ui.status(&format!(
-            "dry run: would move the payloads of {n} records of {code} to {path}, and prove it first"
-        ));
-        return Ok(());
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        owner_alone(s).await?;
+        let org = s.the_org().await?;
+        let code = records::org_code(s.db().await?, org).await?;
+        let text = self.before.clone();
+        let (before, _) = time(&text, s.clock.now(), s.origin.zone)?;
+        let path = self.out.clone();
+        let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
+        if fs::symlink_metadata(&path).is_ok() {
+            return Err(Problem::conflict(format!("{path} is there already; an archive is never overwritten"))
+                .hint("name another file with --out")
+                .into());
+        }
+        let last = corrections::last_before(s.db().await?, org, before).await?;
+        let Some(first) = retention::first_with_payload(s.db().await?, org, last).await? else {
+            s.ui.status(&format!("nothing in the trail of {code} before {} is left to archive", rfc3339(before)));
+            return Ok(());
+        };
+        // From where its command began: an export holds whole commands.
+        let first = retention::begin_of(s.db().await?, org, first).await?;
+        holds(s, org).await?;
+        let stripped = retention::spans_with_payload(s.db().await?, org, (first, last)).await?;
+        let requests = retention::requests_with_payload(s.db().await?, org, (first, last)).await?;
+        let n = count(&stripped);
+        if s.dry_run {
+            s.ui.status(&format!(
+                "dry run: would move the payloads of {n} records of {code} to {path}, and prove it first"
+            ));
+            return Ok(());
+        }
+        gate::preflight(s, org).await?;
+        let (whole, file) = AtomicFile::create(std::path::Path::new(&path)).map_err(failed)?;
+        let mut out = GzEncoder::new(Hashed::new(io::BufWriter::new(file)), Compression::default());
+        let progress = s.ui.progress();
+        progress.part("writing", u64::try_from(last.saturating_sub(first)).ok(), "records");
+        let mut lines = 0;
+        let written = stretch_lines(s.db().await?, org, (first, last), |line| {
+            lines += 1;
+            progress.set(lines);
+            Ok(out.write_all(line.as_bytes()).map_err(failed)?)
+        })
+        .await;
+        progress.finish();
+        written?;
+        let written = out.finish().map_err(failed)?;
+        let checksum = written.digest();
+        let mut file = written.inner.into_inner().map_err(|e| failed(e.into_error()))?;
+        file.sync_all().map_err(failed)?;
+        // What will be relied on is what can be read back.
+        io::Seek::rewind(&mut file).map_err(failed)?;
+        let read = read_export(BufReader::new(file), &path, &[], &mut |_| {})?;
+        let expected = u64::try_from(last.saturating_sub(first).saturating_add(1))?;
+        if !read.verified.findings.is_empty() || read.verified.records != expected {
+            return Err(Problem::integrity(format!("the archive {path} could not be read back as it was written"))
+                .hint("nothing was taken out of the trail; look at the disk")
+                .into());
+        }
+        whole.finish().map_err(failed)?;
+        let place = fs::canonicalize(&path).map_or(path.clone(), |p| p.display().to_string());
+        let mut details = Map::new();
+        details.insert("file".into(), place.into());
+        details.insert("sha256".into(), checksum.to_string().into());
+        details.insert("before".into(), rfc3339(before).into());
+        let told = json!({ "records": n, "file": details["file"], "sha256": details["sha256"] });
+        let strip = Strip {
+            org,
+            action: Action::Archive,
+            subject: Uuid::nil(),
+            records: stripped,
+            requests,
+            unrecorded: Vec::new(),
+            details,
+        };
+        gate::write(s, &strip).await?;
+        wipe(s).await;
+        report(&mut s.ui, &told)?;
+        s.log(Level::Info, &format!("archived the payloads of {n} records"), Map::new());
+        s.ui.status(&format!("moved the payloads of {n} records of {code} to {path}; the trail proves as before"));
+        s.ui.status("keep the archive: with it, 'orgctl audit verify --file' proves what the records said");
+        Ok(())
     }
-    gate::preflight(s, org).await?;
-    let (whole, file) = AtomicFile::create(std::path::Path::new(&path)).map_err(failed)?;
-    let mut out = GzEncoder::new(Hashed::new(io::BufWriter::new(file)), Compression::default());
-    let progress = s.ui.progress();
-    progress.part("writing", u64::try_from(last.saturating_sub(first)).ok(), "records");
-    let mut lines = 0;
-    let written = stretch_lines(s.db().await?, org, (first, last), |line| {
-        lines += 1;
-        progress.set(lines);
-        Ok(out.write_all(line.as_bytes()).map_err(failed)?)
-    })
-    .await;
-    progress.finish();
-    written?;
-    let written = out.finish().map_err(failed)?;
-    let checksum = written.digest();
-    let mut file = written.inner.into_inner().map_err(|e| failed(e.into_error()))?;
-    file.sync_all().map_err(failed)?;
-    // What will be relied on is what can be read back.
-    io::Seek::rewind(&mut file).map_err(failed)?;
-    let read = read_export(BufReader::new(file), &path, &[], &mut |_| {})?;
-    let expected = u64::try_from(last.saturating_sub(first).saturating_add(1))?;
-    if !read.verified.findings.is_empty() || read.verified.records != expected {
-        return Err(Problem::integrity(format!("the archive {path} could not be read back as it was written"))
-            .hint("nothing was taken out of the trail; look at the disk")
-            .into());
-    }
-    whole.finish().map_err(failed)?;
-    let place = fs::canonicalize(&path).map_or(path.clone(), |p| p.display().to_string());
-    let mut details = Map::new();
-    details.insert("file".into(), place.into());
-    details.insert("sha256".into(), checksum.to_string().into());
-    details.insert("before".into(), rfc3339(before).into());
-    let told = json!({ "records": n, "file": details["file"], "sha256": details["sha256"] });
-    let strip = Strip {
-        org,
-        action: Action::Archive,
-        subject: Uuid::nil(),
-        records: stripped,
-        requests,
-        unrecorded: Vec::new(),
-        details,
-    };
-    gate::write(s, &strip).await?;
-    wipe(s).await;
-    report(&mut s.ui, &told)?;
-    s.log(Level::Info, &format!("archived the payloads of {n} records"), Map::new());
-    s.ui.status(&format!("moved the payloads of {n} records of {code} to {path}; the trail proves as before"));
-    s.ui.status("keep the archive: with it, 'orgctl audit verify --file' proves what the records said");
-    Ok(())
 }
 
 /// Who works with the data every day can't take anything out of the trail.
@@ -291,94 +312,115 @@ fn warn_of_what_is_there(s: &mut Session<'_>, records: &[Record]) {
 }
 
 /// Destroys what is recorded of one person, as far as no rule keeps it.
-pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    owner_alone(s).await?;
-    let key = m.get_one::<String>("subject").cloned().unwrap_or_default();
-    let org = s.org().await?;
-    let given = org;
-    let (org, id) = find_or_past(s, User::DESCRIPTOR, org, &key).await?;
-    s.about = org;
-    s.notes_target(CommandTarget { noun: KIND, org, id, key: None });
-    // The command line is recorded, and must not tell what is to be forgotten.
-    for word in &mut s.origin.command {
-        if word.contains(&key) {
-            *word = word.replace(&key, &id.to_string());
+#[derive(clap::Args)]
+pub struct EraseFlags {
+    /// Whom it is about
+    #[arg(long, value_name = "USER")]
+    pub subject: String,
+    /// Why; do not name the person
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+impl Leaf for EraseFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "erase",
+        permission: "audit:erase",
+        writes: true,
+        about: "Destroy what the trail tells of a person who is gone; it proves as before",
+        examples: "orgctl audit erase --subject ravi@sahyadri.example --reason 'request of 3 November'\norgctl audit erase --subject ravi@sahyadri.example --dry-run",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        owner_alone(s).await?;
+        let key = self.subject.clone();
+        let org = s.org().await?;
+        let given = org;
+        let (org, id) = find_or_past(s, User::DESCRIPTOR, org, &key).await?;
+        s.about = org;
+        s.notes_target(CommandTarget { noun: KIND, org, id, key: None });
+        // The command line is recorded, and must not tell what is to be forgotten.
+        for word in &mut s.origin.command {
+            if word.contains(&key) {
+                *word = word.replace(&key, &id.to_string());
+            }
         }
+        let row = records::load(s.db().await?, User::DESCRIPTOR, org, id).await?;
+        if let Some(row) = row.as_ref().filter(|r| r.is_live()) {
+            return Err(still_there(s, row, given, &key).await?.into());
+        }
+        let ids = merged_ids(s.db().await?, org, User::DESCRIPTOR, id).await?;
+        let all = retention::about(s.db().await?, org, &ids).await?;
+        let mut names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+        for (_, _, payload) in &all {
+            names_of(payload, &mut names);
+        }
+        let days = s.setting(org, AUDIT_MIN_RETENTION_DAYS).await?;
+        let limit = s.clock.now() - TimeDelta::days(days.into());
+        let stripped = joined(all.iter().filter(|(_, at, _)| *at < limit).map(|(seq, ..)| (*seq, *seq)).collect());
+        let too_new: Vec<_> = all.iter().filter(|(_, at, _)| *at >= limit).collect();
+        let kept = too_new.last().map(|(_, at, _)| *at + TimeDelta::days(days.into()));
+        let kinds = s.kinds();
+        let (recorded, unrecorded): (Vec<Record>, Vec<Record>) =
+            records_of(s.db().await?, kinds, User::DESCRIPTOR, org, &ids)
+                .await?
+                .into_iter()
+                .partition(|r| r.desc.is_recorded());
+        let (young, old): (Vec<Record>, Vec<Record>) = unrecorded.into_iter().partition(|r| r.meta.created_at >= limit);
+        let unrecorded: Vec<_> = old.iter().map(|r| (r.desc.noun.to_owned(), r.meta.id)).collect();
+        let kept = kept.max(young.iter().map(|r| r.meta.created_at + TimeDelta::days(days.into())).max());
+        let n_kept = too_new.len() + young.len();
+        let rows = unrecorded.len();
+        let of_rows = if rows > 0 { format!(", and {rows} rows of journals") } else { String::new() };
+        let (requests, newer) = retention::requests_naming(s.db().await?, org, limit, &names).await?;
+        let (n, commands) = (count(&stripped), count(&requests));
+        let rule = format!("setting audit.min_retention_days, {days} days");
+        if let Some(until) = kept {
+            s.ui.status(&format!("{n_kept} records are kept until {} ({rule})", rfc3339(until)));
+        }
+        if newer > 0 {
+            s.ui.status(&format!("{newer} command lines that name the person are kept as long ({rule})"));
+        }
+        if n == 0 && commands == 0 && rows == 0 {
+            return nothing_to_erase(s, kept, &rule);
+        }
+        if !s.dry_run {
+            let what = format!(
+                "destroy what {n} records and {commands} command lines tell of this person{of_rows}? It can't be undone"
+            );
+            s.ui.confirm(&what).await?;
+        }
+        holds(s, org).await?;
+        let mut details = Map::new();
+        if let Some(reason) = &self.reason {
+            details.insert("reason".into(), reason.as_str().into());
+        }
+        if let Some(until) = kept {
+            details.insert("kept".into(), n_kept.into());
+            details.insert("kept_until".into(), rfc3339(until).into());
+        }
+        let strip = Strip { org, action: Action::Erase, subject: id, records: stripped, requests, unrecorded, details };
+        gate::write(s, &strip).await?;
+        if !s.dry_run {
+            wipe(s).await;
+        }
+        let until = kept.map(rfc3339);
+        report(
+            &mut s.ui,
+            &json!({ "records": n, "commands": commands, "rows": rows, "kept": n_kept, "kept_until": until }),
+        )?;
+        let erased = format!("erased {n} records and {commands} command lines{of_rows}");
+        s.log(Level::Info, &erased, Map::new());
+        s.ui.status(&format!("{erased}; the trail proves as before"));
+        if row.is_some() {
+            s.ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");
+        }
+        warn_of_what_is_there(s, &recorded);
+        s.ui.warn("exports, archives and backups made before still hold what was erased");
+        tell_of_old_schemas(s).await;
+        dry_run_note(s);
+        Ok(())
     }
-    let row = records::load(s.db().await?, User::DESCRIPTOR, org, id).await?;
-    if let Some(row) = row.as_ref().filter(|r| r.is_live()) {
-        return Err(still_there(s, row, given, &key).await?.into());
-    }
-    let ids = merged_ids(s.db().await?, org, User::DESCRIPTOR, id).await?;
-    let all = retention::about(s.db().await?, org, &ids).await?;
-    let mut names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-    for (_, _, payload) in &all {
-        names_of(payload, &mut names);
-    }
-    let days = s.setting(org, AUDIT_MIN_RETENTION_DAYS).await?;
-    let limit = s.clock.now() - TimeDelta::days(days.into());
-    let stripped = joined(all.iter().filter(|(_, at, _)| *at < limit).map(|(seq, ..)| (*seq, *seq)).collect());
-    let too_new: Vec<_> = all.iter().filter(|(_, at, _)| *at >= limit).collect();
-    let kept = too_new.last().map(|(_, at, _)| *at + TimeDelta::days(days.into()));
-    let kinds = s.kinds();
-    let (recorded, unrecorded): (Vec<Record>, Vec<Record>) =
-        records_of(s.db().await?, kinds, User::DESCRIPTOR, org, &ids)
-            .await?
-            .into_iter()
-            .partition(|r| r.desc.is_recorded());
-    let (young, old): (Vec<Record>, Vec<Record>) = unrecorded.into_iter().partition(|r| r.meta.created_at >= limit);
-    let unrecorded: Vec<_> = old.iter().map(|r| (r.desc.noun.to_owned(), r.meta.id)).collect();
-    let kept = kept.max(young.iter().map(|r| r.meta.created_at + TimeDelta::days(days.into())).max());
-    let n_kept = too_new.len() + young.len();
-    let rows = unrecorded.len();
-    let of_rows = if rows > 0 { format!(", and {rows} rows of journals") } else { String::new() };
-    let (requests, newer) = retention::requests_naming(s.db().await?, org, limit, &names).await?;
-    let (n, commands) = (count(&stripped), count(&requests));
-    let rule = format!("setting audit.min_retention_days, {days} days");
-    if let Some(until) = kept {
-        s.ui.status(&format!("{n_kept} records are kept until {} ({rule})", rfc3339(until)));
-    }
-    if newer > 0 {
-        s.ui.status(&format!("{newer} command lines that name the person are kept as long ({rule})"));
-    }
-    if n == 0 && commands == 0 && rows == 0 {
-        return nothing_to_erase(s, kept, &rule);
-    }
-    if !s.dry_run {
-        let what = format!(
-            "destroy what {n} records and {commands} command lines tell of this person{of_rows}? It can't be undone"
-        );
-        s.ui.confirm(&what).await?;
-    }
-    holds(s, org).await?;
-    let mut details = Map::new();
-    if let Some(reason) = m.get_one::<String>("reason") {
-        details.insert("reason".into(), reason.as_str().into());
-    }
-    if let Some(until) = kept {
-        details.insert("kept".into(), n_kept.into());
-        details.insert("kept_until".into(), rfc3339(until).into());
-    }
-    let strip = Strip { org, action: Action::Erase, subject: id, records: stripped, requests, unrecorded, details };
-    gate::write(s, &strip).await?;
-    if !s.dry_run {
-        wipe(s).await;
-    }
-    let until = kept.map(rfc3339);
-    report(
-        &mut s.ui,
-        &json!({ "records": n, "commands": commands, "rows": rows, "kept": n_kept, "kept_until": until }),
-    )?;
-    let erased = format!("erased {n} records and {commands} command lines{of_rows}");
-    s.log(Level::Info, &erased, Map::new());
-    s.ui.status(&format!("{erased}; the trail proves as before"));
-    if row.is_some() {
-        s.ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");
-    }
-    warn_of_what_is_there(s, &recorded);
-    s.ui.warn("exports, archives and backups made before still hold what was erased");
-    tell_of_old_schemas(s).await;
-    dry_run_note(s);
-    Ok(())
 }

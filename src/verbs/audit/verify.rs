@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, btree_map};
 use std::path::Path;
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::checkpoint::remembered;
-use super::keys::{VERIFIER_KEY, own_verifier, signing_path, verifiers};
+use super::keys::{SigningKey, VERIFIER_KEY, VerifierKeys, own_verifier, signing_path, verifiers};
 use super::offline;
 use crate::crud::gate;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::model::problem::{Problem, io_message};
 use crate::model::trail::correction::Correction;
@@ -69,15 +69,15 @@ pub fn signed_in(here: Uuid, path: &str, keys: &[Verifier], says: &str) -> Resul
 /// What files say that trees of this database must be.
 async fn known(
     s: &mut Session<'_>,
-    m: &ArgMatches,
+    files: &[String],
     keys: &[Verifier],
     only: Option<i32>,
 ) -> Result<Vec<ExternalCheckpoint>> {
     let mut known = Vec::new();
-    for path in m.get_many::<String>("checkpoint").into_iter().flatten().cloned().collect::<Vec<_>>() {
+    for path in files {
         let here = installation(s.db().await?).await?;
         let mut is_about = false;
-        let found = signed_in(here, &path, keys, &format!("the checkpoint in {path}"))?;
+        let found = signed_in(here, path, keys, &format!("the checkpoint in {path}"))?;
         if found.is_empty() {
             let here = origin(here, LOG);
             return Err(Problem::integrity(format!("{path} holds no checkpoint of this database, which is {here}"))
@@ -97,9 +97,10 @@ async fn known(
 
 /// What was signed on this machine, which is kept beside the signing key: a trail that was cut off together with its
 /// checkpoints is found by it. Only the own key tells whether it was changed.
-async fn signed_here(s: &mut Session<'_>, m: &ArgMatches, only: Option<i32>) -> Result<Vec<ExternalCheckpoint>> {
-    let path = remembered(&signing_path(s, m)?);
-    let Some(key) = own_verifier(s, m).filter(|_| path.exists()) else { return Ok(Vec::new()) };
+async fn signed_here(s: &mut Session<'_>, only: Option<i32>) -> Result<Vec<ExternalCheckpoint>> {
+    let signing = SigningKey::default();
+    let path = remembered(&signing_path(s, &signing)?);
+    let Some(key) = own_verifier(s, &signing).filter(|_| path.exists()) else { return Ok(Vec::new()) };
     let here = installation(s.db().await?).await?;
     let shown = path.display().to_string();
     let mut found = signed_in(here, &shown, &[key], "what was signed here")?;
@@ -108,73 +109,103 @@ async fn signed_here(s: &mut Session<'_>, m: &ArgMatches, only: Option<i32>) -> 
 }
 
 /// Recomputes everything and compares. Exit code 8 where anything does not hold.
-pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    if let Some(path) = m.get_one::<String>("file").cloned() {
-        return offline::verify(s, m, &path).await;
-    }
-    let only = s.org().await?;
-    let mut keys = verifiers(s, m)?;
-    if m.get_many::<String>("key").is_none() && !s.env.contains_key(VERIFIER_KEY) {
-        // The key that happens to be on this machine may be that of another installation.
-        let here = origin(installation(s.db().await?).await?, LOG);
-        keys.retain(|key| key.name() == here || m.get_many::<String>("checkpoint").is_some());
-    }
-    let from_outside = known(s, m, &keys, only).await?;
-    let signed_here = signed_here(s, m, only).await?;
-    let here = "what was signed here";
-    let asked = VerifyRequest {
-        only,
-        since_checkpoint: m.get_flag("since-checkpoint"),
-        deep: m.get_flag("deep"),
-        signed: from_outside.into_iter().chain(signed_here).collect(),
-        keys,
-        ..VerifyRequest::default()
+#[derive(clap::Args)]
+pub struct VerifyFlags {
+    /// Hold the rows against what is recorded of them, too
+    #[arg(long)]
+    pub deep: bool,
+    /// Only what came after the latest checkpoint of each trail
+    #[arg(long, conflicts_with = "checkpoint")]
+    pub since_checkpoint: bool,
+    /// Hold the trail against checkpoints taken earlier (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Vec<String>,
+    /// Prove an export or an archive instead of the database ('-': standard input)
+    #[arg(long, value_name = "EXPORT", conflicts_with_all = ["deep", "since_checkpoint", "org"])]
+    pub file: Option<String>,
+    #[command(flatten)]
+    pub keys: VerifierKeys,
+}
+
+impl Leaf for VerifyFlags {
+    const SPEC: Spec = Spec {
+        noun: "audit",
+        verb: "verify",
+        permission: "audit:verify",
+        writes: false,
+        about: "Recompute the audit trail and compare",
+        examples: "orgctl audit verify\norgctl audit verify --deep --org SAHYADRI -o json\norgctl audit verify --checkpoint /mnt/other/checkpoints.txt --key audit.pub\norgctl audit verify --file trail.jsonl --checkpoint checkpoints.txt --key audit.pub",
     };
-    let total = size(s.db().await?, only).await?;
-    let progress = s.ui.progress();
-    progress.part("verifying", Some(total), "records");
-    let done = prove(s.db().await?, &asked, &mut |n| progress.set(n)).await;
-    progress.finish();
-    let verified = done?;
-    report(s, &verified).await?;
-    tell_lost(s, &verified.lost).await?;
-    if verified.unchecked > 0 {
-        let n = verified.unchecked;
-        s.ui.warn(&format!("{n} signed notes in the database were not checked: give the public key with --key"));
-    }
-    if !verified.findings.is_empty() {
-        return Err(refuse(s, &verified.findings, "the audit trail does not hold").await?);
-    }
-    let since = if asked.since_checkpoint { " since the last checkpoint" } else { "" };
-    let records = counted(verified.records, &format!("audit record{since}"), &format!("audit records{since}"));
-    let trees = counted(verified.trees.len(), "tree", "trees");
-    s.ui.status(&format!("{records} in {trees} verified: nothing was changed behind orgctl's back"));
-    // Those that the trail does not reach say nothing of what is there.
-    let holds = |s: &&ExternalCheckpoint| !verified.beyond.iter().any(|b| b.checkpoint == s.checkpoint);
-    let agreeing = asked.signed.iter().filter(holds);
-    let signed = agreeing.clone().filter(|s| s.says == here).count();
-    let known = agreeing.count() - signed;
-    if known > 0 {
-        let agree = counted(known, "checkpoint from outside agrees", "checkpoints from outside agree");
-        s.ui.status(&format!("{agree}: nothing was cut off or written anew"));
-    }
-    if signed > 0 {
-        let agree =
-            counted(signed, "checkpoint that was signed here agrees", "checkpoints that were signed here agree");
-        s.ui.status(&agree);
-    }
-    if asked.deep {
-        let agree = counted(verified.rows.whole, "row agrees", "rows agree");
-        s.ui.status(&format!("{agree} with what is recorded of them"));
-        if verified.rows.in_part > 0 {
-            let rows = counted(verified.rows.in_part, "row", "rows");
-            s.ui.warn(&format!(
-                "of {rows} payloads are archived or erased: what these told could not be held against anything"
-            ));
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let are_given = !self.keys.key.is_empty();
+        let mut keys = verifiers(s, &self.keys.into())?;
+        if let Some(path) = &self.file {
+            return offline::verify(s, path, &self.checkpoint, &keys).await;
         }
+        let only = s.org().await?;
+        if !are_given && !s.env.contains_key(VERIFIER_KEY) {
+            // The key that happens to be on this machine may be that of another installation.
+            let here = origin(installation(s.db().await?).await?, LOG);
+            keys.retain(|key| key.name() == here || !self.checkpoint.is_empty());
+        }
+        let from_outside = known(s, &self.checkpoint, &keys, only).await?;
+        let signed_here = signed_here(s, only).await?;
+        let here = "what was signed here";
+        let asked = VerifyRequest {
+            only,
+            since_checkpoint: self.since_checkpoint,
+            deep: self.deep,
+            signed: from_outside.into_iter().chain(signed_here).collect(),
+            keys,
+            ..VerifyRequest::default()
+        };
+        let total = size(s.db().await?, only).await?;
+        let progress = s.ui.progress();
+        progress.part("verifying", Some(total), "records");
+        let done = prove(s.db().await?, &asked, &mut |n| progress.set(n)).await;
+        progress.finish();
+        let verified = done?;
+        report(s, &verified).await?;
+        tell_lost(s, &verified.lost).await?;
+        if verified.unchecked > 0 {
+            let n = verified.unchecked;
+            s.ui.warn(&format!("{n} signed notes in the database were not checked: give the public key with --key"));
+        }
+        if !verified.findings.is_empty() {
+            return Err(refuse(s, &verified.findings, "the audit trail does not hold").await?);
+        }
+        let since = if asked.since_checkpoint { " since the last checkpoint" } else { "" };
+        let records = counted(verified.records, &format!("audit record{since}"), &format!("audit records{since}"));
+        let trees = counted(verified.trees.len(), "tree", "trees");
+        s.ui.status(&format!("{records} in {trees} verified: nothing was changed behind orgctl's back"));
+        // Those that the trail does not reach say nothing of what is there.
+        let holds = |s: &&ExternalCheckpoint| !verified.beyond.iter().any(|b| b.checkpoint == s.checkpoint);
+        let agreeing = asked.signed.iter().filter(holds);
+        let signed = agreeing.clone().filter(|s| s.says == here).count();
+        let known = agreeing.count() - signed;
+        if known > 0 {
+            let agree = counted(known, "checkpoint from outside agrees", "checkpoints from outside agree");
+            s.ui.status(&format!("{agree}: nothing was cut off or written anew"));
+        }
+        if signed > 0 {
+            let agree =
+                counted(signed, "checkpoint that was signed here agrees", "checkpoints that were signed here agree");
+            s.ui.status(&agree);
+        }
+        if asked.deep {
+            let agree = counted(verified.rows.whole, "row agrees", "rows agree");
+            s.ui.status(&format!("{agree} with what is recorded of them"));
+            if verified.rows.in_part > 0 {
+                let rows = counted(verified.rows.in_part, "row", "rows");
+                s.ui.warn(&format!(
+                    "of {rows} payloads are archived or erased: what these told could not be held against anything"
+                ));
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// `1 checkpoint agrees`, `2 checkpoints agree`.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use uuid::Uuid;
@@ -15,6 +14,7 @@ use super::archive::Archive;
 use super::sidecar::is_same_backup;
 pub use super::sidecar::{archives, entry_of, in_folder, read_entry, read_sidecar, sidecar_path, write_sidecar};
 use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::{Session, xdg};
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Manifest};
 use crate::model::kinds::org::SYSTEM;
@@ -49,8 +49,8 @@ impl Verb for CatalogueUpdate {
 }
 
 /// The folder where archives are kept, if none is named.
-pub fn folder(s: &Session<'_>, m: &ArgMatches, flag: &str) -> Result<PathBuf> {
-    match m.try_get_one::<String>(flag).ok().flatten() {
+pub fn folder(s: &Session<'_>, named: Option<&str>, flag: &str) -> Result<PathBuf> {
+    match named {
         // A variable that is not set: what stands here is not what was meant.
         Some(path) if path.is_empty() => {
             return Err(Problem::usage(format!("--{flag} names no folder")).hint("it is empty; leave it out").into());
@@ -67,16 +67,16 @@ pub fn folder(s: &Session<'_>, m: &ArgMatches, flag: &str) -> Result<PathBuf> {
 const LATEST: &str = "latest";
 
 /// Where the archive lies that a word means: a file, `latest`, or the id of a backup or its end.
-pub async fn locate(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<PathBuf> {
+pub async fn locate(s: &mut Session<'_>, from: Option<&str>, word: &str) -> Result<PathBuf> {
     if word.contains('/') || Path::new(word).is_file() {
-        if is_folder_named(m) {
+        if from.is_some() {
             return Err(Problem::usage("--from names a folder to look in, and the backup is a file already")
                 .hint("leave --from out, or name the backup by the end of its id")
                 .into());
         }
         return Ok(word.into());
     }
-    let known = KnownBackups::reachable(s, m).await?;
+    let known = KnownBackups::reachable(s, from).await?;
     let entry = known.pick(word)?;
     if word == LATEST {
         known.tell_passed_over(s, &entry, None);
@@ -85,11 +85,11 @@ pub async fn locate(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<P
 }
 
 /// As [`locate`], where it is to be proven: the latest is the newest archive that is there, whatever is thought of it.
-pub async fn locate_any(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<PathBuf> {
+pub async fn locate_any(s: &mut Session<'_>, from: Option<&str>, word: &str) -> Result<PathBuf> {
     if word != LATEST || Path::new(word).is_file() {
-        return locate(s, m, word).await;
+        return locate(s, from, word).await;
     }
-    let known = KnownBackups::reachable(s, m).await?;
+    let known = KnownBackups::reachable(s, from).await?;
     match known.newest_of_any() {
         Some(newest) if !newest.is_whole() => located(s, newest),
         _ => located(s, known.newest(None)?),
@@ -112,8 +112,8 @@ fn located(s: &Session<'_>, entry: &BackupEntry) -> Result<PathBuf> {
 }
 
 /// The archive that a word means, as [`locate`] takes it.
-pub async fn find(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<Archive> {
-    Archive::open(&locate(s, m, word).await?)
+pub async fn find(s: &mut Session<'_>, from: Option<&str>, word: &str) -> Result<Archive> {
+    Archive::open(&locate(s, from, word).await?)
 }
 
 /// The last digits of an id: by them archives are named and told apart.
@@ -144,9 +144,9 @@ impl KnownBackups {
     }
 
     /// Joins what is beside the archives and what the database tells. With `--from` a lost database is no error.
-    pub async fn load(s: &mut Session<'_>, m: &ArgMatches) -> Result<KnownBackups> {
-        let folder = folder(s, m, "from")?;
-        let is_named = is_folder_named(m);
+    pub async fn load(s: &mut Session<'_>, from: Option<&str>) -> Result<KnownBackups> {
+        let folder = folder(s, from, "from")?;
+        let is_named = from.is_some();
         if is_named && !folder.exists() {
             return Err(Problem::not_found(format!("there is no folder {}", folder.display())).into());
         }
@@ -158,9 +158,9 @@ impl KnownBackups {
     }
 
     /// As [`KnownBackups::load`], where a lost database is never an error: what it could tell lies beside the archives.
-    pub async fn reachable(s: &mut Session<'_>, m: &ArgMatches) -> Result<KnownBackups> {
+    pub async fn reachable(s: &mut Session<'_>, from: Option<&str>) -> Result<KnownBackups> {
         let asked = ask(s).await.ok();
-        KnownBackups::joined(s, &folder(s, m, "from")?, asked, is_folder_named(m))
+        KnownBackups::joined(s, &folder(s, from, "from")?, asked, from.is_some())
     }
 
     fn joined(
@@ -274,10 +274,6 @@ fn from_folder(e: anyhow::Error, folder: &Path) -> anyhow::Error {
         Ok(p) => p.hint(format!("'--from {}' asks what lies beside the archives", folder.display())).into(),
         Err(e) => e,
     }
-}
-
-pub fn is_folder_named(m: &ArgMatches) -> bool {
-    m.try_get_one::<String>("from").ok().flatten().is_some()
 }
 
 /// Refuses to take the newest of several databases' backups for the one that is meant.
@@ -402,51 +398,70 @@ pub async fn unwritable(s: &mut Session<'_>) -> Option<String> {
     }
 }
 
-pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let all = KnownBackups::load(s, m).await?.entries;
-    let heads = vec![
-        OutputColumn::new("id", ValueType::Text),
-        OutputColumn::new("started_at", ValueType::Time),
-        OutputColumn::new("type", ValueType::Text),
-        OutputColumn::new("status", ValueType::Text),
-        OutputColumn::new("encrypted", ValueType::Bool),
-        OutputColumn::new("size", ValueType::Int),
-        OutputColumn::new("rows", ValueType::Int),
-        OutputColumn::new("label", ValueType::Text),
-        OutputColumn::new("verified_at", ValueType::Time),
-        OutputColumn::new("hold_until", ValueType::Time),
-        OutputColumn::new("location", ValueType::Text),
-        OutputColumn::new("error", ValueType::Text),
-    ];
-    let mut listing = Listing::new(&s.ui, heads, 0);
-    let int = |n: Option<u64>| n.and_then(|n| i64::try_from(n).ok());
-    for e in &all {
-        let row = vec![
-            e.id.to_string().into(),
-            e.started_at.into(),
-            e.kind.as_str().into(),
-            e.status.as_str().into(),
-            e.encrypted.into(),
-            int(e.size).into(),
-            int(e.rows).into(),
-            e.label.clone().into(),
-            e.verified_at.into(),
-            e.hold_until.into(),
-            e.location.clone().into(),
-            e.error.clone().into(),
+/// The flags of `backup list`.
+#[derive(clap::Args)]
+pub struct ListFlags {
+    /// Folder to look in, instead of the catalogue
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<String>,
+}
+
+impl Leaf for ListFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "list",
+        permission: "backups:read",
+        writes: false,
+        about: "List backups, newest first",
+        examples: "orgctl backup list\norgctl backup list --from /mnt/backups -o json",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let all = KnownBackups::load(s, self.from.as_deref()).await?.entries;
+        let heads = vec![
+            OutputColumn::new("id", ValueType::Text),
+            OutputColumn::new("started_at", ValueType::Time),
+            OutputColumn::new("type", ValueType::Text),
+            OutputColumn::new("status", ValueType::Text),
+            OutputColumn::new("encrypted", ValueType::Bool),
+            OutputColumn::new("size", ValueType::Int),
+            OutputColumn::new("rows", ValueType::Int),
+            OutputColumn::new("label", ValueType::Text),
+            OutputColumn::new("verified_at", ValueType::Time),
+            OutputColumn::new("hold_until", ValueType::Time),
+            OutputColumn::new("location", ValueType::Text),
+            OutputColumn::new("error", ValueType::Text),
         ];
-        listing.row(&mut s.ui, row)?;
+        let mut listing = Listing::new(&s.ui, heads, 0);
+        let int = |n: Option<u64>| n.and_then(|n| i64::try_from(n).ok());
+        for e in &all {
+            let row = vec![
+                e.id.to_string().into(),
+                e.started_at.into(),
+                e.kind.as_str().into(),
+                e.status.as_str().into(),
+                e.encrypted.into(),
+                int(e.size).into(),
+                int(e.rows).into(),
+                e.label.clone().into(),
+                e.verified_at.into(),
+                e.hold_until.into(),
+                e.location.clone().into(),
+                e.error.clone().into(),
+            ];
+            listing.row(&mut s.ui, row)?;
+        }
+        listing.finish(&mut s.ui)?;
+        if all.is_empty() {
+            s.ui.status("there is no backup yet; 'orgctl backup create' makes one");
+        }
+        let in_clear = all.iter().filter(|e| e.is_whole() && !e.encrypted).count();
+        if in_clear > 0 {
+            s.ui.status(&format!("in clear: {in_clear} of {}; whoever can read these reads everything", all.len()));
+        }
+        Ok(())
     }
-    listing.finish(&mut s.ui)?;
-    if all.is_empty() {
-        s.ui.status("there is no backup yet; 'orgctl backup create' makes one");
-    }
-    let in_clear = all.iter().filter(|e| e.is_whole() && !e.encrypted).count();
-    if in_clear > 0 {
-        s.ui.status(&format!("in clear: {in_clear} of {}; whoever can read these reads everything", all.len()));
-    }
-    Ok(())
 }
 
 /// How an instant is written in the name of a file.

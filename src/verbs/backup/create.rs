@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::archive::{self, Recipient, Writer};
 use super::catalogue::{CatalogueUpdate, enter, entry_of, folder, short, stamp, unfinished, unwritable};
+use super::retention::Keeps;
 use crate::crud::gate::{self, in_words};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, FORMAT, HeadEntry, Manifest, TableEntry};
 use crate::model::kinds::org::SYSTEM;
@@ -26,12 +27,12 @@ use crate::store::schema::migrate;
 use crate::store::trail::checkpoints::{LOG, installation, log_frontier};
 use crate::store::trail::lineage;
 use crate::ui::format::report;
-use crate::verbs::audit::keys::{self, signer, signing_path};
+use crate::verbs::audit::keys::{self, SigningKey, signer, signing_path};
 
 /// Where the archive goes: its folder, and its name if it was given.
-fn destination(s: &Session<'_>, m: &ArgMatches) -> Result<(PathBuf, Option<PathBuf>)> {
-    let path = folder(s, m, "to")?;
-    if m.get_one::<String>("to").is_none() {
+fn destination(s: &Session<'_>, to: Option<&str>) -> Result<(PathBuf, Option<PathBuf>)> {
+    let path = folder(s, to, "to")?;
+    if to.is_none() {
         return Ok((path, None));
     }
     let shown = path.display();
@@ -73,17 +74,17 @@ fn recipient(text: &str) -> Result<Recipient> {
 }
 
 /// Those that flags name; else those of the installation.
-pub async fn recipients(s: &mut Session<'_>, m: &ArgMatches) -> Result<Vec<Recipient>> {
-    match m.try_get_many::<String>("encrypt-to").ok().flatten() {
-        Some(given) => given.map(|text| recipient(text)).collect(),
-        None => s.setting(SYSTEM, BACKUP_RECIPIENTS).await?.iter().map(|text| recipient(text)).collect(),
+pub async fn recipients(s: &mut Session<'_>, given: &[String]) -> Result<Vec<Recipient>> {
+    match given {
+        [_, ..] => given.iter().map(|text| recipient(text)).collect(),
+        [] => s.setting(SYSTEM, BACKUP_RECIPIENTS).await?.iter().map(|text| recipient(text)).collect(),
     }
 }
 
 /// What the catalogue can keep, and lists can show in a line.
-fn label(m: &ArgMatches) -> Result<Option<String>> {
+fn label(given: Option<&str>) -> Result<Option<String>> {
     const MOST: usize = 200;
-    let Some(text) = m.get_one::<String>("label").map(|l| l.trim()) else { return Ok(None) };
+    let Some(text) = given.map(str::trim) else { return Ok(None) };
     let why = match text {
         "" => "is empty".to_owned(),
         text if text.chars().count() > MOST => format!("is longer than {MOST} characters"),
@@ -93,29 +94,61 @@ fn label(m: &ArgMatches) -> Result<Option<String>> {
     Err(Problem::invalid(format!("the label {why}")).hint(format!("write one line of up to {MOST} characters")).into())
 }
 
-pub async fn create(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let (folder, named) = destination(s, m)?;
-    let kind = match m.get_one::<String>("type").map(String::as_str) {
-        Some("schema-only") => BackupType::SchemaOnly,
-        _ => BackupType::Full,
+/// The flags of `backup create`.
+#[derive(clap::Args)]
+pub struct CreateFlags {
+    #[command(flatten)]
+    pub keep: Keeps,
+    /// What it holds (default: full)
+    #[arg(long = "type", value_name = "TYPE", value_parser = ["full", "schema-only"])]
+    pub kind: Option<String>,
+    /// Where the archive goes (default: orgctl/backups in the XDG data folder)
+    #[arg(long, value_name = "FOLDER|FILE")]
+    pub to: Option<String>,
+    /// Encrypt to this public key (age1...), instead of to those of the setting backup.recipients (can be repeated)
+    #[arg(long, value_name = "RECIPIENT")]
+    pub encrypt_to: Vec<String>,
+    /// What it is for, as lists show it
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    #[command(flatten)]
+    pub signing: SigningKey,
+}
+
+impl Leaf for CreateFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "create",
+        permission: "backups:create",
+        writes: true,
+        about: "Make a backup",
+        examples: "orgctl backup create\norgctl backup create --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --to /mnt/backups\norgctl backup create --keep-daily 7 --keep-weekly 5 --keep-monthly 12",
     };
-    let label = label(m)?;
-    s.db().await?;
-    let recipients = recipients(s, m).await?;
-    let signing = signing_path(s, m)?;
-    if s.dry_run {
-        return describe_steps(s, &folder, &recipients, &signing);
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let (folder, named) = destination(s, self.to.as_deref())?;
+        let kind = match self.kind.as_deref() {
+            Some("schema-only") => BackupType::SchemaOnly,
+            _ => BackupType::Full,
+        };
+        let label = label(self.label.as_deref())?;
+        s.db().await?;
+        let recipients = recipients(s, &self.encrypt_to).await?;
+        let signing = signing_path(s, &self.signing)?;
+        if s.dry_run {
+            return describe_steps(s, &folder, &recipients, &signing);
+        }
+        let key = match signing.exists() {
+            true => signer(s, &self.signing)?,
+            false => keys::make(s, &self.signing).await?,
+        };
+        archive::make_folder(&folder)?;
+        archive::remove_partial(&folder);
+        let (entry, path) = make(s, &key, kind, recipients, label, (&folder, named)).await?;
+        let pruned = super::retention::prune_behind(s, &self.keep.policy(), path.parent().unwrap_or(&folder)).await?;
+        tell(s, &entry, &path, pruned).await
     }
-    let key = match signing.exists() {
-        true => signer(s, m)?,
-        false => keys::make(s, m).await?,
-    };
-    archive::make_folder(&folder)?;
-    archive::remove_partial(&folder);
-    let (entry, path) = make(s, &key, kind, recipients, label, (&folder, named)).await?;
-    let pruned = super::retention::prune_behind(s, m, path.parent().unwrap_or(&folder)).await?;
-    tell(s, &entry, &path, pruned).await
 }
 
 /// The steps that a backup would take.

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
 use anyhow::Result;
-use clap::ArgMatches;
 use uuid::Uuid;
 
 use super::archive::{Archive, Identities, MemberReader};
 use super::catalogue::find;
-use super::restore::{require_readable, shapes_of, trust};
+use super::restore::{TrustFlags, require_readable, shapes_of, trust};
 use crate::crud::gate;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::model::backup::BackupType;
 use crate::model::kinds::Kinds;
@@ -128,8 +128,8 @@ struct Asked {
     key: String,
 }
 
-fn asked(kinds: Kinds, m: &ArgMatches) -> Result<Option<Asked>> {
-    let Some(text) = m.get_one::<String>("record") else { return Ok(None) };
+fn asked(kinds: Kinds, given: Option<&str>) -> Result<Option<Asked>> {
+    let Some(text) = given else { return Ok(None) };
     let found =
         text.split_once(':').and_then(|(kind, key)| Some(Asked { desc: kinds.by_noun(kind)?, key: key.to_owned() }));
     let nouns: Vec<&str> = kinds.resources().map(|d| d.noun).collect();
@@ -244,86 +244,118 @@ async fn walk(
     walk.finish()
 }
 
-pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let asked = asked(s.kinds(), m)?;
-    let word = m.get_one::<String>("backup").cloned().unwrap_or_default();
-    let archive = find(s, m, &word).await?;
-    trust(s, m, &archive)?;
-    require_readable(s.kinds(), &archive.manifest)?;
-    if archive.manifest.kind != BackupType::Full {
-        return Err(Problem::usage("a backup of the schema alone holds no rows to compare").into());
-    }
-    let paths: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
-    let identities = Identities::read(&paths)?;
-    let (then, now) = (
-        shapes_of(s.kinds(), &archive.manifest)?,
-        dump::shapes(s.kinds(), migrate::latest(s.kinds(), s.location.engine())?)?,
-    );
-    let heads = match asked {
-        None => {
-            ["kind", "change", "key", "org_id", "id", "fields"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec()
-        }
-        Some(_) => ["change", "field", "then", "now"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec(),
+/// The flags of `backup diff`.
+#[derive(clap::Args)]
+pub struct DiffFlags {
+    /// File, 'latest', or the end of a backup's id
+    #[arg(value_name = "BACKUP")]
+    pub backup: String,
+    /// Folder to look in
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<String>,
+    /// Only this record, field by field: user:asha@sahyadri.example
+    #[arg(long, value_name = "KIND:KEY")]
+    pub record: Option<String>,
+    /// File with the identity (age) that it is encrypted to (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub identity: Vec<String>,
+    #[command(flatten)]
+    pub trust: TrustFlags,
+}
+
+impl Leaf for DiffFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "diff",
+        permission: "backups:restore",
+        writes: false,
+        about: "Show what changed since a backup was made: recorded kinds, the archive against now",
+        examples: "orgctl backup diff latest\norgctl backup diff 1a2b3c4d --record user:asha@sahyadri.example\norgctl backup diff latest --identity backup.key -o json",
     };
-    let mut listing = Listing::new(&s.ui, heads, 0);
-    let mut counts: BTreeMap<String, [u64; 3]> = BTreeMap::new();
-    let mut is_known = false;
-    s.db().await?;
-    let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
-    let done: Result<()> = async {
-        dump::open_snapshot(&mut db, &now).await?;
-        for shape in now.iter().filter(|shape| shape.class == Class::Recorded) {
-            let Some(before) = then.iter().find(|t| t.name == shape.name) else { continue };
-            let sides = Sides { then: before, now: shape, desc: s.kinds().by_table(&shape.name) };
-            let ui = &mut s.ui;
-            let mut waiting = Vec::new();
-            walk(&mut db, &archive, &identities, &sides, &mut |change| {
-                if change.is_same && asked.is_none() || asked.as_ref().is_some_and(|asked| !sides.is(&change, asked)) {
-                    return Ok(());
-                }
-                is_known = true;
-                if change.is_same {
-                    return Ok(());
-                }
-                let (nth, word) = match (&change.then, &change.now) {
-                    (None, _) => (0, "added"),
-                    (_, Some(_)) => (1, "changed"),
-                    _ => (2, "removed"),
-                };
-                counts.entry(sides.noun().to_owned()).or_default()[nth] += 1;
-                match sides.desc.filter(|d| asked.is_none() && d.key().references().next().is_some()) {
-                    Some(desc) => waiting.push(sides.row(&change, word, sides.key_parts(&change, desc))),
-                    None => show(ui, &mut listing, &sides, &change, word, asked.is_some())?,
-                }
-                Ok(())
-            })
-            .await?;
-            if let Some(desc) = sides.desc {
-                for row in in_words(&mut db, desc, waiting).await? {
-                    listing.row(&mut s.ui, row)?;
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let asked = asked(s.kinds(), self.record.as_deref())?;
+        let archive = find(s, self.from.as_deref(), &self.backup).await?;
+        trust(s, &self.trust, &archive)?;
+        require_readable(s.kinds(), &archive.manifest)?;
+        if archive.manifest.kind != BackupType::Full {
+            return Err(Problem::usage("a backup of the schema alone holds no rows to compare").into());
+        }
+        let identities = Identities::read(&self.identity)?;
+        let (then, now) = (
+            shapes_of(s.kinds(), &archive.manifest)?,
+            dump::shapes(s.kinds(), migrate::latest(s.kinds(), s.location.engine())?)?,
+        );
+        let heads = match asked {
+            None => ["kind", "change", "key", "org_id", "id", "fields"]
+                .map(|n| OutputColumn::new(n, ValueType::Text))
+                .to_vec(),
+            Some(_) => ["change", "field", "then", "now"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec(),
+        };
+        let mut listing = Listing::new(&s.ui, heads, 0);
+        let mut counts: BTreeMap<String, [u64; 3]> = BTreeMap::new();
+        let mut is_known = false;
+        s.db().await?;
+        let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
+        let done: Result<()> = async {
+            dump::open_snapshot(&mut db, &now).await?;
+            for shape in now.iter().filter(|shape| shape.class == Class::Recorded) {
+                let Some(before) = then.iter().find(|t| t.name == shape.name) else { continue };
+                let sides = Sides { then: before, now: shape, desc: s.kinds().by_table(&shape.name) };
+                let ui = &mut s.ui;
+                let mut waiting = Vec::new();
+                walk(&mut db, &archive, &identities, &sides, &mut |change| {
+                    if change.is_same && asked.is_none()
+                        || asked.as_ref().is_some_and(|asked| !sides.is(&change, asked))
+                    {
+                        return Ok(());
+                    }
+                    is_known = true;
+                    if change.is_same {
+                        return Ok(());
+                    }
+                    let (nth, word) = match (&change.then, &change.now) {
+                        (None, _) => (0, "added"),
+                        (_, Some(_)) => (1, "changed"),
+                        _ => (2, "removed"),
+                    };
+                    counts.entry(sides.noun().to_owned()).or_default()[nth] += 1;
+                    match sides.desc.filter(|d| asked.is_none() && d.key().references().next().is_some()) {
+                        Some(desc) => waiting.push(sides.row(&change, word, sides.key_parts(&change, desc))),
+                        None => show(ui, &mut listing, &sides, &change, word, asked.is_some())?,
+                    }
+                    Ok(())
+                })
+                .await?;
+                if let Some(desc) = sides.desc {
+                    for row in in_words(&mut db, desc, waiting).await? {
+                        listing.row(&mut s.ui, row)?;
+                    }
                 }
             }
+            Ok(())
+        }
+        .await;
+        dump::close_snapshot(&mut db).await;
+        s.put_db(db);
+        done?;
+        if let Some(Asked { desc, key }) = asked.filter(|_| !is_known) {
+            let sentence = format!("{} {key} is neither in the backup nor in the database", desc.noun);
+            return Err(Problem::not_found(sentence)
+                .hint("name it by a key that it has or had then, or by its id")
+                .into());
+        }
+        listing.finish(&mut s.ui)?;
+        s.ui.flush()?;
+        for (noun, [added, changed, removed]) in &counts {
+            s.ui.status(&format!("{noun}: {added} added, {changed} changed, {removed} removed"));
+        }
+        if counts.is_empty() {
+            s.ui.status("nothing recorded is different now");
         }
         Ok(())
     }
-    .await;
-    dump::close_snapshot(&mut db).await;
-    s.put_db(db);
-    done?;
-    if let Some(Asked { desc, key }) = asked.filter(|_| !is_known) {
-        let sentence = format!("{} {key} is neither in the backup nor in the database", desc.noun);
-        return Err(Problem::not_found(sentence).hint("name it by a key that it has or had then, or by its id").into());
-    }
-    listing.finish(&mut s.ui)?;
-    s.ui.flush()?;
-    for (noun, [added, changed, removed]) in &counts {
-        s.ui.status(&format!("{noun}: {added} added, {changed} changed, {removed} removed"));
-    }
-    if counts.is_empty() {
-        s.ui.status("nothing recorded is different now");
-    }
-    Ok(())
 }
 
 fn show(

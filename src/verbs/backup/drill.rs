@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::catalogue::{KnownBackups, folder, in_folder, is_folder_named, short};
+use super::catalogue::{KnownBackups, folder, in_folder, short};
+use super::restore::TrustFlags;
 use super::verify::{VerifyPlan, prove_one};
 use crate::crud::gate;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupType};
 use crate::model::problem::Problem;
@@ -19,11 +20,11 @@ use crate::ui::format::report;
 use crate::ui::text::size;
 
 /// The newest archive of everything, whether it holds or not: in a folder that is named, or as the catalogue knows it.
-async fn newest(s: &mut Session<'_>, m: &ArgMatches, plan: &VerifyPlan) -> Result<PathBuf> {
-    let folder = folder(s, m, "from")?;
-    let found = match is_folder_named(m) {
+async fn newest(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Result<PathBuf> {
+    let folder = folder(s, from, "from")?;
+    let found = match from.is_some() {
         true => newest_in(s, plan, &folder)?,
-        false => KnownBackups::reachable(s, m).await?.newest_of_any().and_then(|e| e.location.clone()),
+        false => KnownBackups::reachable(s, from).await?.newest_of_any().and_then(|e| e.location.clone()),
     };
     found.map(PathBuf::from).ok_or_else(|| {
         Problem::not_found(format!("there is no backup in {}", folder.display()))
@@ -44,34 +45,65 @@ fn newest_in(s: &Session<'_>, plan: &VerifyPlan, folder: &Path) -> Result<Option
     Ok(all.into_iter().filter(is_asked).find_map(|e| e.location))
 }
 
-pub async fn drill(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let plan = VerifyPlan::new(s, m)?;
-    let path = newest(s, m, &plan).await?;
-    if plan.lacks_identity(&path) {
-        return Err(Problem::usage(format!(
-            "{} is encrypted: without the identity nothing is restored",
-            path.display()
-        ))
-        .hint("name the file with the identity (age) with --identity")
-        .into());
+/// The flags of `backup drill`.
+#[derive(clap::Args)]
+pub struct DrillFlags {
+    /// Folder to look in: also on another machine, where the verdict is left beside the archive
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<String>,
+    /// File with the identity (age) that it is encrypted to (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub identity: Vec<String>,
+    /// Hold the live database against it too, as that was then
+    #[arg(long)]
+    pub against_live: bool,
+    /// Server or folder to restore in: a new database there, dropped at the end (default: a file)
+    #[arg(long, value_name = "URL")]
+    pub scratch: Option<String>,
+    #[command(flatten)]
+    pub trust: TrustFlags,
+}
+
+impl Leaf for DrillFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "drill",
+        permission: "backups:verify",
+        writes: true,
+        about: "Restore the newest backup into a database that is thrown away, and tell what came of it",
+        examples: "orgctl backup drill\n15 4 * * 0  orgctl --quiet backup drill --from /mnt/backups --identity /etc/orgctl/backup.identity --key /etc/orgctl/audit.pub",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let mut plan = VerifyPlan::new(s, &self.identity, self.scratch.as_deref(), self.trust)?;
+        plan.against_live = self.against_live;
+        let path = newest(s, self.from.as_deref(), &plan).await?;
+        if plan.lacks_identity(&path) {
+            return Err(Problem::usage(format!(
+                "{} is encrypted: without the identity nothing is restored",
+                path.display()
+            ))
+            .hint("name the file with the identity (age) with --identity")
+            .into());
+        }
+        let proof = prove_one(s, &plan, &path).await?;
+        let now = s.clock.now();
+        let age = proof.created_at.map(|at| now - at);
+        let mut told = proof.json();
+        told["age_seconds"] = json!(age.map(|a| a.num_seconds()));
+        report(&mut s.ui, &told)?;
+        if let Some(fault) = proof.fault {
+            return Err(fault.into());
+        }
+        let id = proof.id.map(short).unwrap_or_default();
+        let of = proof.created_at.map(rfc3339).unwrap_or_default();
+        s.ui.status(&format!(
+            "the backup {id} of {of} was restored and holds: {} rows from {}, in {:.1} s",
+            proof.rows,
+            size(proof.size),
+            proof.took.as_seconds_f64()
+        ));
+        Ok(())
     }
-    let proof = prove_one(s, m, &plan, &path).await?;
-    let now = s.clock.now();
-    let age = proof.created_at.map(|at| now - at);
-    let mut told = proof.json();
-    told["age_seconds"] = json!(age.map(|a| a.num_seconds()));
-    report(&mut s.ui, &told)?;
-    if let Some(fault) = proof.fault {
-        return Err(fault.into());
-    }
-    let id = proof.id.map(short).unwrap_or_default();
-    let of = proof.created_at.map(rfc3339).unwrap_or_default();
-    s.ui.status(&format!(
-        "the backup {id} of {of} was restored and holds: {} rows from {}, in {:.1} s",
-        proof.rows,
-        size(proof.size),
-        proof.took.as_seconds_f64()
-    ));
-    Ok(())
 }

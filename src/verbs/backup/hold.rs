@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::catalogue::{KnownBackups, enter_by, short};
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::time_to_come;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::BackupEntry;
@@ -65,13 +65,12 @@ fn refuse_shorter(entry: &BackupEntry, held: Option<DateTime<Utc>>) -> Result<()
 }
 
 /// The backup that is meant.
-async fn meant(s: &mut Session<'_>, m: &ArgMatches) -> Result<BackupEntry> {
-    let known = KnownBackups::load(s, m).await?;
-    known.pick(m.get_one::<String>("backup").map_or("", String::as_str))
+async fn meant(s: &mut Session<'_>, from: Option<&str>, backup: &str) -> Result<BackupEntry> {
+    let known = KnownBackups::load(s, from).await?;
+    known.pick(backup)
 }
 
-fn until(s: &Session<'_>, m: &ArgMatches) -> Result<Option<DateTime<Utc>>> {
-    let text = m.get_one::<String>("until");
+fn until(s: &Session<'_>, text: Option<&str>) -> Result<Option<DateTime<Utc>>> {
     Ok(text.map(|text| time_to_come(text, s.clock.now(), s.origin.zone)).transpose()?)
 }
 
@@ -93,27 +92,75 @@ async fn set(s: &mut Session<'_>, mut entry: BackupEntry, until: Option<DateTime
 }
 
 /// Holds a backup, or holds it longer.
-pub async fn hold(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let until = until(s, m)?;
-    let entry = meant(s, m).await?;
-    let held = entry.hold_until;
-    refuse_shorter(&BackupEntry { hold_until: until, ..entry.clone() }, held)?;
-    set(s, entry, until, false).await
+#[derive(clap::Args)]
+pub struct HoldFlags {
+    /// File, 'latest', or the end of a backup's id
+    #[arg(value_name = "BACKUP")]
+    pub backup: String,
+    /// How long it is held: 90d, 2027-12-31
+    #[arg(long, value_name = "TIME")]
+    pub until: String,
+    /// Folder to look in
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<String>,
+}
+
+impl Leaf for HoldFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "hold",
+        permission: "backups:hold",
+        writes: true,
+        about: "Hold a backup: nothing removes it before a day",
+        examples: "orgctl backup hold 1a2b3c4d --until 2027-12-31",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let until = until(s, Some(&self.until))?;
+        let entry = meant(s, self.from.as_deref(), &self.backup).await?;
+        let held = entry.hold_until;
+        refuse_shorter(&BackupEntry { hold_until: until, ..entry.clone() }, held)?;
+        set(s, entry, until, false).await
+    }
 }
 
 /// Ends a hold, or shortens it.
-pub async fn release(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let until = until(s, m)?;
-    let entry = meant(s, m).await?;
-    if !entry.is_held(s.clock.now()) {
-        return Err(Problem::conflict(format!("the backup {} is not held", short(entry.id))).into());
+#[derive(clap::Args)]
+pub struct ReleaseFlags {
+    /// File, 'latest', or the end of a backup's id
+    #[arg(value_name = "BACKUP")]
+    pub backup: String,
+    /// When its hold ends instead: 7d, 2026-12-31 (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Folder to look in
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<String>,
+}
+
+impl Leaf for ReleaseFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "release",
+        permission: "backups:release",
+        writes: true,
+        about: "End or shorten the hold of a backup; a right of its own",
+        examples: "orgctl backup release 1a2b3c4d\norgctl backup release 1a2b3c4d --until 2026-12-31",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let until = until(s, self.until.as_deref())?;
+        let entry = meant(s, self.from.as_deref(), &self.backup).await?;
+        if !entry.is_held(s.clock.now()) {
+            return Err(Problem::conflict(format!("the backup {} is not held", short(entry.id))).into());
+        }
+        if until > entry.hold_until {
+            return Err(Problem::usage("a hold is not made longer by releasing it")
+                .hint("'orgctl backup hold' holds it longer")
+                .into());
+        }
+        set(s, entry, until, true).await
     }
-    if until > entry.hold_until {
-        return Err(Problem::usage("a hold is not made longer by releasing it")
-            .hint("'orgctl backup hold' holds it longer")
-            .into());
-    }
-    set(s, entry, until, true).await
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -116,13 +115,12 @@ impl Verb for RestorePart {
 /// `backup restore --only`: an archive that was looked at already.
 pub async fn restore(
     s: &mut Session<'_>,
-    m: &ArgMatches,
+    words: &[String],
     into: Location,
     archive: Archive,
     identities: Vec<String>,
     is_signed: bool,
 ) -> Result<()> {
-    let words: Vec<String> = m.get_many::<String>("only").into_iter().flatten().cloned().collect();
     let manifest = &archive.manifest;
     if manifest.kind != BackupType::Full {
         return Err(Problem::usage(format!("the backup {} holds the schema alone, and no rows", short(manifest.id)))

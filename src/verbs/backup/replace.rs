@@ -6,7 +6,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
 use super::archive::{self, Archive, Identities, remove_partial, scratch};
@@ -34,6 +33,7 @@ use crate::store::trail::checkpoints::installation;
 use crate::store::trail::retention::wipe;
 use crate::store::tx;
 use crate::verbs::audit::keys;
+use crate::verbs::audit::keys::SigningKey;
 
 /// What of the replaced database the new one keeps, and must not undo.
 pub struct Replaces {
@@ -59,13 +59,13 @@ pub async fn is_filled(s: &mut Session<'_>, into: &Location) -> Result<bool> {
 }
 
 /// Restores a backup into the place of the database that the session was led to.
-pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut verb: Restore) -> Result<()> {
+pub async fn replace(s: &mut Session<'_>, signing: &SigningKey, archive: &Archive, mut verb: Restore) -> Result<()> {
     let into = s.location.clone();
     let is_own = require_fitting(s, archive).await?;
     let (staying, publications) = require_movable(s).await?;
     let identities = Identities::read(&verb.identities)?;
     let (common, loss, before) = compare(s, archive, &identities).await.map_err(unreadable)?;
-    let safety = if s.dry_run { None } else { Some(ask_and_save(s, m, archive, &loss).await?) };
+    let safety = if s.dry_run { None } else { Some(ask_and_save(s, signing, archive, &loss).await?) };
     let state = safety.as_ref().map_or(&before, |safety| &safety.made.state);
     let loss = lost(s.db().await?, archive, state, &common).await?;
     let db = s.db().await?;
@@ -108,14 +108,14 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
     replaced_schemas::measure(s, &mut told, &publications).await?;
     told.insert("erased_again".into(), done.erased.into());
     if let Some(safety) = safety {
-        told.insert("way_back".into(), way_back(s, m, &safety.made, is_own).into());
+        told.insert("way_back".into(), way_back(s, signing, &safety.made, is_own).into());
         safety.keep();
     }
     tell(s, archive, &into, &told, done, Some(loss))
 }
 
 /// The command that brings back what was replaced. `is_own`: what is there now is of the same installation.
-fn way_back(s: &Session<'_>, m: &ArgMatches, made: &Made, is_own: bool) -> String {
+fn way_back(s: &Session<'_>, signing: &SigningKey, made: &Made, is_own: bool) -> String {
     // Elsewhere than where a command looks without being told, it is not found by its id.
     let is_at_home = s.home.clone().map(followed).as_ref() == Some(&s.location);
     let backup = if is_at_home { short(made.entry.id) } else { quote(&made.path.display().to_string()) };
@@ -123,7 +123,7 @@ fn way_back(s: &Session<'_>, m: &ArgMatches, made: &Made, is_own: bool) -> Strin
     if !is_own {
         line.push_str(" --force");
     }
-    if let Some(key) = m.get_one::<String>("signing-key") {
+    if let Some(key) = &signing.signing_key {
         line.push_str(&format!(" --signing-key {}", quote(key)));
     }
     if made.entry.encrypted {
@@ -228,7 +228,7 @@ impl Drop for Safety {
 }
 
 /// Asks, and makes a backup of what is there. The database is not told of it: nothing may move any more.
-async fn ask_and_save(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, loss: &Loss) -> Result<Safety> {
+async fn ask_and_save(s: &mut Session<'_>, signing: &SigningKey, archive: &Archive, loss: &Loss) -> Result<Safety> {
     let manifest = &archive.manifest;
     let question = format!(
         "replace everything in {} by the backup {} of {}? {} (a backup of it is made first)",
@@ -238,15 +238,15 @@ async fn ask_and_save(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, lo
         loss.describe()
     );
     s.ui.confirm(&question).await?;
-    let recipients = create::recipients(s, m).await?;
-    let key = match keys::signing_path(s, m)?.exists() {
-        true => keys::signer(s, m)?,
-        false => keys::make(s, m).await?,
+    let recipients = create::recipients(s, &[]).await?;
+    let key = match keys::signing_path(s, signing)?.exists() {
+        true => keys::signer(s, signing)?,
+        false => keys::make(s, signing).await?,
     };
     let (origin, clock) = (s.origin.clone(), s.clock);
     // Else the transaction that replaces it would be the first to write there.
     tx::ensure_actor(s.db().await?, &origin, clock).await?;
-    let folder = folder(s, m, "to")?;
+    let folder = folder(s, None, "to")?;
     archive::make_folder(&folder)?;
     archive::remove_partial(&folder);
     let (id, label) = (s.new_id(), format!("before restore of {}", short(manifest.id)));

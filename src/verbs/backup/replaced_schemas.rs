@@ -1,7 +1,6 @@
 //! The schemas that stay on a server when a backup took their place: told of, and dropped.
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
@@ -96,8 +95,8 @@ impl Verb for DropOld {
 }
 
 /// `backup restore --drop-old`.
-pub async fn drop(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    if let Some(into) = m.get_one::<String>("into") {
+pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
+    if let Some(into) = into {
         s.location = Location::parse(into)?;
         s.close().await;
     }

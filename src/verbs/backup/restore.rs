@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
@@ -19,6 +18,7 @@ use super::replaced_schemas;
 use super::selection::{self, Loss};
 use super::target::EmptyTarget;
 use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{BackupType, Digest32, Manifest};
@@ -41,17 +41,27 @@ use crate::store::trail::verify::{VerifyRequest, verify_within};
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::ui::progress::Progress;
-use crate::verbs::audit::keys::{own_fault, verifiers};
+use crate::verbs::audit::keys::{KeyFlags, own_fault, verifiers};
+
+/// Whose signature of an archive is trusted.
+#[derive(clap::Args, Default)]
+pub struct TrustFlags {
+    /// Take it though no trusted key has signed it
+    #[arg(long)]
+    pub trust_unsigned: bool,
+    #[command(flatten)]
+    pub keys: KeyFlags,
+}
 
 /// Checks that an archive is signed by somebody who is trusted: by a key from outside of it.
-pub fn trust(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive) -> Result<bool> {
-    let keys: Vec<Verifier> = verifiers(s, m)?;
+pub fn trust(s: &mut Session<'_>, flags: &TrustFlags, archive: &Archive) -> Result<bool> {
+    let keys: Vec<Verifier> = verifiers(s, &flags.keys)?;
     let names = archive.signed_by(&keys)?;
     if !names.is_empty() {
         return Ok(true);
     }
     let path = archive.path.display();
-    if m.try_get_one::<bool>("trust-unsigned").ok().flatten() == Some(&true) {
+    if flags.trust_unsigned {
         s.ui.warn(&format!("{path} is not signed by a key that is trusted; it is taken as --trust-unsigned says"));
         return Ok(false);
     }
@@ -59,7 +69,7 @@ pub fn trust(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive) -> Result<b
         true => format!("nothing tells who made {path}: there is no public key to check its signature with"),
         false => format!("{path} is not signed by a key that is trusted"),
     };
-    let own = own_fault(s, m).filter(|_| keys.is_empty());
+    let own = own_fault(s, &flags.keys.signing).filter(|_| keys.is_empty());
     Err(Problem::integrity(sentence)
         .hint_maybe(own.map(|p| format!("the key of this machine can't be used: {}", p.sentence)))
         .hint("--key names the public key that 'orgctl audit pubkey' prints where it was made; --trust-unsigned goes without")
@@ -258,52 +268,96 @@ impl Restore {
     }
 }
 
-pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    if s.force && !m.get_flag("replace") && !m.get_flag("drop-old") {
-        return Err(Problem::usage("--force goes with --replace or --drop-old").into());
-    }
-    // Whatever comes of it is recorded where the command began, and not in what was to be made.
-    s.home = Some(s.location.clone());
-    if m.get_flag("drop-old") {
-        return replaced_schemas::drop(s, m).await;
-    }
-    let into = Location::parse(m.get_one::<String>("into").map_or("", String::as_str))?;
-    let replaces = m.get_flag("replace");
-    if replaces && m.contains_id("only") {
-        return Err(Problem::usage("--only brings a part back, which can replace nothing")
-            .hint("restore it into an empty place, without --replace")
-            .into());
-    }
-    let archive = selection::choose(s, m).await?;
-    s.close().await;
-    let is_signed = trust(s, m, &archive)?;
-    require_readable(s.kinds(), &archive.manifest)?;
-    let identities: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
-    if m.contains_id("only") {
-        return partial::restore(s, m, into, archive, identities, is_signed).await;
-    }
-    let keys = verifiers(s, m)?;
-    let loss = selection::known_in_folder(s, &archive).map(|known| Loss::of(&archive.manifest, known));
-    let told = told_of(&archive, is_signed, loss.as_ref())?;
-    let progress = s.ui.progress();
-    let verb = Restore {
-        archive: archive.path.clone(),
-        manifest: archive.manifest_digest(),
-        identities,
-        told,
-        keys,
-        progress: progress.clone(),
-        replaces: None,
+/// The flags of `backup restore`.
+#[derive(clap::Args)]
+pub struct RestoreFlags {
+    /// File, 'latest', or the end of a backup's id
+    #[arg(value_name = "BACKUP", required_unless_present_any = ["at", "drop_old"])]
+    pub backup: Option<String>,
+    /// Folder to look in
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<String>,
+    /// Take the newest backup that is not later (2026-11-21T09:30, 7d); it holds nothing that came after it
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Database to restore into
+    #[arg(long, value_name = "URL", required_unless_present = "drop_old")]
+    pub into: Option<String>,
+    /// Bring these tables back alone; the database is marked as partial, and takes reads and exports only
+    #[arg(long, value_name = "TABLE", num_args = 1.., value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Replace what is there; a backup of it is made first, and where anybody writes meanwhile nothing is replaced
+    #[arg(long)]
+    pub replace: bool,
+    /// Drop the schemas that --replace has kept on PostgreSQL, and restore nothing
+    #[arg(long, conflicts_with_all = ["backup", "at", "from", "only", "replace", "identity", "trust_unsigned"])]
+    pub drop_old: bool,
+    /// Also a database of another installation; also where objects of others stay with the old schema, or go with it
+    #[arg(long)]
+    pub force: bool,
+    /// File with the identity (age) that it is encrypted to (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub identity: Vec<String>,
+    #[command(flatten)]
+    pub trust: TrustFlags,
+}
+
+impl Leaf for RestoreFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "restore",
+        permission: "backups:restore",
+        writes: true,
+        about: "Bring a backup back, into an empty database or in place of another",
+        examples: "orgctl backup restore latest --into sqlite:///tmp/restored.db\norgctl backup restore /mnt/backups/orgctl-20261128T223000Z-1a2b3c4d.tar --into postgres://admin@db.example/people --key audit.pub\norgctl backup restore --at 2026-11-21T09:30 --into sqlite:///srv/orgctl/people.db --replace --dry-run\norgctl backup restore --drop-old --dry-run\norgctl backup restore latest --only users branches --into sqlite:///tmp/look.db",
     };
-    if replaces && replace::is_filled(s, &into).await? {
-        return replace::replace(s, m, &archive, verb).await;
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        if self.force && !self.replace && !self.drop_old {
+            return Err(Problem::usage("--force goes with --replace or --drop-old").into());
+        }
+        // Whatever comes of it is recorded where the command began, and not in what was to be made.
+        s.home = Some(s.location.clone());
+        if self.drop_old {
+            return replaced_schemas::drop(s, self.into.as_deref()).await;
+        }
+        let into = Location::parse(self.into.as_deref().unwrap_or_default())?;
+        if self.replace && !self.only.is_empty() {
+            return Err(Problem::usage("--only brings a part back, which can replace nothing")
+                .hint("restore it into an empty place, without --replace")
+                .into());
+        }
+        let archive = selection::choose(s, self.from.as_deref(), self.backup.as_deref(), self.at.as_deref()).await?;
+        s.close().await;
+        let is_signed = trust(s, &self.trust, &archive)?;
+        require_readable(s.kinds(), &archive.manifest)?;
+        let identities = self.identity;
+        if !self.only.is_empty() {
+            return partial::restore(s, &self.only, into, archive, identities, is_signed).await;
+        }
+        let keys = verifiers(s, &self.trust.keys)?;
+        let loss = selection::known_in_folder(s, &archive).map(|known| Loss::of(&archive.manifest, known));
+        let told = told_of(&archive, is_signed, loss.as_ref())?;
+        let progress = s.ui.progress();
+        let verb = Restore {
+            archive: archive.path.clone(),
+            manifest: archive.manifest_digest(),
+            identities,
+            told,
+            keys,
+            progress: progress.clone(),
+            replaces: None,
+        };
+        if self.replace && replace::is_filled(s, &into).await? {
+            return replace::replace(s, &self.trust.keys.signing, &archive, verb).await;
+        }
+        let place = EmptyTarget::take(s, into, "into").await?;
+        let into = place.location.clone();
+        let done = place.fill(s, &verb).await;
+        progress.finish();
+        tell(s, &archive, &into, &verb.told, done?, loss)
     }
-    let place = EmptyTarget::take(s, into, "into").await?;
-    let into = place.location.clone();
-    let done = place.fill(s, &verb).await;
-    progress.finish();
-    tell(s, &archive, &into, &verb.told, done?, loss)
 }
 
 /// What the trail is told of a restore.

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
+use clap::value_parser;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::archive::Archive;
 use super::catalogue::{KnownBackups, read_sidecar, short, sidecar_path, unwritable};
 use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{BackupEntry, BackupStatus, Fate, KeepPolicy, objections, retention};
@@ -126,15 +127,36 @@ async fn remove(s: &mut Session<'_>, entries: Vec<BackupEntry>, by: &str) -> Res
     }
 }
 
-/// What is to be kept, as flags say it.
-pub fn keep(m: &ArgMatches) -> KeepPolicy {
-    let count = |name| m.get_one::<u32>(name).copied().unwrap_or_default();
-    KeepPolicy {
-        last: count("keep-last"),
-        daily: count("keep-daily"),
-        weekly: count("keep-weekly"),
-        monthly: count("keep-monthly"),
-        yearly: count("keep-yearly"),
+/// How many backups are kept.
+#[derive(clap::Args)]
+pub struct Keeps {
+    /// Keep the last N
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=100_000))]
+    pub keep_last: Option<u32>,
+    /// Keep the newest of each of the last N days that have one
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=100_000))]
+    pub keep_daily: Option<u32>,
+    /// Keep the newest of each of the last N weeks that have one
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=100_000))]
+    pub keep_weekly: Option<u32>,
+    /// Keep the newest of each of the last N months that have one
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=100_000))]
+    pub keep_monthly: Option<u32>,
+    /// Keep the newest of each of the last N years that have one
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=100_000))]
+    pub keep_yearly: Option<u32>,
+}
+
+impl Keeps {
+    /// What they say is kept.
+    pub fn policy(&self) -> KeepPolicy {
+        KeepPolicy {
+            last: self.keep_last.unwrap_or_default(),
+            daily: self.keep_daily.unwrap_or_default(),
+            weekly: self.keep_weekly.unwrap_or_default(),
+            monthly: self.keep_monthly.unwrap_or_default(),
+            yearly: self.keep_yearly.unwrap_or_default(),
+        }
     }
 }
 
@@ -177,37 +199,61 @@ fn refuse(objected: &[&str]) -> Result<()> {
     }
 }
 
-pub async fn prune(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let keep = keep(m);
-    if keep.is_empty() {
-        return Err(Problem::usage("nothing says what is to be kept")
-            .hint("say it with --keep-last, --keep-daily, --keep-weekly, --keep-monthly or --keep-yearly")
-            .into());
-    }
-    let known = KnownBackups::load(s, m).await?;
-    let (all, objected) = plan(s, &known, &keep);
-    show(s, &all)?;
-    let gone: Vec<BackupEntry> = all.iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e.clone()).collect();
-    if s.dry_run {
-        for objection in objected {
-            s.ui.warn(&format!("it would be refused without --force: {objection}"));
+/// The flags of `backup prune`.
+#[derive(clap::Args)]
+pub struct PruneFlags {
+    #[command(flatten)]
+    pub keep: Keeps,
+    /// Folder to look in, instead of the catalogue
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<String>,
+    /// Also more than half, the last one that was verified, or under a clock that is wrong
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl Leaf for PruneFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "prune",
+        permission: "backups:delete",
+        writes: true,
+        about: "Remove backups that nothing keeps",
+        examples: "orgctl backup prune --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\norgctl backup prune --keep-last 3 --from /mnt/backups --yes",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let keep = self.keep.policy();
+        if keep.is_empty() {
+            return Err(Problem::usage("nothing says what is to be kept")
+                .hint("say it with --keep-last, --keep-daily, --keep-weekly, --keep-monthly or --keep-yearly")
+                .into());
         }
-        s.ui.status(&format!("dry run: would remove {} of {} backups", gone.len(), all.len()));
-        return Ok(());
+        let known = KnownBackups::load(s, self.from.as_deref()).await?;
+        let (all, objected) = plan(s, &known, &keep);
+        show(s, &all)?;
+        let gone: Vec<BackupEntry> = all.iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e.clone()).collect();
+        if s.dry_run {
+            for objection in objected {
+                s.ui.warn(&format!("it would be refused without --force: {objection}"));
+            }
+            s.ui.status(&format!("dry run: would remove {} of {} backups", gone.len(), all.len()));
+            return Ok(());
+        }
+        if gone.is_empty() {
+            s.ui.status(&format!("nothing to remove: all of {} are kept", all.len()));
+            return Ok(());
+        }
+        if !self.force {
+            refuse(&objected)?;
+        }
+        s.ui.confirm(&format!("remove {} of {} backups for good?", gone.len(), all.len())).await?;
+        let removed = gone.len();
+        remove(s, gone, "prune").await?;
+        s.ui.status(&format!("removed {removed} of {} backups", all.len()));
+        Ok(())
     }
-    if gone.is_empty() {
-        s.ui.status(&format!("nothing to remove: all of {} are kept", all.len()));
-        return Ok(());
-    }
-    if !m.get_flag("force") {
-        refuse(&objected)?;
-    }
-    s.ui.confirm(&format!("remove {} of {} backups for good?", gone.len(), all.len())).await?;
-    let removed = gone.len();
-    remove(s, gone, "prune").await?;
-    s.ui.status(&format!("removed {removed} of {} backups", all.len()));
-    Ok(())
 }
 
 fn show(s: &mut Session<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
@@ -247,8 +293,7 @@ fn show(s: &mut Session<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
 
 /// Prunes behind a backup that was just made. What looks like a mistake is told, and nothing is removed then: the backup
 /// itself is made. The ids that went.
-pub async fn prune_behind(s: &mut Session<'_>, m: &ArgMatches, folder: &Path) -> Result<Vec<Json>> {
-    let keep = keep(m);
+pub async fn prune_behind(s: &mut Session<'_>, keep: &KeepPolicy, folder: &Path) -> Result<Vec<Json>> {
     if keep.is_empty() {
         return Ok(Vec::new());
     }
@@ -272,25 +317,47 @@ pub async fn prune_behind(s: &mut Session<'_>, m: &ArgMatches, folder: &Path) ->
     Ok(ids)
 }
 
-pub async fn forget(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let known = KnownBackups::load(s, m).await?;
-    let entry = known.pick(m.get_one::<String>("backup").map_or("", String::as_str))?;
-    refuse_held(&entry, None, s.clock.now())?;
-    if entry.status == BackupStatus::Running {
-        return Err(Problem::conflict(format!("the backup {} is being made", short(entry.id))).into());
+/// The flags of `backup forget`.
+#[derive(clap::Args)]
+pub struct ForgetFlags {
+    /// File, 'latest', or the end of a backup's id
+    #[arg(value_name = "BACKUP")]
+    pub backup: String,
+    /// Folder to look in
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<String>,
+}
+
+impl Leaf for ForgetFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "forget",
+        permission: "backups:delete",
+        writes: true,
+        about: "Remove a backup: its archive, and what is known of it",
+        examples: "orgctl backup forget 1a2b3c4d\norgctl backup forget 1a2b3c4d --from /mnt/backups --yes",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let known = KnownBackups::load(s, self.from.as_deref()).await?;
+        let entry = known.pick(&self.backup)?;
+        refuse_held(&entry, None, s.clock.now())?;
+        if entry.status == BackupStatus::Running {
+            return Err(Problem::conflict(format!("the backup {} is being made", short(entry.id))).into());
+        }
+        if entry.host != s.origin.host && entry.location.is_some() {
+            return Err(Problem::conflict(format!("the archive of {} is on {}", short(entry.id), entry.host))
+                .hint("run the command there")
+                .into());
+        }
+        let what = entry.location.clone().unwrap_or_else(|| short(entry.id));
+        if !s.dry_run {
+            s.ui.confirm(&format!("remove the backup {what} for good?")).await?;
+            remove(s, vec![entry.clone()], "forget").await?;
+        }
+        s.ui.status(&format!("removed the backup {}", short(entry.id)));
+        dry_run_note(s);
+        report(&mut s.ui, &json!({ "id": entry.id, "file": entry.location }))
     }
-    if entry.host != s.origin.host && entry.location.is_some() {
-        return Err(Problem::conflict(format!("the archive of {} is on {}", short(entry.id), entry.host))
-            .hint("run the command there")
-            .into());
-    }
-    let what = entry.location.clone().unwrap_or_else(|| short(entry.id));
-    if !s.dry_run {
-        s.ui.confirm(&format!("remove the backup {what} for good?")).await?;
-        remove(s, vec![entry.clone()], "forget").await?;
-    }
-    s.ui.status(&format!("removed the backup {}", short(entry.id)));
-    dry_run_note(s);
-    report(&mut s.ui, &json!({ "id": entry.id, "file": entry.location }))
 }

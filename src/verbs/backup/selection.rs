@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
-use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
 use super::archive::Archive;
@@ -19,16 +18,16 @@ use crate::store::backup::swap::DatabaseState;
 use crate::ui::text::duration;
 
 /// The archive that the words of the command mean.
-pub async fn choose(s: &mut Session<'_>, m: &ArgMatches) -> Result<Archive> {
-    let word = m.get_one::<String>("backup").cloned().unwrap_or_else(|| "latest".to_owned());
-    let Some(at) = m.get_one::<String>("at").cloned() else { return find(s, m, &word).await };
+pub async fn choose(s: &mut Session<'_>, from: Option<&str>, word: Option<&str>, at: Option<&str>) -> Result<Archive> {
+    let word = word.unwrap_or("latest");
+    let Some(at) = at else { return find(s, from, word).await };
     if word != "latest" {
         return Err(Problem::usage("--at picks a backup, and one is named already")
             .hint("leave the name of the backup out, or --at")
             .into());
     }
-    let (_, upto) = time(&at, s.clock.now(), s.origin.zone)?;
-    let known = KnownBackups::reachable(s, m).await?;
+    let (_, upto) = time(at, s.clock.now(), s.origin.zone)?;
+    let known = KnownBackups::reachable(s, from).await?;
     let taken = known.newest(Some(upto))?.clone();
     known.tell_passed_over(s, &taken, Some(upto));
     Archive::open(Path::new(&taken.location.unwrap_or_default()))

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
 
-use super::catalogue::{KnownBackups, folder, is_folder_named, short};
+use super::catalogue::{KnownBackups, folder, short};
 use super::replaced_schemas;
 use crate::crud::gate;
 use crate::crud::input::time;
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType};
 use crate::model::problem::Problem;
@@ -102,75 +102,97 @@ impl BackupHealth {
 }
 
 /// Where backups are looked for, as it is told.
-pub fn search_location(s: &Session<'_>, m: &ArgMatches) -> String {
-    folder(s, m, "from").map_or_else(|_| "the catalogue".to_owned(), |f| f.display().to_string())
+pub fn search_location(s: &Session<'_>, from: Option<&str>) -> String {
+    folder(s, from, "from").map_or_else(|_| "the catalogue".to_owned(), |f| f.display().to_string())
 }
 
 /// What is known of every backup of this database, and whether that could be asked.
-pub async fn look(s: &mut Session<'_>, m: &ArgMatches) -> Result<(BackupHealth, bool)> {
-    let known = KnownBackups::reachable(s, m).await?;
+pub async fn look(s: &mut Session<'_>, from: Option<&str>) -> Result<(BackupHealth, bool)> {
+    let known = KnownBackups::reachable(s, from).await?;
     let all: Vec<BackupEntry> = known.entries.iter().filter(|e| known.is_own(e)).cloned().collect();
     Ok((BackupHealth::of(&all), known.has_database))
 }
 
-pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let max_age = m.get_one::<String>("max-age").map_or(MAX_AGE, String::as_str).to_owned();
-    let now = s.clock.now();
-    let (oldest, _) = time(&max_age, now, s.origin.zone)?;
-    let (state, has_database) = look(s, m).await?;
-    if !has_database && !is_folder_named(m) {
-        s.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
-    }
-    let problem = state.problem(now, oldest, &max_age, &search_location(s, m));
-    let word = match &problem {
-        None => "ok",
-        Some(p) if p.kind == crate::model::problem::ErrorKind::Integrity => "broken",
-        Some(_) => "warning",
+/// The flags of `backup status`.
+#[derive(clap::Args)]
+pub struct StatusFlags {
+    /// How old the newest may be: 26h, 7d (default: 26h)
+    #[arg(long, value_name = "TIME")]
+    pub max_age: Option<String>,
+    /// Folder to look in, instead of the catalogue
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<String>,
+}
+
+impl Leaf for StatusFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "status",
+        permission: "backups:read",
+        writes: false,
+        about: "Tell how it stands with the backups; exit code 1 where the newest is too old, 8 where one did not hold",
+        examples: "orgctl backup status\n@hourly  orgctl --quiet backup status --max-age 26h || mail -s 'no backup' root",
     };
-    let newest = state.newest.as_ref();
-    let (verified, fault) = (state.verified.as_ref(), state.fault.as_ref());
-    let text = |e: Option<&BackupEntry>| Value::from(e.map(|e| e.id.to_string()));
-    let fields: Vec<(&str, ValueType, Value)> = vec![
-        ("status", ValueType::Text, word.into()),
-        ("backups", ValueType::Int, i64::try_from(state.count)?.into()),
-        ("bytes", ValueType::Int, i64::try_from(state.bytes).unwrap_or(i64::MAX).into()),
-        ("newest", ValueType::Text, text(newest)),
-        ("newest_at", ValueType::Time, newest.map(|e| e.started_at).into()),
-        ("newest_size", ValueType::Int, newest.and_then(|e| e.size).and_then(|n| i64::try_from(n).ok()).into()),
-        ("newest_status", ValueType::Text, newest.map(|e| e.status.as_str().to_owned()).into()),
-        ("encrypted", ValueType::Bool, newest.map_or(Value::Null(ValueType::Bool), |e| e.encrypted.into())),
-        ("label", ValueType::Text, newest.and_then(|e| e.label.clone()).into()),
-        ("location", ValueType::Text, newest.and_then(|e| e.location.clone()).into()),
-        ("verified", ValueType::Text, text(verified)),
-        ("verified_at", ValueType::Time, verified.and_then(|e| e.verified_at).into()),
-        ("fault", ValueType::Text, text(fault)),
-        ("fault_at", ValueType::Time, fault.and_then(|e| e.checked_at).into()),
-        ("error", ValueType::Text, problem.as_ref().map(|p| p.sentence.clone()).into()),
-    ];
-    let heads: Vec<OutputColumn> = fields.iter().map(|(name, kind, _)| OutputColumn::new(*name, *kind)).collect();
-    record(&mut s.ui, &heads, 3, fields.into_iter().map(|(.., value)| value).collect())?;
-    s.ui.flush()?;
-    if newest.is_some_and(|e| !e.encrypted) {
-        s.ui.warn("the newest backup is in clear: whoever can read it reads everything (--encrypt-to encrypts it)");
-    }
-    if verified.is_none() && newest.is_some() {
-        s.ui.warn("no backup was ever restored to see whether it holds: 'orgctl backup drill' does that");
-    }
-    if let Some(missed) = state.missed() {
-        s.ui.warn(&format!("{missed} ('orgctl backup forget' takes it out of the catalogue)"));
-    }
-    for sentence in replaced_schemas::kept(s).await {
-        s.ui.status(&format!("note: {sentence}; {}", replaced_schemas::HINT));
-    }
-    match problem {
-        Some(problem) => Err(problem.into()),
-        None => {
-            let newest = newest.map_or_else(String::new, |e| {
-                format!("{}, and has {}", relative(e.started_at, now), size(e.size.unwrap_or_default()))
-            });
-            s.ui.status(&format!("the newest backup was made {newest}"));
-            Ok(())
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let max_age = self.max_age.as_ref().map_or(MAX_AGE, String::as_str).to_owned();
+        let now = s.clock.now();
+        let (oldest, _) = time(&max_age, now, s.origin.zone)?;
+        let (state, has_database) = look(s, self.from.as_deref()).await?;
+        if !has_database && self.from.is_none() {
+            s.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
+        }
+        let problem = state.problem(now, oldest, &max_age, &search_location(s, self.from.as_deref()));
+        let word = match &problem {
+            None => "ok",
+            Some(p) if p.kind == crate::model::problem::ErrorKind::Integrity => "broken",
+            Some(_) => "warning",
+        };
+        let newest = state.newest.as_ref();
+        let (verified, fault) = (state.verified.as_ref(), state.fault.as_ref());
+        let text = |e: Option<&BackupEntry>| Value::from(e.map(|e| e.id.to_string()));
+        let fields: Vec<(&str, ValueType, Value)> = vec![
+            ("status", ValueType::Text, word.into()),
+            ("backups", ValueType::Int, i64::try_from(state.count)?.into()),
+            ("bytes", ValueType::Int, i64::try_from(state.bytes).unwrap_or(i64::MAX).into()),
+            ("newest", ValueType::Text, text(newest)),
+            ("newest_at", ValueType::Time, newest.map(|e| e.started_at).into()),
+            ("newest_size", ValueType::Int, newest.and_then(|e| e.size).and_then(|n| i64::try_from(n).ok()).into()),
+            ("newest_status", ValueType::Text, newest.map(|e| e.status.as_str().to_owned()).into()),
+            ("encrypted", ValueType::Bool, newest.map_or(Value::Null(ValueType::Bool), |e| e.encrypted.into())),
+            ("label", ValueType::Text, newest.and_then(|e| e.label.clone()).into()),
+            ("location", ValueType::Text, newest.and_then(|e| e.location.clone()).into()),
+            ("verified", ValueType::Text, text(verified)),
+            ("verified_at", ValueType::Time, verified.and_then(|e| e.verified_at).into()),
+            ("fault", ValueType::Text, text(fault)),
+            ("fault_at", ValueType::Time, fault.and_then(|e| e.checked_at).into()),
+            ("error", ValueType::Text, problem.as_ref().map(|p| p.sentence.clone()).into()),
+        ];
+        let heads: Vec<OutputColumn> = fields.iter().map(|(name, kind, _)| OutputColumn::new(*name, *kind)).collect();
+        record(&mut s.ui, &heads, 3, fields.into_iter().map(|(.., value)| value).collect())?;
+        s.ui.flush()?;
+        if newest.is_some_and(|e| !e.encrypted) {
+            s.ui.warn("the newest backup is in clear: whoever can read it reads everything (--encrypt-to encrypts it)");
+        }
+        if verified.is_none() && newest.is_some() {
+            s.ui.warn("no backup was ever restored to see whether it holds: 'orgctl backup drill' does that");
+        }
+        if let Some(missed) = state.missed() {
+            s.ui.warn(&format!("{missed} ('orgctl backup forget' takes it out of the catalogue)"));
+        }
+        for sentence in replaced_schemas::kept(s).await {
+            s.ui.status(&format!("note: {sentence}; {}", replaced_schemas::HINT));
+        }
+        match problem {
+            Some(problem) => Err(problem.into()),
+            None => {
+                let newest = newest.map_or_else(String::new, |e| {
+                    format!("{}, and has {}", relative(e.started_at, now), size(e.size.unwrap_or_default()))
+                });
+                s.ui.status(&format!("the newest backup was made {newest}"));
+                Ok(())
+            }
         }
     }
 }

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chrono::TimeDelta;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::archive::{Archive, Identities};
 use super::catalogue::{archives, folder, locate_any, read_entry, read_sidecar, short, tell_database, write_sidecar};
-use super::restore::{Source, load, prove, require_readable, shapes_of, trust};
+use super::restore::{Source, TrustFlags, load, prove, require_readable, shapes_of, trust};
 use super::scratch::Scratch;
 use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, Manifest};
 use crate::model::kinds::org::SYSTEM;
@@ -43,22 +43,22 @@ use crate::verbs::audit::verify::counted;
 pub struct VerifyPlan {
     identities: Identities,
     keys: Vec<Verifier>,
-    is_quick: bool,
-    against_live: bool,
+    trust: TrustFlags,
+    pub is_quick: bool,
+    pub against_live: bool,
     scratch: Option<Location>,
 }
 
 impl VerifyPlan {
-    pub fn new(s: &Session<'_>, m: &ArgMatches) -> Result<VerifyPlan> {
-        let paths: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
-        let is_on = |name: &str| m.try_get_one::<bool>(name).ok().flatten() == Some(&true);
-        let scratch = m.try_get_one::<String>("scratch").ok().flatten();
+    /// All of one archive, by itself.
+    pub fn new(s: &Session<'_>, identity: &[String], scratch: Option<&str>, trust: TrustFlags) -> Result<VerifyPlan> {
         Ok(VerifyPlan {
-            identities: Identities::read(&paths)?,
-            keys: verifiers(s, m)?,
-            is_quick: is_on("quick"),
-            against_live: is_on("against-live"),
-            scratch: scratch.map(|url| Location::parse(url)).transpose()?,
+            identities: Identities::read(identity)?,
+            keys: verifiers(s, &trust.keys)?,
+            trust,
+            is_quick: false,
+            against_live: false,
+            scratch: scratch.map(Location::parse).transpose()?,
         })
     }
 }
@@ -131,33 +131,76 @@ impl Proof {
     }
 }
 
-pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let plan = VerifyPlan::new(s, m)?;
-    if plan.against_live {
-        s.db().await?;
+/// The flags of `backup verify`.
+#[derive(clap::Args)]
+pub struct VerifyFlags {
+    /// File, 'latest', or the end of a backup's id
+    #[arg(value_name = "BACKUP")]
+    pub backup: Option<String>,
+    /// Prove every archive in the folder
+    #[arg(long, conflicts_with = "backup")]
+    pub all: bool,
+    /// Folder to look in
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<String>,
+    /// File with the identity (age) that it is encrypted to (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub identity: Vec<String>,
+    /// Hold it against its checksums alone
+    #[arg(long, conflicts_with_all = ["against_live", "scratch"])]
+    pub quick: bool,
+    /// Hold the live database against it too, as that was then
+    #[arg(long)]
+    pub against_live: bool,
+    /// Server or folder to restore in: a new database there, dropped at the end (default: a file)
+    #[arg(long, value_name = "URL")]
+    pub scratch: Option<String>,
+    #[command(flatten)]
+    pub trust: TrustFlags,
+}
+
+impl Leaf for VerifyFlags {
+    const SPEC: Spec = Spec {
+        noun: "backup",
+        verb: "verify",
+        permission: "backups:verify",
+        writes: true,
+        about: "Prove that a backup restores: restore it into a database that is thrown away",
+        examples: "orgctl backup verify latest\norgctl backup verify --all --quick\norgctl backup verify latest --against-live --scratch postgres://admin@db.example/postgres",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let plan = VerifyPlan {
+            is_quick: self.quick,
+            against_live: self.against_live,
+            ..VerifyPlan::new(s, &self.identity, self.scratch.as_deref(), self.trust)?
+        };
+        if plan.against_live {
+            s.db().await?;
+        }
+        if self.all {
+            return all(s, self.from.as_deref(), &plan).await;
+        }
+        let word = self.backup.as_deref().unwrap_or("latest");
+        let path = locate_any(s, self.from.as_deref(), word).await?;
+        let proof = prove_one(s, &plan, &path).await?;
+        report(&mut s.ui, &proof.json())?;
+        if let Some(fault) = proof.fault {
+            return Err(fault.into());
+        }
+        s.ui.status(&proof.words());
+        tell_live(s, proof.live.as_deref().unwrap_or_default());
+        Ok(())
     }
-    if m.get_flag("all") {
-        return all(s, m, &plan).await;
-    }
-    let word = m.get_one::<String>("backup").cloned().unwrap_or_else(|| "latest".to_owned());
-    let path = locate_any(s, m, &word).await?;
-    let proof = prove_one(s, m, &plan, &path).await?;
-    report(&mut s.ui, &proof.json())?;
-    if let Some(fault) = proof.fault {
-        return Err(fault.into());
-    }
-    s.ui.status(&proof.words());
-    tell_live(s, proof.live.as_deref().unwrap_or_default());
-    Ok(())
 }
 
 /// Proves every archive in the folder; one that does not hold keeps no other from being looked at.
-async fn all(s: &mut Session<'_>, m: &ArgMatches, plan: &VerifyPlan) -> Result<()> {
-    let folder = folder(s, m, "from")?;
+async fn all(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Result<()> {
+    let folder = folder(s, from, "from")?;
     let (mut proofs, mut unread) = (Vec::new(), 0);
     for path in archives(&folder)? {
-        let proof = match prove_one(s, m, plan, &path).await {
+        let proof = match prove_one(s, plan, &path).await {
             Ok(proof) => proof,
             // Another command removed it.
             Err(_) if !path.exists() => continue,
@@ -222,7 +265,7 @@ fn tell_live(s: &mut Session<'_>, live: &[Compared]) {
 }
 
 /// Proves one archive, and marks it. An error is what has nothing to do with the archive.
-pub async fn prove_one(s: &mut Session<'_>, m: &ArgMatches, plan: &VerifyPlan, path: &Path) -> Result<Proof> {
+pub async fn prove_one(s: &mut Session<'_>, plan: &VerifyPlan, path: &Path) -> Result<Proof> {
     let began = s.clock.now();
     let mut proof = Proof {
         id: None,
@@ -246,7 +289,7 @@ pub async fn prove_one(s: &mut Session<'_>, m: &ArgMatches, plan: &VerifyPlan, p
         proof.id = Some(archive.manifest.id);
         (proof.rows, proof.created_at) = (archive.manifest.rows(), Some(archive.manifest.created_at));
         proof.is_encrypted = archive.manifest.is_encrypted();
-        look_into(s, m, plan, &archive, &mut proof, &progress).await
+        look_into(s, plan, &archive, &mut proof, &progress).await
     }
     .await;
     progress.finish();
@@ -289,7 +332,6 @@ fn of_live(live: &[Compared]) -> Option<Problem> {
 
 async fn look_into(
     s: &mut Session<'_>,
-    m: &ArgMatches,
     plan: &VerifyPlan,
     archive: &Archive,
     proof: &mut Proof,
@@ -297,7 +339,7 @@ async fn look_into(
 ) -> Result<()> {
     let is_untrusted = archive.signed_by(&plan.keys)?.is_empty();
     proof.is_untrusted = is_untrusted && !is_changed(archive)?;
-    trust(s, m, archive)?;
+    trust(s, &plan.trust, archive)?;
     proof.is_untrusted = false;
     require_readable(s.kinds(), &archive.manifest)?;
     shapes_of(s.kinds(), &archive.manifest)?;

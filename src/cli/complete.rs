@@ -357,11 +357,11 @@ fn of_resource(arg: Arg, desc: &'static Descriptor, verb: &str, lookup: &Arc<Loo
             let owner = desc.owner().filter(|_| matches!(verb, "show" | "update"));
             return keys(arg, owner.map_or(desc, |(_, kind)| kind), life, lookup);
         }
-        "to" | "reassign-to" => return keys(arg, desc, Deleted::Exclude, lookup),
+        "to" | "reassign_to" => return keys(arg, desc, Deleted::Exclude, lookup),
         "file" | "rejects" => return arg.value_hint(ValueHint::FilePath),
         "sort" => return fields(arg, lookup, "-"),
         "filter" => return filters(arg, lookup),
-        "key-field" => return words(arg, desc.key_fields().map(|f| f.name()).collect()),
+        "key_field" => return words(arg, desc.key_fields().map(|f| f.name()).collect()),
         _ => {}
     }
     let Some(field) = desc.settable().find(|f| arg.get_id() == f.name()) else { return arg };

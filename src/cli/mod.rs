@@ -18,13 +18,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapErrorKind};
+use clap::{ArgMatches, FromArgMatches as _};
 use serde_json::json;
 
 use crate::access::Subject;
-use crate::crud::link::Linking;
+use crate::crud::flags::Named;
+use crate::crud::leaf::Given;
+use crate::crud::link::{LinkFlags, Linking};
 use crate::crud::session::{Access, Env, Session};
+use crate::crud::transition::MoveFlags;
 use crate::crud::{gate, input, link, transition};
 use crate::model::clock::Clock;
 use crate::model::problem::{ErrorKind, Problem};
@@ -169,8 +172,7 @@ fn with_session(
     let mut session = Session::new(ui, world.env, world.clock, world.random, access, origin, location, opening);
     session.subject = world.subject.clone();
     session.dry_run = dry_run;
-    // An id that a leaf does not have is an error in a debug build, and not given in a release build.
-    session.force = leaf.try_get_one::<bool>("force").ok().flatten() == Some(&true);
+    session.force = OfAnyVerb::of(leaf).force;
     session.verb = application_verb;
     session.org_key = config.get("org").map(str::to_owned);
     session.columns = session.ui.style.columns.clone();
@@ -270,10 +272,7 @@ async fn until_signal(
     let editing = Rc::clone(&session.ui.editing);
     gate::allow(session)?;
     let dealt_with = Rc::clone(&session.dealt_with);
-    // An id that a leaf does not have is an error in a debug build, and not given in a release build.
-    let is_each = leaf.try_contains_id("key").unwrap_or(false)
-        && leaf.try_get_one::<bool>("keep-going").ok().flatten() == Some(&true);
-    let mut work = match (found, is_each) {
+    let mut work = match (found, OfAnyVerb::of(leaf).each) {
         (Found::Plain(_), _) => return Ok(()),
         (found, true) => Box::pin(each(session, found, leaf)),
         (found, false) => start(session, found, leaf),
@@ -314,13 +313,37 @@ async fn until_signal(
     Err(Problem::new(kind, done).into())
 }
 
+/// What the program itself takes of the flags of a verb, whichever it is.
+struct OfAnyVerb {
+    force: bool,
+    /// The keys that it names are dealt with one by one.
+    each: bool,
+}
+
+impl OfAnyVerb {
+    fn of(leaf: &ArgMatches) -> OfAnyVerb {
+        // An id that a leaf does not have is an error in a debug build, and not given in a release build.
+        let is_on = |flag: &str| leaf.try_get_one::<bool>(flag).ok().flatten() == Some(&true);
+        let has_keys = leaf.try_contains_id("key").unwrap_or(false);
+        OfAnyVerb { force: is_on("force"), each: has_keys && is_on("keep_going") }
+    }
+}
+
 fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) -> tree::Done<'a> {
-    match found {
+    match *found {
         Found::Leaf(l) => (l.run)(session, leaf),
-        Found::Generic(g, desc) => g.run_for(desc)(session, desc, leaf),
-        Found::Move(t, desc) => Box::pin(transition::run(session, desc, t, leaf)),
-        Found::Link(Linking::Assign, with) => Box::pin(link::assign(session, *with, leaf)),
-        Found::Link(Linking::Unassign, with) => Box::pin(link::unassign(session, *with, leaf)),
+        Found::Generic(g, desc) => (g.run)(session, desc, leaf),
+        Found::Move(t, desc) => Box::pin(async move {
+            let flags = MoveFlags::read(&Given::new(leaf, session.kinds(), desc), t)?;
+            transition::run(session, desc, t, flags).await
+        }),
+        Found::Link(linking, link) => Box::pin(async move {
+            let flags = LinkFlags::read(&Given::new(leaf, session.kinds(), link.desc), linking, link)?;
+            match linking {
+                Linking::Assign => link::assign(session, link, &flags).await,
+                Linking::Unassign => link::unassign(session, link, &flags).await,
+            }
+        }),
         Found::Plain(_) => Box::pin(async { Ok(()) }),
     }
 }
@@ -330,10 +353,12 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
     let desc = match found {
         Found::Generic(_, desc) | Found::Move(_, desc) => desc,
         Found::Link(_, link) => link.other.1,
-        Found::Leaf(l) => session.kinds().by_noun(l.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?,
+        Found::Leaf(l) => {
+            session.kinds().by_noun(l.spec.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?
+        }
         Found::Plain(_) => return Ok(()),
     };
-    let keys = input::keys(session, desc, Deleted::Exclude, &input::keys_of(leaf)).await?;
+    let keys = input::keys(session, desc, Deleted::Exclude, &Named::from_arg_matches(leaf)?.key).await?;
     let (mut done, mut failed) = (0_u64, 0_u64);
     let format = session.ui.style.format;
     let is_told = is_for_programs(&session.ui);

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
 
+use super::flags::AsOf;
 use super::input::time;
 use super::session::Session;
 use crate::model::problem::{ErrorKind, Problem};
@@ -11,14 +11,14 @@ use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::values::scalar::truncate;
 use crate::model::values::value::rfc3339;
-use crate::store::as_of::AsOf;
+use crate::store::as_of::AsOf as Past;
 use crate::store::engine::db::Db;
 use crate::store::records::query::Query;
 use crate::store::records::{self, Deleted};
 
-/// Lets the connection read what was, where `--as-of` says when.
-pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let Some(text) = m.try_get_one::<String>("as-of").ok().flatten() else { return Ok(()) };
+/// Lets the connection read what was, where `--as-of` says when. Words are searched in what is there now.
+pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, asked: &AsOf, searches: bool) -> Result<()> {
+    let Some(text) = &asked.as_of else { return Ok(()) };
     let now = s.clock.now();
     // A date means its beginning.
     let (at, _) = time(text, now, s.origin.zone)?;
@@ -27,20 +27,17 @@ pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
             .hint("name a time that is gone: --as-of 2h, --as-of 2026-11-03")
             .into());
     }
-    if m.try_get_one::<String>("search").ok().flatten().is_some() {
+    if searches {
         return Err(Problem::usage("--search knows the words of today, not those of then")
             .hint(format!("look into a field: --filter '{}'", examples::conditions(desc)))
             .into());
-    }
-    if m.try_get_one::<bool>("with-hashes").ok().flatten().copied().unwrap_or(false) {
-        return Err(Problem::usage("passwords of then are not kept, nor are their hashes").into());
     }
     if let Some(part) = &s.db().await?.partial {
         let sentence = format!("what was cannot be told of a part: the database was made of {}", part.describe());
         return Err(part.problem(sentence).into());
     }
     s.ui.status(&format!("as of {}", rfc3339(at)));
-    let past = AsOf::begin(s.db().await?, at).await?;
+    let past = Past::begin(s.db().await?, at).await?;
     s.past = Some(past);
     // An organisation answers to the code that it had then.
     let org = s.org_of(desc).await?;
@@ -106,7 +103,7 @@ async fn holders_then(
 ) -> Result<Vec<Record>> {
     let context = s.context.clone();
     let db = s.db().await?;
-    let mut past = AsOf::begin(db, at).await?;
+    let mut past = Past::begin(db, at).await?;
     past.restrict_to(db, desc, org).await?;
     let found = records::by_key(db, desc, org, key, Deleted::Include, &context).await?;
     for record in &found {
@@ -118,7 +115,7 @@ async fn holders_then(
 }
 
 /// The connection that reads the past, while something is to be written in the present.
-pub struct Suspended(Option<(Db, AsOf)>);
+pub struct Suspended(Option<(Db, Past)>);
 
 /// Leaves the past for a while: what is written goes over a connection of its own.
 pub fn suspend(s: &mut Session<'_>) -> Suspended {

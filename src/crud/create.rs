@@ -1,33 +1,57 @@
 //! create and update: values from flags, prompts or a form.
 
 use anyhow::Result;
-use clap::ArgMatches;
 
+use super::flags::{ChangedFields, Edit, Forced, IfVersion, Named, NewFields, a};
 use super::gate;
-use super::input::{given, given_of};
+use super::input::given_of;
+use super::leaf::{KindVerb, flags};
 use super::read::known_columns;
 use super::session::Session;
 use super::write::{Change, Create, Target, change, is_version, not_in_system, tell_created};
 use super::{edit, owned, prompt};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field};
+use crate::model::resource::verbs::Verb as VerbName;
+use crate::model::resource::{Descriptor, Field, examples};
 use crate::model::trail::audit::Action;
 use crate::model::values::value::Value;
 
-pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    known_columns(s, desc)?;
-    let org = match s.the_org_of(desc).await? {
-        Some(org) => Some(not_in_system(desc, org)?),
-        None => None,
-    };
-    if m.get_flag("edit") {
-        return edit::create(s, desc, org, None, m).await;
+flags! {
+    /// The flags of `create`.
+    pub struct CreateFlags {
+        edit: Edit,
+        fields: NewFields,
+        force: Forced,
     }
-    let mut values = given(s, desc, org, m).await?;
-    ask_missing(s, desc, desc.settable().filter(|f| f.must_be_given()), org, &mut values).await?;
-    let record = gate::write(s, &Create { noun: desc.noun.into(), org, values }).await?;
-    tell_created(s, desc, org, &record).await
+}
+
+impl KindVerb for CreateFlags {
+    const VERB: VerbName = VerbName::Create;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Create {}", a(desc))
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        format!("{}\norgctl {} create --edit", examples::create(desc), desc.noun)
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        known_columns(s, desc)?;
+        let org = match s.the_org_of(desc).await? {
+            Some(org) => Some(not_in_system(desc, org)?),
+            None => None,
+        };
+        if self.edit.edit {
+            return edit::create(s, desc, org, None, &self.fields.0).await;
+        }
+        let mut values = given_of(s, desc, desc.settable(), org, &self.fields.0).await?;
+        ask_missing(s, desc, desc.settable().filter(|f| f.must_be_given()), org, &mut values).await?;
+        let record = gate::write(s, &Create { noun: desc.noun.into(), org, values }).await?;
+        tell_created(s, desc, org, &record).await
+    }
 }
 
 /// Asks for fields that were not given.
@@ -53,52 +77,78 @@ pub(super) async fn ask_missing(
     Ok(())
 }
 
-pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let (records, owners) = owned::targets(s, desc, m).await?;
-    let count = records.len() + owners.len();
-    let version = m.get_one::<i64>("if-version").copied();
-    if version.is_some() && count > 1 {
-        return Err(Problem::usage("--if-version goes with one record").into());
+flags! {
+    /// The flags of `update`.
+    pub struct UpdateFlags {
+        named: Named,
+        version: IfVersion,
+        edit: Edit,
+        fields: ChangedFields,
+        force: Forced,
     }
-    if m.get_flag("edit") {
-        return match (records.as_slice(), owners.as_slice()) {
-            ([record], []) => {
-                is_version(record, version)?;
-                known_columns(s, desc)?;
-                edit::update(s, desc, record, m).await
-            }
-            ([], [owner]) => edit::create(s, desc, Some(owner.meta.org_id), Some(owner), m).await,
-            _ => Err(Problem::usage("--edit goes with one record").into()),
-        };
+}
+
+impl KindVerb for UpdateFlags {
+    const VERB: VerbName = VerbName::Update;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Change fields of {}", desc.plural())
     }
-    if let (Some(version), [owner]) = (version, owners.as_slice()) {
-        let sentence = format!("nothing is stored for {}, and nothing has version {version}", owner.title());
-        return Err(Problem::conflict(sentence).into());
+
+    fn examples(desc: &Descriptor) -> String {
+        let (noun, key, change) = (desc.noun, examples::key(desc), examples::change(desc));
+        let line = format!("orgctl {noun} update {key}");
+        format!("{line} {change}\n{line} {change} --if-version 3\n{line} --edit")
     }
-    // References are looked up in the organisation of the records, which then must be one.
-    let org = if desc.is_org() { None } else { records.iter().chain(&owners).next().map(|r| r.meta.org_id) };
-    if org.is_some() && records.iter().chain(&owners).any(|r| Some(r.meta.org_id) != org) {
-        return Err(Problem::usage("the records belong to several organisations")
-            .hint("change those of one at a time")
-            .into());
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let (records, owners) = owned::targets(s, desc, &self.named.key).await?;
+        let count = records.len() + owners.len();
+        let version = self.version.if_version;
+        if version.is_some() && count > 1 {
+            return Err(Problem::usage("--if-version goes with one record").into());
+        }
+        if self.edit.edit {
+            return match (records.as_slice(), owners.as_slice()) {
+                ([record], []) => {
+                    is_version(record, version)?;
+                    known_columns(s, desc)?;
+                    edit::update(s, desc, record, &self.fields.0).await
+                }
+                ([], [owner]) => edit::create(s, desc, Some(owner.meta.org_id), Some(owner), &self.fields.0).await,
+                _ => Err(Problem::usage("--edit goes with one record").into()),
+            };
+        }
+        if let (Some(version), [owner]) = (version, owners.as_slice()) {
+            let sentence = format!("nothing is stored for {}, and nothing has version {version}", owner.title());
+            return Err(Problem::conflict(sentence).into());
+        }
+        // References are looked up in the organisation of the records, which then must be one.
+        let org = if desc.is_org() { None } else { records.iter().chain(&owners).next().map(|r| r.meta.org_id) };
+        if org.is_some() && records.iter().chain(&owners).any(|r| Some(r.meta.org_id) != org) {
+            return Err(Problem::usage("the records belong to several organisations")
+                .hint("change those of one at a time")
+                .into());
+        }
+        if desc.is_org() && records.len() > 1 {
+            // One text for several organisations, each with its own region: the installation's is meant.
+            s.about = SYSTEM;
+        }
+        let set = given_of(s, desc, desc.changeable(), org, &self.fields.0).await?;
+        if set.is_empty() {
+            let flags: Vec<String> = desc.changeable().map(|f| format!("--{}", f.name().replace('_', "-"))).collect();
+            return Err(Problem::usage("there is nothing to change")
+                .hint(format!("say what: {}", flags.join(" ")))
+                .hint("or fill in a form: --edit")
+                .into());
+        }
+        if owners.is_empty() {
+            return change(s, desc, &records, version, set, Action::Update).await;
+        }
+        known_columns(s, desc)?;
+        let targets = records.iter().map(Target::of).collect();
+        let change = Change { noun: desc.noun.into(), targets, set, action: Action::Update };
+        owned::keep(s, desc, change, &owners).await
     }
-    if desc.is_org() && records.len() > 1 {
-        // One text for several organisations, each with its own region: the installation's is meant.
-        s.about = SYSTEM;
-    }
-    let set = given_of(s, desc, desc.changeable(), org, m).await?;
-    if set.is_empty() {
-        let flags: Vec<String> = desc.changeable().map(|f| format!("--{}", f.name().replace('_', "-"))).collect();
-        return Err(Problem::usage("there is nothing to change")
-            .hint(format!("say what: {}", flags.join(" ")))
-            .hint("or fill in a form: --edit")
-            .into());
-    }
-    if owners.is_empty() {
-        return change(s, desc, &records, version, set, Action::Update).await;
-    }
-    known_columns(s, desc)?;
-    let targets = records.iter().map(Target::of).collect();
-    let change = Change { noun: desc.noun.into(), targets, set, action: Action::Update };
-    owned::keep(s, desc, change, &owners).await
 }

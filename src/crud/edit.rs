@@ -1,11 +1,11 @@
 //! `--edit`: create and update through a form in the user's editor.
 
 use anyhow::Result;
-use clap::ArgMatches;
 
 use super::form::{self, FormLine};
 use super::gate;
 use super::input::{mendable, parse};
+use super::leaf::FieldTexts;
 use super::session::Session;
 use super::write::{Change, ChangedRecord, Create, Created, Target, tell_changed, tell_created};
 use crate::model::kinds::org::SYSTEM;
@@ -67,7 +67,7 @@ pub async fn create(
     desc: &'static Descriptor,
     org: Option<i32>,
     owner: Option<&Record>,
-    m: &ArgMatches,
+    texts: &FieldTexts,
 ) -> Result<()> {
     let place = match org {
         Some(org) => format!(" in {}", records::org_code(s.db().await?, org).await?),
@@ -83,7 +83,7 @@ pub async fn create(
     let lines = desc.settable().map(|f| {
         let is_owner = desc.owner().is_some_and(|(field, _)| field.column == f.column);
         let owner = owner.filter(|_| is_owner).map(Record::key);
-        let given = owner.or_else(|| m.get_one::<String>(f.name()).cloned());
+        let given = owner.or_else(|| texts.get(f.name()).map(str::to_owned));
         (f, given.or_else(|| desc.default(f, &s.context).map(Into::into)).unwrap_or_default())
     });
     let lines = lines.collect::<Vec<_>>();
@@ -94,7 +94,7 @@ pub async fn create(
 }
 
 /// `update KEY --edit`.
-pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, before: &Record, m: &ArgMatches) -> Result<()> {
+pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, before: &Record, texts: &FieldTexts) -> Result<()> {
     let header = [
         format!("{}, version {}. Change, save and close the editor.", before.title(), before.meta.version),
         "Saved as it is, or emptied, nothing is changed. Lines that begin with # don't count.".into(),
@@ -105,7 +105,7 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, before: &Rec
         present.push((field, shown(s, before, field).await?));
     }
     // What flags say is filled in beforehand.
-    let given = |(f, text): &FormLine| (*f, m.get_one::<String>(f.name()).unwrap_or(text).clone());
+    let given = |(f, text): &FormLine| (*f, texts.get(f.name()).unwrap_or(text).to_owned());
     let lines = present.iter().map(given).collect::<Vec<_>>();
     match fill_in(s, desc, &form::write(&header, &lines), &FormPurpose::Update { before, present }).await? {
         Some(FormOutcome::Changed(changed)) => tell_changed(s, desc, &changed, Action::Update).await,

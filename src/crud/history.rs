@@ -5,17 +5,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
+use clap::Command;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::as_of;
+use super::flags::{a, limit};
 use super::gate;
 use super::input::{GoneRecord, find_in, several_gone};
+use super::leaf::{FlagGroup, KindVerb};
 use super::session::Session;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::key::Part;
-use crate::model::resource::{Descriptor, Field, Record, Subject};
+use crate::model::resource::verbs::Verb as VerbName;
+use crate::model::resource::{Descriptor, Field, Record, Subject, examples};
 use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::records::keys::{self, Among};
 use crate::store::records::{self, Deleted};
@@ -70,24 +73,54 @@ pub async fn history_json(s: &mut Session<'_>, record: &Record) -> Result<Json> 
     Ok(told.collect())
 }
 
-/// Every audit record about one record, oldest first.
-pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
-    let (tree, id) = find_or_past(s, desc, org, &key).await?;
-    let limit = m.get_one::<u64>("limit").copied();
-    let wanted = Search { limit, ..about(s, desc, tree, id).await? };
-    let are_several = wanted.resources.as_ref().is_some_and(|ids| ids.len() > 1);
-    let entries = search(s.db().await?, &wanted).await?;
-    let mut entries = as_told(s, desc, entries).await?;
-    if entries.is_empty() && limit != Some(0) {
-        return Err(Problem::new(ErrorKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into());
+/// The flags of `history`.
+#[derive(clap::Args, Default)]
+pub struct HistoryFlags {
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Option<String>,
+    /// Only the last N records
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub limit: Option<u64>,
+}
+
+impl FlagGroup for HistoryFlags {
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        c.mut_arg("key", |a| a.help(examples::keys(desc)))
     }
-    entries.reverse();
-    let mut list = EntryList::new(s, false, are_several)?;
-    list.show(s, &entries).await?;
-    list.finish(s)
+}
+
+impl KindVerb for HistoryFlags {
+    const VERB: VerbName = VerbName::History;
+    const WRITES: bool = false;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Show everything that was done to {}", a(desc))
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", desc.noun, examples::key(desc))
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        gate::allow(s)?;
+        let key = self.key.unwrap_or_default();
+        let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
+        let (tree, id) = find_or_past(s, desc, org, &key).await?;
+        let limit = self.limit;
+        let wanted = Search { limit, ..about(s, desc, tree, id).await? };
+        let are_several = wanted.resources.as_ref().is_some_and(|ids| ids.len() > 1);
+        let entries = search(s.db().await?, &wanted).await?;
+        let mut entries = as_told(s, desc, entries).await?;
+        if entries.is_empty() && limit != Some(0) {
+            return Err(
+                Problem::new(ErrorKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into()
+            );
+        }
+        entries.reverse();
+        let mut list = EntryList::new(s, false, are_several)?;
+        list.show(s, &entries).await?;
+        list.finish(s)
+    }
 }
 
 /// The record that a key names, and its tree; where nobody lives under it, the one that had it, for one that is gone has a

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use chrono::{DateTime, Datelike as _, Utc};
-use clap::ArgMatches;
 use uuid::Uuid;
 
+use super::leaf::{FieldTexts, FlagGroup};
 use super::prompt;
 use super::session::Session;
-use crate::model::kinds::org;
+use crate::model::kinds::{Kinds, org};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::lifetime::Lifetime;
@@ -359,11 +359,6 @@ pub async fn find_ref(
     Ok(found.meta.id.into())
 }
 
-/// The keys that a command line gives.
-pub fn keys_of(matches: &ArgMatches) -> Vec<String> {
-    matches.get_many::<String>("key").into_iter().flatten().cloned().collect()
-}
-
 /// Keys from the command line; `-` reads them from standard input, one a line. Where none is given, a person picks.
 pub async fn keys(
     s: &mut Session<'_>,
@@ -394,31 +389,19 @@ pub async fn keys(
     Ok(keys)
 }
 
-/// The values that flags give, parsed; references resolved in `org`. `None` for the organisation leaves them as they
-/// are, for a resource that has none.
-pub async fn given(
-    s: &mut Session<'_>,
-    desc: &'static Descriptor,
-    org: Option<i32>,
-    matches: &ArgMatches,
-) -> Result<Vec<(String, Value)>> {
-    given_of(s, desc, desc.settable(), org, matches).await
-}
-
-/// As [`given`], of some fields.
+/// The values that flags give to some fields, parsed; references resolved in `org`. `None` for the organisation leaves them
+/// as they are, for a resource that has none.
 pub async fn given_of(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     fields: impl Iterator<Item = &'static Field>,
     org: Option<i32>,
-    matches: &ArgMatches,
+    texts: &FieldTexts,
 ) -> Result<Vec<(String, Value)>> {
     let (mut values, mut wrong) = (Vec::new(), Vec::new());
     for field in fields {
-        let Some(text) = matches.get_one::<String>(field.name()) else { continue };
-        if let Some(part) =
-            field.parts().and_then(|parts| parts.iter().find(|p| matches.get_one::<String>(p).is_some()))
-        {
+        let Some(text) = texts.get(field.name()) else { continue };
+        if let Some(part) = field.parts().and_then(|parts| parts.iter().find(|p| texts.get(p).is_some())) {
             let (whole, part) = (field.name(), part.replace('_', "-"));
             return Err(Problem::usage(format!("--{whole} and --{part} both say what somebody is called"))
                 .hint(format!("leave out --{whole}: it is split into its parts"))
@@ -511,6 +494,12 @@ pub struct Span {
     /// Only up to this time, or to the end of this day
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+}
+
+impl FlagGroup for Span {
+    fn is_of(_: Kinds, desc: &Descriptor) -> bool {
+        desc.stays()
+    }
 }
 
 impl Span {

@@ -2,17 +2,19 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use clap::ArgMatches;
+use clap::Command;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::gate::{self, Verb};
-use super::input::{in_order, time};
-use super::read;
+use super::input::time;
+use super::leaf::{FlagGroup, KindVerb, flags};
+use super::read::{self, Conditions, Rows};
 use super::session::Session;
 use super::write::{described, dry_run_note};
 use crate::model::kinds::system_log::Level;
 use crate::model::resource::Descriptor;
+use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{ValueType, rfc3339};
 use crate::store::records::query::{Query, column};
@@ -21,49 +23,67 @@ use crate::store::tx::Tx;
 use crate::store::tx::journal::{PRUNED_AT_ONCE, kept_since};
 use crate::ui::format::{Listing, OutputColumn, report};
 
-/// Narrows a query to the time that the flags of a journal's verbs say.
-pub fn within(s: &Session<'_>, m: &ArgMatches, query: &mut Query) -> Result<()> {
-    let of = |name: &str| {
-        let given = m.try_get_one::<String>(name).ok().flatten();
-        given.map(|text| time(text, s.clock.now(), s.origin.zone)).transpose()
-    };
-    let (since, until) = (of("since")?.map(|(start, _)| start), of("until")?.map(|(_, end)| end));
-    in_order(since, until)?;
-    query.between(since, until);
-    Ok(())
-}
-
 /// The name of the group that counts rows by days.
 const DAY: &str = "day";
 
-/// How many rows there are by each closed set of words, by who wrote them and by day; or by one column.
-pub async fn stats(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let query = read::query(s, desc, m).await?;
-    let all = records::columns(desc);
-    let groups: Vec<Option<&Column>> = match m.get_one::<String>("by").map(String::as_str) {
-        Some(DAY) => vec![None],
-        Some(name) => vec![Some(column(&all, name)?)],
-        None => all.iter().filter(|c| c.choices().is_some() || c.is_actor).map(Some).chain([None]).collect(),
-    };
-    let heads = vec![
-        OutputColumn::new("group", ValueType::Text),
-        OutputColumn::new("value", ValueType::Text),
-        OutputColumn::new(desc.plural(), ValueType::Int),
-    ];
-    let mut listing = Listing::new(&s.ui, heads, 1);
-    for group in groups {
-        let name = group.map_or(DAY, |c| c.name.as_str()).to_owned();
-        for (value, n) in counts(s, &query, group).await? {
-            listing.row(&mut s.ui, vec![name.clone().into(), value.into(), n.into()])?;
+/// What is counted by.
+#[derive(clap::Args, Default)]
+pub struct By {
+    /// Only by this: a field, or day
+    #[arg(long, value_name = "FIELD")]
+    pub by: Option<String>,
+}
+
+impl FlagGroup for By {}
+
+flags! {
+    /// The flags of `stats`.
+    pub struct StatsFlags {
+        which: Conditions,
+        by: By,
+    }
+}
+
+impl KindVerb for StatsFlags {
+    const VERB: VerbName = VerbName::Stats;
+    const WRITES: bool = false;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Count {} by what they have in common, and by day", desc.plural())
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        format!("orgctl {0} stats --since 30d\norgctl {0} stats --by day -o json", desc.noun)
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        gate::allow(s)?;
+        let query = read::query(s, desc, &Rows { which: self.which, ..Rows::default() }).await?;
+        let all = records::columns(desc);
+        let groups: Vec<Option<&Column>> = match self.by.by.as_deref() {
+            Some(DAY) => vec![None],
+            Some(name) => vec![Some(column(&all, name)?)],
+            None => all.iter().filter(|c| c.choices().is_some() || c.is_actor).map(Some).chain([None]).collect(),
+        };
+        let heads = vec![
+            OutputColumn::new("group", ValueType::Text),
+            OutputColumn::new("value", ValueType::Text),
+            OutputColumn::new(desc.plural(), ValueType::Int),
+        ];
+        let mut listing = Listing::new(&s.ui, heads, 1);
+        for group in groups {
+            let name = group.map_or(DAY, |c| c.name.as_str()).to_owned();
+            for (value, n) in counts(s, &query, group).await? {
+                listing.row(&mut s.ui, vec![name.clone().into(), value.into(), n.into()])?;
+            }
         }
+        listing.finish(&mut s.ui)?;
+        s.ui.flush()?;
+        if listing.count() == 0 {
+            s.ui.status(&format!("no {}", desc.plural()));
+        }
+        Ok(())
     }
-    listing.finish(&mut s.ui)?;
-    s.ui.flush()?;
-    if listing.count() == 0 {
-        s.ui.status(&format!("no {}", desc.plural()));
-    }
-    Ok(())
 }
 
 async fn counts(s: &mut Session<'_>, query: &Query, by: Option<&Column>) -> Result<Vec<(Option<String>, i64)>> {
@@ -96,12 +116,43 @@ impl Verb for Prune {
     }
 }
 
+/// The flags of `prune`.
+#[derive(clap::Args, Default)]
+pub struct PruneFlags {
+    #[arg(long, value_name = "TIME")]
+    pub before: Option<String>,
+}
+
+impl FlagGroup for PruneFlags {
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        let kept = desc.retention.map_or("", |setting| setting.declared.key);
+        c.mut_arg("before", |a| a.help(format!("Older than this (default: what the setting {kept} says)")))
+    }
+}
+
+impl KindVerb for PruneFlags {
+    const VERB: VerbName = VerbName::Prune;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Remove {} that are past their time", desc.plural())
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        format!("orgctl {0} prune\norgctl {0} prune --before 90d --dry-run", desc.noun)
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        prune(s, desc, self.before.as_deref()).await
+    }
+}
+
 /// Lets rows go that are past their time, some at a time: what is ended in between is gone on with by the next one.
-pub async fn prune(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+pub async fn prune(s: &mut Session<'_>, desc: &'static Descriptor, before: Option<&str>) -> Result<()> {
     gate::allow(s)?;
     let now = s.clock.now();
     let org = s.org_of(desc).await?;
-    let before = match m.get_one::<String>("before") {
+    let before = match before {
         Some(text) => time(text, now, s.origin.zone)?.0,
         None => kept_since(s.db().await?, desc, now).await?.unwrap_or(DateTime::<Utc>::MIN_UTC),
     };

@@ -1,8 +1,16 @@
-//! What a verb that one noun has declares of itself, beside what it does: who it is, and its flags as a struct.
+//! What a verb declares of itself beside what it does: who it is, and its flags as a struct.
+//!
+//! A verb of one noun is a [`Leaf`]: its flags are known when the program is compiled. A verb that kinds have in common is a
+//! [`KindVerb`]: what it takes is put together of [`FlagGroup`]s, which a kind has where it has a use for them, and of a flag for each
+//! field. What was given on a command line is read by [`Given`] alone.
 
 use anyhow::Result;
+use clap::{ArgMatches, Command};
 
 use super::session::Session;
+use crate::model::kinds::Kinds;
+use crate::model::resource::verbs::Verb;
+use crate::model::resource::{Descriptor, Field};
 
 /// Who a verb is, and what the help says of it.
 pub struct Spec {
@@ -28,38 +36,131 @@ pub trait Leaf: clap::Args {
     fn run(self, s: &mut Session<'_>) -> impl Future<Output = Result<()>>;
 }
 
-/// A group of flags of which one names a record: asked for on a terminal, where all are missing.
-pub const ASKED_GROUP: &str = "which";
+/// A verb that kinds have in common: what it takes, with what it does.
+pub trait KindVerb: Flags {
+    const VERB: Verb;
+    /// Whether it changes the database.
+    const WRITES: bool;
 
-/// How many rows may be asked for: no more than anybody has, and not none, which would say that there are none.
-pub fn limit(text: &str) -> Result<u64, String> {
-    within(text, 1)
+    fn about(desc: &Descriptor) -> String;
+
+    /// Lines that work on the demo.
+    fn examples(desc: &Descriptor) -> String;
+
+    /// Does it.
+    fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> impl Future<Output = Result<()>>;
 }
 
-/// How many levels of a tree are asked for.
-pub fn depth(text: &str) -> Result<usize, String> {
-    within(text, 0).and_then(|n| usize::try_from(n).map_err(|e| e.to_string()))
+/// What a verb takes where it is about a kind.
+pub trait Flags: Sized {
+    /// Adds it to the verb of a kind.
+    fn add(c: Command, kinds: Kinds, desc: &'static Descriptor) -> Command;
+
+    fn read(given: &Given<'_>) -> Result<Self>;
 }
 
-/// A whole number that somebody can mean.
-pub fn within(text: &str, least: u64) -> Result<u64, String> {
-    const MOST: u64 = 10_000_000;
-    let n = text.parse::<u64>().ok().filter(|n| (least..=MOST).contains(n));
-    n.ok_or_else(|| format!("write a whole number from {least} to {MOST}"))
+/// Flags that a kind has together or not at all.
+pub trait FlagGroup: clap::Args + Default {
+    /// Whether a kind has a use for them.
+    fn is_of(_: Kinds, _: &Descriptor) -> bool {
+        true
+    }
+
+    /// Says it in the words of the kind.
+    fn in_words(c: Command, _: &Descriptor) -> Command {
+        c
+    }
 }
 
-/// `--if-version`
-#[derive(clap::Args)]
-pub struct IfVersion {
-    /// Only if the record still has this version
-    #[arg(long, value_name = "N")]
-    pub if_version: Option<i64>,
+impl<T: FlagGroup> Flags for T {
+    fn add(c: Command, kinds: Kinds, desc: &'static Descriptor) -> Command {
+        match T::is_of(kinds, desc) {
+            true => T::in_words(T::augment_args(c), desc),
+            false => c,
+        }
+    }
+
+    fn read(given: &Given<'_>) -> Result<T> {
+        match T::is_of(given.kinds, given.desc) {
+            true => given.flags(),
+            false => Ok(T::default()),
+        }
+    }
 }
 
-/// `--force` of what is put into branches and departments. The session knows of it.
-#[derive(clap::Args)]
-pub struct PutAnyway {
-    /// Also where a branch or department is inactive
-    #[arg(long)]
-    pub force: bool,
+/// What a verb takes, put together: one after the other in the help.
+macro_rules! flags {
+    ($(#[$meta:meta])* pub struct $name:ident { $($field:ident: $ty:ty,)+ }) => {
+        $(#[$meta])*
+        pub struct $name {
+            $(pub $field: $ty,)+
+        }
+
+        impl $crate::crud::leaf::Flags for $name {
+            fn add(
+                c: clap::Command,
+                kinds: $crate::model::kinds::Kinds,
+                desc: &'static $crate::model::resource::Descriptor,
+            ) -> clap::Command {
+                $(let c = <$ty as $crate::crud::leaf::Flags>::add(c, kinds, desc);)+
+                c
+            }
+
+            fn read(given: &$crate::crud::leaf::Given<'_>) -> anyhow::Result<$name> {
+                Ok($name { $($field: <$ty as $crate::crud::leaf::Flags>::read(given)?,)+ })
+            }
+        }
+    };
+}
+pub(crate) use flags;
+
+/// What a command line gave to a verb. Nothing else of this floor and of that above looks into it.
+pub struct Given<'a> {
+    matches: &'a ArgMatches,
+    kinds: Kinds,
+    desc: &'static Descriptor,
+}
+
+impl<'a> Given<'a> {
+    /// To a verb about a kind.
+    pub fn new(matches: &'a ArgMatches, kinds: Kinds, desc: &'static Descriptor) -> Given<'a> {
+        Given { matches, kinds, desc }
+    }
+
+    /// The kinds that there are.
+    pub fn kinds(&self) -> Kinds {
+        self.kinds
+    }
+
+    /// The kind that the verb is about.
+    pub fn desc(&self) -> &'static Descriptor {
+        self.desc
+    }
+
+    /// Flags that the verb has.
+    pub fn flags<T: clap::Args>(&self) -> Result<T> {
+        Ok(T::from_arg_matches(self.matches)?)
+    }
+
+    /// What was said of fields.
+    pub fn texts(&self, fields: impl Iterator<Item = &'static Field>) -> FieldTexts {
+        let text = |f: &'static Field| self.matches.try_get_one::<String>(f.name()).ok().flatten();
+        FieldTexts(fields.filter_map(|f| Some((f.name(), text(f)?.clone()))).collect())
+    }
+
+    /// Whether a flag stands on the command line, and is not what holds without it.
+    pub fn is_typed(&self, flag: &str) -> bool {
+        self.matches.value_source(flag) == Some(clap::parser::ValueSource::CommandLine)
+    }
+}
+
+/// What flags say of fields.
+#[derive(Debug, Default)]
+pub struct FieldTexts(Vec<(&'static str, String)>);
+
+impl FieldTexts {
+    /// What was said of a field, by its name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(given, _)| *given == name).map(|(_, text)| text.as_str())
+    }
 }

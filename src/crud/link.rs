@@ -1,20 +1,24 @@
 //! The two verbs of a link, at the noun of its item: one gives the item to others, the other takes it back.
 
 use anyhow::Result;
-use clap::ArgMatches;
+use clap::{Args as _, Command};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::create::ask_missing;
+use super::flags::{Cascade, Forced, Named, flag, flag_of_new};
 use super::gate::{self, Verb};
-use super::input::{find_each, find_in, given_of, keys, keys_of};
-use super::read::{known_columns, print_changed};
+use super::input::{find_each, find_in, given_of, keys};
+use super::leaf::{FieldTexts, FlagGroup, Flags, Given};
+use super::prompt;
+use super::read::{known_columns, print_changed, quote};
+use super::remove::{self, Left};
 use super::session::Session;
 use super::write::{Created, End, Target, begun, create_all, described, dry_run_note, other_fields, tell_former};
-use super::{prompt, remove};
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::verbs::{self, Link};
-use crate::model::resource::{Attr, Descriptor, Field, Record};
+use crate::model::resource::{Attr, Descriptor, Field, Record, examples};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
 use crate::store::records::keys::{holders_of, parts_of};
@@ -154,24 +158,87 @@ fn says_other(there: &Record, values: &[(String, Value)]) -> Problem {
     }
 }
 
+/// The item, and those that it is given to or taken from.
+#[derive(clap::Args)]
+pub struct Ends {
+    #[arg(required = true)]
+    pub item: Option<String>,
+    #[arg(required = true)]
+    pub key: Vec<String>,
+}
+
+/// What a verb of a link takes: its ends, what the link says besides, and whether what depends on it goes too.
+pub struct LinkFlags {
+    ends: Ends,
+    texts: FieldTexts,
+    cascade: bool,
+}
+
+/// Whether links may be deleted together with what depends on them.
+fn cascades(kinds: Kinds, linking: Linking, link: Link) -> bool {
+    linking == Linking::Unassign && !kinds.referring_to(link.desc).is_empty() && !link.desc.ends()
+}
+
+impl LinkFlags {
+    /// Adds them to the verb of a link.
+    pub fn add(c: Command, kinds: Kinds, linking: Linking, link: Link) -> Command {
+        let ((_, item), (field, other)) = (link.item, link.other);
+        let name = |d: &Descriptor| d.noun.to_uppercase().replace('-', "_");
+        let others = if link.is_among_one_kind() { field.name().to_uppercase() } else { name(other) };
+        let c = Ends::augment_args(c).mut_arg(ITEM, |a| a.value_name(name(item)).help(examples::keys(item)));
+        let c = Named::in_words(c, other).mut_arg("key", |a| a.value_name(others));
+        if linking == Linking::Assign {
+            let c = link.further().fold(c, |c, field| c.arg(flag_of_new(field)));
+            return Forced::add(c, kinds, link.desc);
+        }
+        let c = link.named_by().fold(c, |c, field| c.arg(flag(field)));
+        if cascades(kinds, linking, link) { Cascade::add(c, kinds, link.desc) } else { c }
+    }
+
+    pub fn read(given: &Given<'_>, linking: Linking, link: Link) -> Result<LinkFlags> {
+        let texts = match linking {
+            Linking::Assign => given.texts(link.further()),
+            Linking::Unassign => given.texts(link.named_by()),
+        };
+        let cascade = cascades(given.kinds(), linking, link) && given.flags::<Cascade>()?.cascade;
+        Ok(LinkFlags { ends: given.flags()?, texts, cascade })
+    }
+}
+
+/// Lines that show a verb of a link.
+pub fn examples_of(linking: Linking, link: Link) -> String {
+    let (desc, (_, item), (_, other)) = (link.desc, link.item, link.other);
+    let verb = if linking == Linking::Assign { link.assign } else { link.unassign };
+    let keys = desc.examples.key.split_once(':').unwrap_or((examples::key(item), examples::key(other)));
+    let line = format!("orgctl {} {verb} {}", item.noun, keys.0);
+    let many = match link.is_among_one_kind() {
+        true => String::new(),
+        false => {
+            let of = quote(&examples::conditions(other));
+            format!("\norgctl {} list --filter {of} -o key | {line} -", other.noun)
+        }
+    };
+    format!("{line} {}{many}", keys.1)
+}
+
 /// The item and those that it is given to or taken from, as the command line names them.
-async fn ends(s: &mut Session<'_>, link: Link, linking: Linking, m: &ArgMatches) -> Result<(Record, Vec<Record>)> {
+async fn ends(s: &mut Session<'_>, link: Link, linking: Linking, given: &Ends) -> Result<(Record, Vec<Record>)> {
     let (kind, others) = (link.item.1, link.other.1);
-    let key = match m.get_one::<String>(ITEM) {
+    let key = match &given.item {
         Some(key) => key.clone(),
         None => prompt::key(s, kind, Deleted::Exclude).await?,
     };
     let org = s.org_of(kind).await?;
     let item = find_in(s, kind, org, &key, Deleted::Exclude).await?;
     let org = item.meta.org_id;
-    let keys = match (m.contains_id("key") || s.only_key.is_some(), s.ui.style.interactive) {
+    let keys = match (!given.key.is_empty() || s.only_key.is_some(), s.ui.style.interactive) {
         (false, true) => {
             let among = offered(s, link, linking, &item).await?;
             let from = (Some(org), Deleted::Exclude, among.as_ref());
             let id = prompt::record_among(s, others, from, link.other.0.help, None).await?;
             vec![id.unwrap_or_default().to_string()]
         }
-        _ => keys(s, others, Deleted::Exclude, &keys_of(m)).await?,
+        _ => keys(s, others, Deleted::Exclude, &given.key).await?,
     };
     let others = find_each(s, others, Some(org), &keys).await?;
     Ok((item, others))
@@ -203,12 +270,12 @@ fn shows_all(link: Link, item: &Record) -> String {
     format!("'orgctl {} list --filter {}={}' shows all", link.desc.noun, link.item.0.name(), item.key())
 }
 
-pub async fn assign(s: &mut Session<'_>, link: Link, m: &ArgMatches) -> Result<()> {
+pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Result<()> {
     let desc = link.desc;
     known_columns(s, desc)?;
-    let (item, others) = ends(s, link, Linking::Assign, m).await?;
+    let (item, others) = ends(s, link, Linking::Assign, &flags.ends).await?;
     let org = item.meta.org_id;
-    let mut values = given_of(s, desc, link.further(), Some(org), m).await?;
+    let mut values = given_of(s, desc, link.further(), Some(org), &flags.texts).await?;
     ask_missing(s, desc, link.further().filter(|f| f.must_be_given()), Some(org), &mut values).await?;
     let others: Vec<Uuid> = others.iter().map(|r| r.meta.id).collect();
     let verb = Assign { noun: desc.noun.into(), org, item: item.meta.id, others, values };
@@ -232,17 +299,20 @@ pub async fn assign(s: &mut Session<'_>, link: Link, m: &ArgMatches) -> Result<(
     print_changed(s, desc, &which).await
 }
 
-pub async fn unassign(s: &mut Session<'_>, link: Link, m: &ArgMatches) -> Result<()> {
+pub async fn unassign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Result<()> {
     let desc = link.desc;
     known_columns(s, desc)?;
-    let (item, others) = ends(s, link, Linking::Unassign, m).await?;
-    let links = links_of(s, link, &item, &others, m).await?;
+    let (item, others) = ends(s, link, Linking::Unassign, &flags.ends).await?;
+    let links = links_of(s, link, &item, &others, &flags.texts).await?;
     for record in &links {
         s.is_about(record);
     }
     match desc.ends() {
         true => end(s, desc, &links).await?,
-        false => remove::delete_records(s, desc, &links, m).await?,
+        false => {
+            let left = Left { cascade: flags.cascade, ..Left::default() };
+            remove::delete_records(s, desc, &links, left).await?;
+        }
     }
     let which: Vec<_> = links.iter().map(|r| r.meta.record_id()).collect();
     print_changed(s, desc, &which).await
@@ -254,10 +324,10 @@ async fn links_of(
     link: Link,
     item: &Record,
     others: &[Record],
-    m: &ArgMatches,
+    texts: &FieldTexts,
 ) -> Result<Vec<Record>> {
     let (desc, org) = (link.desc, item.meta.org_id);
-    let further = given_of(s, desc, link.named_by(), Some(org), m).await?;
+    let further = given_of(s, desc, link.named_by(), Some(org), texts).await?;
     let (mut links, mut without) = (Vec::new(), Vec::new());
     let part = |field: &'static Field, other: &Record| match field.column {
         column if column == link.item.0.column => item.meta.id.into(),

@@ -6,6 +6,7 @@ pub mod create;
 pub mod deletion;
 pub mod edit;
 pub mod filter;
+pub mod flags;
 pub mod form;
 pub mod former;
 pub mod gate;

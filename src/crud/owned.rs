@@ -2,12 +2,11 @@
 //! and the first update makes the row.
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::gate::{self, Verb};
-use super::input::{find, find_in, keys, keys_of, not_system};
+use super::input::{find, find_in, keys, not_system};
 use super::read::print_changed;
 use super::session::Session;
 use super::write::{
@@ -67,14 +66,14 @@ pub async fn cells(s: &mut Session<'_>, record: &Record, owner: &Record, columns
 pub async fn targets(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
-    m: &ArgMatches,
+    given: &[String],
 ) -> Result<(Vec<Record>, Vec<Record>)> {
     if desc.owner().is_none() {
-        return Ok((write::targets(s, desc, &keys_of(m)).await?, Vec::new()));
+        return Ok((write::targets(s, desc, given).await?, Vec::new()));
     }
     let (mut found, mut owners): (Vec<Record>, Vec<Record>) = (Vec::new(), Vec::new());
     let picked = desc.owner().map_or(desc, |(_, kind)| kind);
-    for key in keys(s, picked, Deleted::Exclude, &keys_of(m)).await? {
+    for key in keys(s, picked, Deleted::Exclude, given).await? {
         let (record, all) = match find(s, desc, &key, Deleted::Exclude).await {
             Ok(record) => (record, &mut found),
             Err(e) => (owner_of(s, desc, &key, e).await?, &mut owners),

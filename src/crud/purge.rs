@@ -3,20 +3,23 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use clap::ArgMatches;
+use clap::Command;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::contents;
+use super::flags::{ASKED_GROUP, Named};
 use super::gate::{self, Verb};
-use super::input::{find_each_deleted, keys, keys_of, time};
+use super::input::{find_each_deleted, keys, time};
+use super::leaf::{FlagGroup, KindVerb};
 use super::remove::{FIRST, first_keys, lines};
 use super::seed;
 use super::session::Session;
 use super::write::{Target, described, dry_run_note};
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
-use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::resource::verbs::Verb as VerbName;
+use crate::model::resource::{Descriptor, Field, Record, examples};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType, rfc3339};
@@ -243,45 +246,76 @@ async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<Stri
     Ok(all)
 }
 
-pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let records: Vec<Record> = if let Some(text) = m.get_one::<String>("deleted-before") {
-        let (before, _) = time(text, s.clock.now(), s.origin.zone)?;
-        s.ui.status(&format!("deleted before {}", rfc3339(before)));
-        let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
-        records::deleted_before(s.db().await?, desc, org, before).await?
-    } else {
-        let keys = keys(s, desc, Deleted::Only, &keys_of(m)).await?;
-        find_each_deleted(s, desc, &keys, false).await?
-    };
-    if records.is_empty() {
-        s.ui.status(&format!("no {} to purge", desc.plural()));
-        return Ok(());
+/// Which records go for good: those that are named, or all of some time.
+#[derive(clap::Args, Default)]
+#[group(id = ASKED_GROUP, required = true, multiple = false)]
+pub struct PurgeFlags {
+    #[arg(value_name = "KEY")]
+    pub key: Vec<String>,
+    /// All that were deleted before this time or day
+    #[arg(long, value_name = "TIME")]
+    pub deleted_before: Option<String>,
+}
+
+impl FlagGroup for PurgeFlags {
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        Named::in_words(c, desc)
     }
-    if !s.dry_run {
-        let what = match records.as_slice() {
-            [one] => one.title(),
-            several => count(several.len() as u64, desc),
+}
+
+impl KindVerb for PurgeFlags {
+    const VERB: VerbName = VerbName::Purge;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Remove deleted {} for good", desc.plural())
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        let (noun, key) = (desc.noun, examples::key(desc));
+        format!("orgctl {noun} purge {key}\norgctl {noun} purge --deleted-before 2026-01-01 --yes")
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let records: Vec<Record> = if let Some(text) = &self.deleted_before {
+            let (before, _) = time(text, s.clock.now(), s.origin.zone)?;
+            s.ui.status(&format!("deleted before {}", rfc3339(before)));
+            let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
+            records::deleted_before(s.db().await?, desc, org, before).await?
+        } else {
+            let keys = keys(s, desc, Deleted::Only, &self.key).await?;
+            find_each_deleted(s, desc, &keys, false).await?
         };
-        if !s.ui.style.yes {
-            for line in purge_lines(s, &records).await? {
-                s.ui.status(&line);
-            }
+        if records.is_empty() {
+            s.ui.status(&format!("no {} to purge", desc.plural()));
+            return Ok(());
         }
-        let inside = if desc.is_org() { ", with all that was in it" } else { "" };
-        s.ui.confirm(&format!("purge {what} for good{inside}?")).await?;
+        if !s.dry_run {
+            let what = match records.as_slice() {
+                [one] => one.title(),
+                several => count(several.len() as u64, desc),
+            };
+            if !s.ui.style.yes {
+                for line in purge_lines(s, &records).await? {
+                    s.ui.status(&line);
+                }
+            }
+            let inside = if desc.is_org() { ", with all that was in it" } else { "" };
+            s.ui.confirm(&format!("purge {what} for good{inside}?")).await?;
+        }
+        // What was shown is what goes.
+        let targets = records.iter().map(Target::as_seen).collect();
+        let purged = gate::write(s, &Purge { noun: desc.noun.into(), targets }).await?;
+        s.ui.status(&match records.as_slice() {
+            [one] => format!("purged {}", one.title()),
+            several => format!("purged {}", count(several.len() as u64, desc)),
+        });
+        let more = purged.saturating_sub(records.len() as u64);
+        if more > 0 {
+            let whom = if records.len() == 1 { "it" } else { "them" };
+            s.ui.status(&format!("and {more} more that belonged to {whom}"));
+        }
+        dry_run_note(s);
+        Ok(())
     }
-    // What was shown is what goes.
-    let targets = records.iter().map(Target::as_seen).collect();
-    let purged = gate::write(s, &Purge { noun: desc.noun.into(), targets }).await?;
-    s.ui.status(&match records.as_slice() {
-        [one] => format!("purged {}", one.title()),
-        several => format!("purged {}", count(several.len() as u64, desc)),
-    });
-    let more = purged.saturating_sub(records.len() as u64);
-    if more > 0 {
-        let whom = if records.len() == 1 { "it" } else { "them" };
-        s.ui.status(&format!("and {more} more that belonged to {whom}"));
-    }
-    dry_run_note(s);
-    Ok(())
 }

@@ -4,21 +4,24 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use anyhow::Result;
-use clap::ArgMatches;
+use clap::Command;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::filter::filter;
+use super::flags::{AsOf, Named, a, limit};
 use super::gate::{self, Verb};
-use super::input::{find, find_holders, keys, keys_of};
+use super::input::{Span, find, find_holders, keys};
+use super::leaf::{FlagGroup, KindVerb, flags};
 use super::session::{Access, Session};
-use super::{as_of, journal, owned, partial};
+use super::{as_of, owned, partial};
+use crate::model::kinds::Kinds;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::status;
 use crate::model::resource::verbs::Verb as VerbName;
-use crate::model::resource::{Attr, Descriptor, Field, Record};
+use crate::model::resource::{Attr, Descriptor, Field, Record, examples};
 use crate::model::search::words;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
@@ -95,29 +98,121 @@ fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec
     })
 }
 
+/// Which records, by what is in them.
+#[derive(clap::Args, Default)]
+pub struct Filter {
+    #[arg(long, value_name = "CONDITIONS")]
+    pub filter: Option<String>,
+}
+
+impl FlagGroup for Filter {
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        let (conditions, made) = (examples::conditions(desc), desc.made_at());
+        c.mut_arg("filter", |a| a.help(format!("Only rows for which all hold: '{conditions} {made}>2026-01-01'")))
+    }
+}
+
+/// Which records, by their words.
+#[derive(clap::Args, Default)]
+pub struct Search {
+    /// Only rows that have words beginning so, in the fields that search knows
+    #[arg(long, value_name = "WORDS")]
+    pub search: Option<String>,
+}
+
+impl FlagGroup for Search {
+    fn is_of(_: Kinds, desc: &Descriptor) -> bool {
+        desc.is_searchable()
+    }
+}
+
+flags! {
+    /// Which records.
+    #[derive(Default)]
+    pub struct Conditions {
+        filter: Filter,
+        search: Search,
+        span: Span,
+    }
+}
+
+/// In which order.
+#[derive(clap::Args, Default)]
+pub struct Sort {
+    /// Fields to sort by; -FIELD for descending
+    #[arg(long, value_name = "FIELDS", allow_hyphen_values = true)]
+    pub sort: Option<String>,
+}
+
+impl FlagGroup for Sort {}
+
+/// Whether deleted ones are among them.
+#[derive(clap::Args, Default)]
+pub struct Deletions {
+    /// Only deleted ones
+    #[arg(long, conflicts_with = "with_deleted")]
+    pub deleted: bool,
+    /// Deleted ones too
+    #[arg(long)]
+    pub with_deleted: bool,
+}
+
+impl FlagGroup for Deletions {
+    fn is_of(_: Kinds, desc: &Descriptor) -> bool {
+        desc.is_recorded()
+    }
+}
+
+flags! {
+    /// Which rows, in which order.
+    #[derive(Default)]
+    pub struct Rows {
+        which: Conditions,
+        sort: Sort,
+        deletions: Deletions,
+    }
+}
+
+/// How many rows, from where on.
+#[derive(clap::Args, Default)]
+pub struct Paging {
+    /// Most rows to show
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub limit: Option<u64>,
+    /// Show all rows
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+    /// Show the page that the last one named
+    #[arg(long, value_name = "TOKEN")]
+    pub page: Option<String>,
+}
+
+impl FlagGroup for Paging {}
+
 /// The query that the flags of `list`, `export` and `stats` describe.
-pub(super) async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Query> {
+pub(super) async fn query(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Rows) -> Result<Query> {
     let mut query = Query::new(desc, s.asked_at());
     let all = query.columns.clone();
     query.org = s.org_of(desc).await?;
-    let (deleted, with_deleted) = (is_set(m, "deleted"), is_set(m, "with-deleted"));
+    let Deletions { deleted, with_deleted } = asked.deletions;
     let about_deletion = |c: &Condition| c.column.status.is_some() || c.column.name.starts_with("deleted");
     let life = |filter: &[Condition]| match (deleted, with_deleted || filter.iter().any(about_deletion)) {
         (true, _) => Deleted::Only,
         (false, true) => Deleted::Include,
         (false, false) => Deleted::Exclude,
     };
-    if let Some(text) = m.get_one::<String>("filter") {
+    if let Some(text) = &asked.which.filter.filter {
         query.filter = filter(s, desc, &all, query.org, text, life).await?;
     }
     query.life = life(&query.filter);
-    journal::within(s, m, &mut query)?;
-    let words = m.try_get_one::<String>("search").ok().flatten();
+    let (since, until) = asked.which.span.times(s)?;
+    query.between(since, until);
+    let words = asked.which.search.search.as_ref();
     if let Some(text) = words {
         few_words(text)?;
     }
     query.search = words.map(|text| Wanted { text: text.clone(), whole: false, among: None });
-    if let Some(text) = m.try_get_one::<String>("sort").ok().flatten() {
+    if let Some(text) = &asked.sort.sort {
         let names: Vec<&str> = text.split(',').map(str::trim).collect();
         if names.len() > MOST_SORTED {
             return Err(Problem::usage(format!("a list is sorted by {MOST_SORTED} fields at most")).into());
@@ -137,36 +232,60 @@ pub(super) async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &Ar
     Ok(query)
 }
 
-/// Whether a switch is given, where the verb has it.
-fn is_set(m: &ArgMatches, name: &str) -> bool {
-    m.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false)
+flags! {
+    /// The flags of `list`.
+    #[derive(Default)]
+    pub struct ListFlags {
+        rows: Rows,
+        as_of: AsOf,
+        paging: Paging,
+    }
 }
 
-pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    list_where(s, desc, m, Vec::new()).await
+impl KindVerb for ListFlags {
+    const VERB: VerbName = VerbName::List;
+    const WRITES: bool = false;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("List {}{}", desc.plural(), if desc.stays() { ", newest first" } else { "" })
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        let (noun, which) = (desc.noun, examples::conditions(desc));
+        let line = |more: &str| format!("\norgctl {noun} list {more}");
+        let (order, past) = match (desc.stays(), desc.is_recorded()) {
+            (true, _) => ("--since 7d", String::new()),
+            (_, recorded) => ("--sort -created_at", if recorded { line("--as-of 7d") } else { String::new() }),
+        };
+        format!("orgctl {noun} list --filter '{which}' {order}{}{past}", line("--all -o json"))
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        list_where(s, desc, &self, Vec::new()).await
+    }
 }
 
 /// As [`list()`], of rows for which some conditions hold besides those of the flags.
 pub async fn list_where(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
-    m: &ArgMatches,
+    asked: &ListFlags,
     conditions: Vec<Condition>,
 ) -> Result<()> {
     gate::allow(s)?;
-    as_of::begin(s, desc, m).await?;
+    as_of::begin(s, desc, &asked.as_of, asked.rows.which.search.search.is_some()).await?;
     as_of::ensure_all_known(s).await?;
-    let mut query = query(s, desc, m).await?;
+    let mut query = query(s, desc, &asked.rows).await?;
     query.filter.extend(conditions);
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     query.columns = chosen(s, desc, one_org)?;
     let table = s.ui.style.format == Format::Table;
-    query.limit = match m.get_one::<u64>("limit") {
-        Some(n) => Some(*n),
-        None if table && !m.get_flag("all") => Some(PAGE),
+    query.limit = match asked.paging.limit {
+        Some(n) => Some(n),
+        None if table && !asked.paging.all => Some(PAGE),
         None => None,
     };
-    if let Some(token) = m.get_one::<String>("page") {
+    if let Some(token) = &asked.paging.page {
         query.after = Some(Cursor::decode(token, &query)?);
     }
     as_of::rewrite(s, &mut query).await?;
@@ -212,63 +331,90 @@ pub(super) fn few_words(text: &str) -> Result<(), Problem> {
 /// something that thousands are called says more words.
 const CANDIDATES: u64 = 500;
 
-/// Finds by words: what is called so first, then what has the words whole, then what has words that begin so; what is
-/// in use before what is not.
-pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let text = m.get_many::<String>("words").into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
-    few_words(&text)?;
-    let mut query = Query::new(desc, s.clock.now());
-    query.org = s.org_of(desc).await?;
-    let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
-    let columns = chosen(s, desc, one_org)?;
-    query.columns = columns.clone();
-    let searched: Vec<Column> = records::columns(desc)
-        .into_iter()
-        .filter(|c| c.status.is_some() || c.field.is_some_and(|f| f.has(Attr::Search)))
-        .collect();
-    query.columns.extend(searched.iter().cloned());
-    query.columns.push(column(&records::columns(desc), "id")?.clone());
-    let wanted = words(&text);
-    let rank = |row: &Row| {
-        let cells = || searched.iter().zip(&row.0[columns.len()..]);
-        let active =
-            cells().any(|(c, v)| c.status.is_some() && v.as_text() == desc.status_words().last().map(|w| w.word));
-        let fields: Vec<Vec<String>> =
-            cells().filter(|(c, _)| c.status.is_none()).map(|(_, v)| words(&v.to_text())).collect();
-        let called = fields.contains(&wanted);
-        let whole = wanted.iter().all(|w| fields.iter().flatten().any(|f| f == w));
-        (!called, !whole, !active)
-    };
-    let limit = m.get_one::<u64>("limit").map_or(20, |n| usize::try_from(*n).unwrap_or(usize::MAX));
-    let among = CANDIDATES.max(limit as u64 + 1);
-    query.limit = Some(among);
-    let mut rows: Vec<Row> = Vec::new();
-    for whole in [true, false] {
-        query.search = Some(Wanted { text: text.clone(), whole, among: Some(among) });
-        let more = query.page(s.db().await?).await?.rows;
-        let known: HashSet<Option<Uuid>> = rows.iter().map(|r| r.0.last().and_then(Value::as_uuid)).collect();
-        rows.extend(more.into_iter().filter(|r| !known.contains(&r.0.last().and_then(Value::as_uuid))));
-        if rows.len() > limit {
-            // Whole words come first, so there is no need to look further.
-            break;
+/// The flags of `find`.
+#[derive(clap::Args, Default)]
+pub struct FindFlags {
+    #[arg(value_name = "WORDS", required = true)]
+    pub words: Vec<String>,
+    /// Most rows to show (default: 20)
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub limit: Option<u64>,
+}
+
+impl FlagGroup for FindFlags {
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        c.mut_arg("words", |a| a.help(examples::words(desc)))
+    }
+}
+
+impl KindVerb for FindFlags {
+    const VERB: VerbName = VerbName::Find;
+    const WRITES: bool = false;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Find {} by words of their {}", desc.plural(), examples::found_by(desc))
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        examples::find(desc)
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        gate::allow(s)?;
+        let text = self.words.join(" ");
+        few_words(&text)?;
+        let mut query = Query::new(desc, s.clock.now());
+        query.org = s.org_of(desc).await?;
+        let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
+        let columns = chosen(s, desc, one_org)?;
+        query.columns = columns.clone();
+        let searched: Vec<Column> = records::columns(desc)
+            .into_iter()
+            .filter(|c| c.status.is_some() || c.field.is_some_and(|f| f.has(Attr::Search)))
+            .collect();
+        query.columns.extend(searched.iter().cloned());
+        query.columns.push(column(&records::columns(desc), "id")?.clone());
+        let wanted = words(&text);
+        let rank = |row: &Row| {
+            let cells = || searched.iter().zip(&row.0[columns.len()..]);
+            let active =
+                cells().any(|(c, v)| c.status.is_some() && v.as_text() == desc.status_words().last().map(|w| w.word));
+            let fields: Vec<Vec<String>> =
+                cells().filter(|(c, _)| c.status.is_none()).map(|(_, v)| words(&v.to_text())).collect();
+            let called = fields.contains(&wanted);
+            let whole = wanted.iter().all(|w| fields.iter().flatten().any(|f| f == w));
+            (!called, !whole, !active)
+        };
+        let limit = self.limit.map_or(20, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        let among = CANDIDATES.max(limit as u64 + 1);
+        query.limit = Some(among);
+        let mut rows: Vec<Row> = Vec::new();
+        for whole in [true, false] {
+            query.search = Some(Wanted { text: text.clone(), whole, among: Some(among) });
+            let more = query.page(s.db().await?).await?.rows;
+            let known: HashSet<Option<Uuid>> = rows.iter().map(|r| r.0.last().and_then(Value::as_uuid)).collect();
+            rows.extend(more.into_iter().filter(|r| !known.contains(&r.0.last().and_then(Value::as_uuid))));
+            if rows.len() > limit {
+                // Whole words come first, so there is no need to look further.
+                break;
+            }
         }
+        rows.sort_by_cached_key(rank);
+        let found = rows.len();
+        let mut listing = Listing::in_format(s.ui.style.format, output_columns(&columns), key_index(desc, &columns));
+        for mut row in rows.into_iter().take(limit) {
+            row.0.truncate(columns.len());
+            listing.row(&mut s.ui, row.0)?;
+        }
+        listing.finish(&mut s.ui)?;
+        s.ui.flush()?;
+        if found == 0 {
+            s.ui.status(&format!("no {} found", desc.plural()));
+        } else if found > limit {
+            s.ui.status(&format!("{limit} shown, more are found: say more words, or --limit N"));
+        }
+        Ok(())
     }
-    rows.sort_by_cached_key(rank);
-    let found = rows.len();
-    let mut listing = Listing::in_format(s.ui.style.format, output_columns(&columns), key_index(desc, &columns));
-    for mut row in rows.into_iter().take(limit) {
-        row.0.truncate(columns.len());
-        listing.row(&mut s.ui, row.0)?;
-    }
-    listing.finish(&mut s.ui)?;
-    s.ui.flush()?;
-    if found == 0 {
-        s.ui.status(&format!("no {} found", desc.plural()));
-    } else if found > limit {
-        s.ui.status(&format!("{limit} shown, more are found: say more words, or --limit N"));
-    }
-    Ok(())
 }
 
 /// The same command for the next page.
@@ -411,73 +557,130 @@ fn print_rows(
     listing.finish(&mut s.ui)
 }
 
-pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    as_of::begin(s, desc, m).await?;
-    let life = if is_set(m, "with-deleted") { Deleted::Include } else { Deleted::Exclude };
-    let (mut which, mut defaults) = (Vec::new(), Vec::new());
-    let picked = desc.owner().map_or(desc, |(_, kind)| kind);
-    for key in keys(s, picked, life, &keys_of(m)).await? {
-        // With the deleted ones, everybody who had the key.
-        let found = match life {
-            Deleted::Exclude => find(s, desc, &key, life).await.map(|r| vec![r]),
-            _ => find_holders(s, desc, &key).await,
-        };
-        match found {
-            Ok(all) => {
-                for record in all {
-                    let place = record.meta.record_id();
-                    as_of::ensure_known(s, desc, &Ok(record)).await?;
-                    if !which.contains(&place) {
-                        which.push(place);
+/// Whether deleted ones are shown.
+#[derive(clap::Args, Default)]
+pub struct WithDeleted {
+    /// Look among deleted ones too
+    #[arg(long)]
+    pub with_deleted: bool,
+}
+
+impl FlagGroup for WithDeleted {
+    fn is_of(_: Kinds, desc: &Descriptor) -> bool {
+        desc.is_recorded()
+    }
+}
+
+flags! {
+    /// The flags of `show`.
+    pub struct ShowFlags {
+        named: Named,
+        deleted: WithDeleted,
+        as_of: AsOf,
+    }
+}
+
+impl KindVerb for ShowFlags {
+    const VERB: VerbName = VerbName::Show;
+    const WRITES: bool = false;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Show {} with all fields", a(desc))
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        let line = format!("orgctl {} show {}", desc.noun, examples::key(desc));
+        let past = if desc.is_recorded() { format!("\n{line} --as-of 2h") } else { String::new() };
+        format!("{line}\n{line} -o json{past}")
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        gate::allow(s)?;
+        as_of::begin(s, desc, &self.as_of, false).await?;
+        let life = if self.deleted.with_deleted { Deleted::Include } else { Deleted::Exclude };
+        let (mut which, mut defaults) = (Vec::new(), Vec::new());
+        let picked = desc.owner().map_or(desc, |(_, kind)| kind);
+        for key in keys(s, picked, life, &self.named.key).await? {
+            // With the deleted ones, everybody who had the key.
+            let found = match life {
+                Deleted::Exclude => find(s, desc, &key, life).await.map(|r| vec![r]),
+                _ => find_holders(s, desc, &key).await,
+            };
+            match found {
+                Ok(all) => {
+                    for record in all {
+                        let place = record.meta.record_id();
+                        as_of::ensure_known(s, desc, &Ok(record)).await?;
+                        if !which.contains(&place) {
+                            which.push(place);
+                        }
+                    }
+                }
+                Err(e) => {
+                    let found = Err(e);
+                    as_of::ensure_known(s, desc, &found).await?;
+                    if let Err(e) = found {
+                        defaults.push(owned::owner_of(s, desc, &key, e).await?);
                     }
                 }
             }
-            Err(e) => {
-                let found = Err(e);
-                as_of::ensure_known(s, desc, &found).await?;
-                if let Err(e) = found {
-                    defaults.push(owned::owner_of(s, desc, &key, e).await?);
-                }
-            }
         }
+        let columns = shown(s, desc)?;
+        let asked = which.len() + defaults.len();
+        let mut rows = rows_of(s, desc, &columns, &which).await?;
+        for owner in defaults {
+            let record = owned::default_of(s, desc, &owner).await?;
+            s.ui.status(&format!("nothing is stored for {}: these are the defaults", owner.title()));
+            rows.push(Row(owned::cells(s, &record, &owner, &columns).await?));
+        }
+        print_rows(s, desc, &columns, asked, rows)
     }
-    let columns = shown(s, desc)?;
-    let asked = which.len() + defaults.len();
-    let mut rows = rows_of(s, desc, &columns, &which).await?;
-    for owner in defaults {
-        let record = owned::default_of(s, desc, &owner).await?;
-        s.ui.status(&format!("nothing is stored for {}: these are the defaults", owner.title()));
-        rows.push(Row(owned::cells(s, &record, &owner, &columns).await?));
-    }
-    print_rows(s, desc, &columns, asked, rows)
 }
 
-/// Exit code 0 or 3, and a word only for people.
-pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let mut told = Vec::new();
-    let mut missing = Ok(());
-    for key in keys(s, desc, Deleted::Exclude, &keys_of(m)).await? {
-        let found = find(s, desc, &key, Deleted::Exclude).await;
-        told.push(serde_json::json!({ "key": key, "exists": found.is_ok() }));
-        match found {
-            Ok(record) => s.ui.status(&format!("{} exists", record.title())),
-            Err(e) if e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound) => {
-                missing = Err(e);
-                break;
+flags! {
+    /// The flags of `exists`.
+    pub struct ExistsFlags {
+        named: Named,
+    }
+}
+
+impl KindVerb for ExistsFlags {
+    const VERB: VerbName = VerbName::Exists;
+    const WRITES: bool = false;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Tell by the exit code whether {} exists", a(desc))
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        format!("orgctl {0} exists {1} --quiet && echo yes", desc.noun, examples::key(desc))
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        gate::allow(s)?;
+        let mut told = Vec::new();
+        let mut missing = Ok(());
+        for key in keys(s, desc, Deleted::Exclude, &self.named.key).await? {
+            let found = find(s, desc, &key, Deleted::Exclude).await;
+            told.push(serde_json::json!({ "key": key, "exists": found.is_ok() }));
+            match found {
+                Ok(record) => s.ui.status(&format!("{} exists", record.title())),
+                Err(e) if e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound) => {
+                    missing = Err(e);
+                    break;
+                }
+                Err(e) => return Err(e),
             }
-            Err(e) => return Err(e),
         }
-    }
-    match told.as_slice() {
-        [one] => format::report(&mut s.ui, one)?,
-        several if s.ui.style.format == Format::Ndjson => {
-            several.iter().try_for_each(|one| format::report(&mut s.ui, one))?;
+        match told.as_slice() {
+            [one] => format::report(&mut s.ui, one)?,
+            several if s.ui.style.format == Format::Ndjson => {
+                several.iter().try_for_each(|one| format::report(&mut s.ui, one))?;
+            }
+            several => format::report(&mut s.ui, &several.into())?,
         }
-        several => format::report(&mut s.ui, &several.into())?,
+        missing
     }
-    missing
 }
 
 /// Records that data were handed out, before the first of them is.
@@ -518,9 +721,67 @@ impl Verb for Exported {
     }
 }
 
+/// Where an export goes.
+#[derive(clap::Args, Default)]
+pub struct ToFile {
+    /// File to write (default: standard output)
+    #[arg(value_name = "FILE")]
+    pub file: Option<String>,
+}
+
+impl FlagGroup for ToFile {}
+
+/// What a spreadsheet must not run.
+#[derive(clap::Args, Default)]
+pub struct Safe {
+    #[arg(long)]
+    pub safe_for_spreadsheets: bool,
+}
+
+impl FlagGroup for Safe {
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        let back = if desc.does(VerbName::Import) { "; `import` takes the marks away" } else { "" };
+        let help = format!("Mark cells that a spreadsheet would run as formulas{back}");
+        c.mut_arg("safe_for_spreadsheets", |a| a.help(help))
+    }
+}
+
+flags! {
+    /// The flags of `export`.
+    pub struct ExportFlags {
+        file: ToFile,
+        rows: Rows,
+        as_of: AsOf,
+        safe: Safe,
+    }
+}
+
+impl KindVerb for ExportFlags {
+    const VERB: VerbName = VerbName::Export;
+    const WRITES: bool = false;
+
+    fn about(desc: &Descriptor) -> String {
+        let back = if desc.does(VerbName::Import) { ", for `import` to read back" } else { "" };
+        format!("Write {} as CSV{back}", desc.plural())
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        let (noun, which) = (desc.noun, examples::conditions(desc));
+        format!("orgctl {noun} export {}.csv\norgctl {noun} export --filter '{which}' -o ndjson", desc.table)
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        export(s, desc, &self, false).await
+    }
+}
+
 /// CSV by default, with every column that `import` takes back.
-pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let with_hashes = is_set(m, "with-hashes");
+pub async fn export(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    asked: &ExportFlags,
+    with_hashes: bool,
+) -> Result<()> {
     if with_hashes {
         // More than the data of an organisation, and a right of its own.
         s.access = Access {
@@ -531,9 +792,12 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.opening.reader = gate::reader_of(&s.subject, s.kinds(), &s.access);
     }
     gate::allow(s)?;
-    as_of::begin(s, desc, m).await?;
+    as_of::begin(s, desc, &asked.as_of, asked.rows.which.search.search.is_some()).await?;
+    if with_hashes && s.past.is_some() {
+        return Err(Problem::usage("passwords of then are not kept, nor are their hashes").into());
+    }
     as_of::ensure_all_known(s).await?;
-    let mut query = query(s, desc, m).await?;
+    let mut query = query(s, desc, &asked.rows).await?;
     let comes_back = desc.does(VerbName::Import);
     if query.org.is_none() && !desc.is_org() && s.columns.is_none() && comes_back {
         // Keys are unique within an organisation: an export that can be read back is of one.
@@ -566,7 +830,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
     }
     as_of::rewrite(s, &mut query).await?;
-    let file = m.get_one::<String>("file");
+    let file = asked.file.file.as_ref();
     let format = export_format(&s.ui, file, Format::Csv);
     let mut listing = Listing::in_format(format, output_columns(&query.columns), key_index(desc, &query.columns));
     if with_hashes && format == Format::Key {
@@ -574,7 +838,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             .hint("leave out the one or the other")
             .into());
     }
-    if m.get_flag("safe-for-spreadsheets") {
+    if asked.safe.safe_for_spreadsheets {
         if format != Format::Csv {
             return Err(Problem::usage("--safe-for-spreadsheets is for CSV")
                 .hint("leave out the other format; only a spreadsheet runs formulas")

@@ -3,23 +3,25 @@
 use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::contents::delete_all;
 use super::deletion::{DeletePlan, point_all};
 pub use super::deletion::{Mode, release};
+use super::flags::{Cascade, Named};
 use super::gate::{self, Verb};
-use super::input::{find_in, keys_of, not_system};
+use super::input::{find_in, not_system};
+use super::leaf::{FlagGroup, KindVerb, flags};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{ChangedRecord, Target, change_all, described, dry_run_note, note_contents, targets, tell_changed};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
-use crate::model::resource::lifetime::TargetEvent;
+use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::row_rule::RowRule;
-use crate::model::resource::{Descriptor, IS_ACTIVE, Record};
+use crate::model::resource::verbs::Verb as VerbName;
+use crate::model::resource::{Descriptor, IS_ACTIVE, Record, examples};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::store::engine::db::Db;
@@ -109,27 +111,34 @@ pub fn in_use(record: &Record) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What is said of what depends on records that go: it goes too, to another one, or to nobody.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Left<'a> {
+    pub cascade: bool,
+    pub reassign_to: Option<&'a str>,
+    pub orphan: bool,
+}
+
 /// What the flags say is to become of what points at records that are not known yet.
-pub async fn mode_in(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, m: &ArgMatches) -> Result<Mode> {
-    if let Some(key) = m.try_get_one::<String>("reassign-to").ok().flatten().cloned() {
-        let other = find_in(s, desc, Some(org), &key, Deleted::Exclude).await?;
+pub async fn mode_in(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, left: Left<'_>) -> Result<Mode> {
+    if let Some(key) = left.reassign_to {
+        let other = find_in(s, desc, Some(org), key, Deleted::Exclude).await?;
         in_use(&other)?;
         return Ok(Mode::Reassign(other.meta.id));
     }
-    mode(s, desc, &[], m).await
+    mode(s, desc, &[], left).await
 }
 
 /// What the flags say is to become of what points at records.
-pub async fn mode(s: &mut Session<'_>, desc: &'static Descriptor, records: &[Record], m: &ArgMatches) -> Result<Mode> {
-    let flag = |name| m.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false);
-    let Some(key) = m.try_get_one::<String>("reassign-to").ok().flatten().cloned() else {
-        return Ok(match (flag("orphan"), flag("cascade")) {
+pub async fn mode(s: &mut Session<'_>, desc: &'static Descriptor, records: &[Record], left: Left<'_>) -> Result<Mode> {
+    let Some(key) = left.reassign_to else {
+        return Ok(match (left.orphan, left.cascade) {
             (true, _) => Mode::Orphan,
             (_, true) => Mode::Cascade,
             _ => Mode::Protect,
         });
     };
-    let other = find_in(s, desc, records.first().map(|r| r.meta.org_id), &key, Deleted::Exclude).await?;
+    let other = find_in(s, desc, records.first().map(|r| r.meta.org_id), key, Deleted::Exclude).await?;
     in_use(&other)?;
     if records.iter().any(|r| r.meta.id == other.meta.id || r.meta.org_id != other.meta.org_id) {
         return Err(Problem::usage(format!("{} can't take over what it leaves behind itself", other.title())).into());
@@ -172,9 +181,58 @@ impl Verb for Deactivate {
     }
 }
 
-pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, desc, &keys_of(m)).await?;
-    let mode = mode(s, desc, &records, m).await?;
+/// To whom goes what a record is in charge of when it is deactivated, where a record of the kind can be in charge.
+#[derive(clap::Args, Default)]
+pub struct HandOver {
+    /// Let what they are in charge of go to this one
+    #[arg(long, value_name = "KEY", conflicts_with = "orphan")]
+    pub reassign_to: Option<String>,
+    /// Let nobody be in charge of it
+    #[arg(long)]
+    pub orphan: bool,
+}
+
+impl FlagGroup for HandOver {
+    fn is_of(kinds: Kinds, desc: &Descriptor) -> bool {
+        blocks(kinds, desc, TargetEvent::Deactivate)
+    }
+}
+
+/// Whether something may depend on a record so that it can't go.
+fn blocks(kinds: Kinds, desc: &Descriptor, event: TargetEvent) -> bool {
+    kinds.referring_to(desc).iter().any(|(d, f)| d.effect(f, event) == Consequence::Blocks)
+}
+
+flags! {
+    /// The flags of `deactivate`.
+    pub struct DeactivateFlags {
+        named: Named,
+        left: HandOver,
+    }
+}
+
+impl KindVerb for DeactivateFlags {
+    const VERB: VerbName = VerbName::Deactivate;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Deactivate {}", desc.plural())
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        format!("orgctl {} deactivate {}", desc.noun, examples::key(desc))
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let left = Left { cascade: false, reassign_to: self.left.reassign_to.as_deref(), orphan: self.left.orphan };
+        deactivate(s, desc, &self.named.key, left).await
+    }
+}
+
+/// Deactivates records, and tells what became of what they left.
+pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, keys: &[String], left: Left<'_>) -> Result<()> {
+    let records = targets(s, desc, keys).await?;
+    let mode = mode(s, desc, &records, left).await?;
     known_columns(s, desc)?;
     let verb = Deactivate { noun: desc.noun.into(), targets: records.iter().map(Target::of).collect(), mode };
     let (changed, released) = gate::write(s, &verb).await?;
@@ -194,11 +252,55 @@ pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     note_contents(s, desc, &records).await
 }
 
-pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let roots = targets(s, desc, &keys_of(m)).await?;
-    delete_records(s, desc, &roots, m).await?;
-    let which: Vec<_> = roots.iter().map(|r| r.meta.record_id()).collect();
-    if is_for_programs(&s.ui) { print_changed(s, desc, &which).await } else { Ok(()) }
+/// What becomes of what would keep a record from going, where something can.
+#[derive(clap::Args, Default)]
+pub struct Heirs {
+    /// Let what depends on them depend on this one
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["cascade", "orphan"])]
+    pub reassign_to: Option<String>,
+    /// Let what depends on them depend on nothing; restore does not undo this
+    #[arg(long, conflicts_with = "cascade")]
+    pub orphan: bool,
+}
+
+impl FlagGroup for Heirs {
+    fn is_of(kinds: Kinds, desc: &Descriptor) -> bool {
+        blocks(kinds, desc, TargetEvent::Delete)
+    }
+}
+
+flags! {
+    /// The flags of `delete`.
+    pub struct DeleteFlags {
+        named: Named,
+        cascade: Cascade,
+        heirs: Heirs,
+    }
+}
+
+impl KindVerb for DeleteFlags {
+    const VERB: VerbName = VerbName::Delete;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Delete {}; they can be restored", desc.plural())
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", desc.noun, examples::key(desc))
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let roots = targets(s, desc, &self.named.key).await?;
+        let left = Left {
+            cascade: self.cascade.cascade,
+            reassign_to: self.heirs.reassign_to.as_deref(),
+            orphan: self.heirs.orphan,
+        };
+        delete_records(s, desc, &roots, left).await?;
+        let which: Vec<_> = roots.iter().map(|r| r.meta.record_id()).collect();
+        if is_for_programs(&s.ui) { print_changed(s, desc, &which).await } else { Ok(()) }
+    }
 }
 
 /// Deletes records, once that is confirmed, and says what went.
@@ -206,9 +308,9 @@ pub async fn delete_records(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     roots: &[Record],
-    m: &ArgMatches,
+    left: Left<'_>,
 ) -> Result<()> {
-    let mode = mode(s, desc, roots, m).await?;
+    let mode = mode(s, desc, roots, left).await?;
     let (kinds, places) = (s.kinds(), roots.iter().map(RecordAt::of).collect());
     let mut plan = DeletePlan::make(&mut s.db().await?.checking(), places, roots, mode).await?;
     plan.hide(s.db().await?).await?;

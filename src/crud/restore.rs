@@ -3,20 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::contents;
+use super::flags::{Forced, Named};
 use super::former;
 use super::gate::{self, Verb};
-use super::input::{find_each_deleted, keys, keys_of};
+use super::input::{find_each_deleted, keys};
+use super::leaf::{KindVerb, flags};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Holder, dry_run_note, holder};
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::Lifetime;
-use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::resource::verbs::Verb as VerbName;
+use crate::model::resource::{Descriptor, Field, Record, examples};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
@@ -222,43 +224,64 @@ fn taken_meanwhile(record: &Record) -> Problem {
     ))
 }
 
-pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    known_columns(s, desc)?;
-    let keys = keys(s, desc, Deleted::Only, &keys_of(m)).await?;
-    let named = find_each_deleted(s, desc, &keys, true).await?;
-    if let Some(record) = named.iter().find(|r| r.has_ended() && r.meta.is_live()) {
-        return Err(Problem::conflict(format!("{} has ended, which is no deletion", record.title()))
-            .hint(format!(
-                "'orgctl {} history {}' shows what ended it, and 'orgctl audit revert' undoes that",
-                desc.noun, record.meta.id
-            ))
-            .into());
+flags! {
+    /// The flags of `restore`.
+    pub struct RestoreFlags {
+        named: Named,
+        force: Forced,
     }
-    let mut seen = HashSet::new();
-    let deletions = named.iter().filter_map(|r| r.meta.deletion_id.map(|d| (r.meta.org_id, d)));
-    let deletions: Vec<(i32, Uuid)> = deletions.filter(|d| seen.insert(*d)).collect();
-    let is_named: HashSet<Uuid> = named.iter().map(|r| r.meta.id).collect();
-    let verb = Restore { deletions, named: is_named.clone() };
-    let Restored { records: restored, left, in_charge, .. } = gate::write(s, &verb).await?;
-    for record in &named {
-        s.ui.status(&format!("restored {}", record.title()));
+}
+
+impl KindVerb for RestoreFlags {
+    const VERB: VerbName = VerbName::Restore;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Bring back deleted {}", desc.plural())
     }
-    warn_of_the_unused(s, &in_charge).await?;
-    let is_of_org = |r: &RecordAt| r.is_seed() && desc.is_org();
-    let counts = |r: &&RecordAt| r.desc.is_told() && !is_of_org(r) && !is_named.contains(&r.id);
-    let more = restored.iter().filter(counts).count();
-    if more > 0 {
-        s.ui.status(&format!(
-            "and {more} more that were deleted together with {}",
-            if named.len() == 1 { "it" } else { "them" }
-        ));
+
+    fn examples(desc: &Descriptor) -> String {
+        format!("orgctl {0} restore {1}\norgctl {0} {2} --deleted", desc.noun, examples::key(desc), desc.list_word())
     }
-    for (record, flag) in &left {
-        s.ui.status(&format!("{} has no {flag} any more: another one has it meanwhile", record.title()));
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        known_columns(s, desc)?;
+        let keys = keys(s, desc, Deleted::Only, &self.named.key).await?;
+        let named = find_each_deleted(s, desc, &keys, true).await?;
+        if let Some(record) = named.iter().find(|r| r.has_ended() && r.meta.is_live()) {
+            return Err(Problem::conflict(format!("{} has ended, which is no deletion", record.title()))
+                .hint(format!(
+                    "'orgctl {} history {}' shows what ended it, and 'orgctl audit revert' undoes that",
+                    desc.noun, record.meta.id
+                ))
+                .into());
+        }
+        let mut seen = HashSet::new();
+        let deletions = named.iter().filter_map(|r| r.meta.deletion_id.map(|d| (r.meta.org_id, d)));
+        let deletions: Vec<(i32, Uuid)> = deletions.filter(|d| seen.insert(*d)).collect();
+        let is_named: HashSet<Uuid> = named.iter().map(|r| r.meta.id).collect();
+        let verb = Restore { deletions, named: is_named.clone() };
+        let Restored { records: restored, left, in_charge, .. } = gate::write(s, &verb).await?;
+        for record in &named {
+            s.ui.status(&format!("restored {}", record.title()));
+        }
+        warn_of_the_unused(s, &in_charge).await?;
+        let is_of_org = |r: &RecordAt| r.is_seed() && desc.is_org();
+        let counts = |r: &&RecordAt| r.desc.is_told() && !is_of_org(r) && !is_named.contains(&r.id);
+        let more = restored.iter().filter(counts).count();
+        if more > 0 {
+            s.ui.status(&format!(
+                "and {more} more that were deleted together with {}",
+                if named.len() == 1 { "it" } else { "them" }
+            ));
+        }
+        for (record, flag) in &left {
+            s.ui.status(&format!("{} has no {flag} any more: another one has it meanwhile", record.title()));
+        }
+        dry_run_note(s);
+        let which: Vec<_> = restored.iter().filter(|r| r.desc == desc).map(RecordAt::place).collect();
+        print_changed(s, desc, &which).await
     }
-    dry_run_note(s);
-    let which: Vec<_> = restored.iter().filter(|r| r.desc == desc).map(RecordAt::place).collect();
-    print_changed(s, desc, &which).await
 }
 
 /// Who was in charge of what comes back still is, though he or she may have been put out of use meanwhile: that is said.

@@ -1,15 +1,18 @@
 //! The verbs that a kind's states give it: each moves records from one state to another.
 
 use anyhow::Result;
-use clap::ArgMatches;
+use clap::Command;
 use serde::{Deserialize, Serialize};
 
 use super::create::ask_missing;
+use super::flags::{IfVersion, Named, flag, flag_of_needed};
 use super::gate::{self, Verb};
-use super::input::{given_of, keys_of, not_system};
+use super::input::{given_of, not_system};
+use super::leaf::{FieldTexts, Flags, Given};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Target, change_all, described, dry_run_note, other_fields, targets};
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::states::Transition;
 use crate::model::resource::{Descriptor, Record};
@@ -81,7 +84,7 @@ async fn told(
     desc: &'static Descriptor,
     transition: &'static Transition,
     records: &[Record],
-    m: &ArgMatches,
+    texts: &FieldTexts,
 ) -> Result<Vec<(String, Value)>> {
     let org = if desc.is_org() { None } else { records.first().map(|r| r.meta.org_id) };
     let fields = || desc.told_to(transition);
@@ -90,7 +93,7 @@ async fn told(
             .hint("move those of one at a time")
             .into());
     }
-    let mut told = given_of(s, desc, fields(), org, m).await?;
+    let mut told = given_of(s, desc, fields(), org, texts).await?;
     let needs: Vec<&str> = transition.needs().collect();
     ask_missing(s, desc, fields().filter(|f| needs.contains(&f.column)), org, &mut told).await?;
     if let Some((column, _)) = told.iter().find(|(column, value)| needs.contains(&column.as_str()) && value.is_null()) {
@@ -100,17 +103,41 @@ async fn told(
     Ok(told)
 }
 
+/// The records that are moved, and what the move is told.
+pub struct MoveFlags {
+    named: Named,
+    version: IfVersion,
+    told: FieldTexts,
+}
+
+impl MoveFlags {
+    /// Adds them to the verb of a transition.
+    pub fn add(c: Command, kinds: Kinds, desc: &'static Descriptor, transition: &Transition) -> Command {
+        let c = IfVersion::add(Named::add(c, kinds, desc), kinds, desc);
+        let needs: Vec<&str> = transition.needs().collect();
+        desc.told_to(transition).fold(c, |c, field| match needs.contains(&field.column) {
+            true => c.arg(flag_of_needed(field)),
+            false => c.arg(flag(field)),
+        })
+    }
+
+    pub fn read(given: &Given<'_>, transition: &Transition) -> Result<MoveFlags> {
+        let told = given.texts(given.desc().told_to(transition));
+        Ok(MoveFlags { named: given.flags()?, version: given.flags()?, told })
+    }
+}
+
 /// Runs the verb of a transition.
 pub async fn run(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     transition: &'static Transition,
-    m: &ArgMatches,
+    flags: MoveFlags,
 ) -> Result<()> {
-    let records = targets(s, desc, &keys_of(m)).await?;
+    let records = targets(s, desc, &flags.named.key).await?;
     known_columns(s, desc)?;
-    let version = m.get_one::<i64>("if-version").copied();
-    let told = told(s, desc, transition, &records, m).await?;
+    let version = flags.version.if_version;
+    let told = told(s, desc, transition, &records, &flags.told).await?;
     let targets = records.iter().map(|r| Target { version, ..Target::of(r) }).collect();
     let verb = Move { noun: desc.noun.into(), verb: transition.verb.into(), targets, told };
     let moved = gate::write(s, &verb).await?;

@@ -5,14 +5,15 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use chrono::NaiveDate;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use uuid::Uuid;
 
+use super::flags::Named;
 use super::former;
 use super::gate::{self, Verb};
-use super::input::{find_each, keys, keys_of, not_system};
+use super::input::{find_each, keys, not_system};
+use super::leaf::{KindVerb, flags};
 use super::read::{known_columns, print_changed};
 use super::seed;
 use super::session::Session;
@@ -24,7 +25,8 @@ use crate::model::resource::key::joined;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::stored::Stored;
 use crate::model::resource::verbs;
-use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, Meta, Record, Resource};
+use crate::model::resource::verbs::Verb as VerbName;
+use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, Meta, Record, Resource, examples};
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, rfc3339};
@@ -248,18 +250,38 @@ impl Verb for End {
     }
 }
 
-/// Ends records that no longer hold, without another one in their place.
-pub async fn revoke(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, desc, &keys_of(m)).await?;
-    known_columns(s, desc)?;
-    let targets = records.iter().map(Target::of).collect();
-    let ended = gate::write(s, &End { noun: desc.noun.into(), targets }).await?;
-    for record in &ended {
-        s.ui.status(&format!("ended {}", record.title()));
+flags! {
+    /// The flags of `revoke`.
+    pub struct RevokeFlags {
+        named: Named,
     }
-    dry_run_note(s);
-    let which: Vec<_> = ended.iter().map(|r| r.meta.record_id()).collect();
-    print_changed(s, desc, &which).await
+}
+
+impl KindVerb for RevokeFlags {
+    const VERB: VerbName = VerbName::Revoke;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("End {}; they stay as history", desc.plural())
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        let (noun, key) = (desc.noun, examples::key(desc));
+        format!("orgctl {noun} revoke {key}\norgctl {noun} list --filter status=ended")
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let records = targets(s, desc, &self.named.key).await?;
+        known_columns(s, desc)?;
+        let targets = records.iter().map(Target::of).collect();
+        let ended = gate::write(s, &End { noun: desc.noun.into(), targets }).await?;
+        for record in &ended {
+            s.ui.status(&format!("ended {}", record.title()));
+        }
+        dry_run_note(s);
+        let which: Vec<_> = ended.iter().map(|r| r.meta.record_id()).collect();
+        print_changed(s, desc, &which).await
+    }
 }
 
 /// Who has a key that a record wants.
@@ -630,10 +652,29 @@ async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Resu
     Ok(())
 }
 
-/// Activates records.
-pub async fn activate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, desc, &keys_of(m)).await?;
-    change(s, desc, &records, None, vec![(IS_ACTIVE.into(), true.into())], Action::Activate).await
+flags! {
+    /// The flags of `activate`.
+    pub struct ActivateFlags {
+        named: Named,
+    }
+}
+
+impl KindVerb for ActivateFlags {
+    const VERB: VerbName = VerbName::Activate;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Activate {}", desc.plural())
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        format!("orgctl {} activate {}", desc.noun, examples::key(desc))
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let records = targets(s, desc, &self.named.key).await?;
+        change(s, desc, &records, None, vec![(IS_ACTIVE.into(), true.into())], Action::Activate).await
+    }
 }
 
 /// Says who and what is in branches and departments that were deactivated.

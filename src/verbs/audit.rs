@@ -20,10 +20,11 @@ use anyhow::Result;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+use crate::crud::flags::{limit, within};
 use crate::crud::gate;
 use crate::crud::history::{EntryList, KeyCache, find_all_or_past_until, resolve_references};
 use crate::crud::input::{Span, time};
-use crate::crud::leaf::{Leaf, Spec, limit, within};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
 use crate::model::problem::Problem;

@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use super::stats;
 use super::tree::{self, Node};
+use crate::crud::flags::{ASKED_GROUP, IfVersion, PutAnyway, depth};
 
 use crate::crud::gate;
 use crate::crud::input::{find, find_in};
-use crate::crud::leaf::{ASKED_GROUP, IfVersion, Leaf, PutAnyway, Spec, depth};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::prompt;
 use crate::crud::session::Session;
 use crate::crud::write::{change, targets};

@@ -574,7 +574,7 @@ impl Leaf for GrantsFlags {
                 .hint("its rights are those of the file: 'chmod 600', 'chown'")
                 .into());
         }
-        let role = self.role.clone();
+        let role = self.role;
         let role = format!("\"{}\"", role.replace('"', "\"\""));
         // PUBLIC has both by default, and imports stage their rows in temporary tables.
         let database = match s.location.database(&s.opening.variables) {

@@ -35,7 +35,7 @@ impl Leaf for MembersFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let key = self.key.clone().unwrap_or_default();
+        let key = self.key.unwrap_or_default();
         let dept = find(s, DESC, &key, Deleted::Exclude).await?;
         read::list_referring(s, User::DESCRIPTOR, "department", &dept).await
     }

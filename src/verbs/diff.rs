@@ -70,7 +70,7 @@ impl Leaf for DiffFlags {
         }
         let mut asked = DiffScope {
             tree: s.org().await?,
-            kind: search_words::kind(s, self.resource.clone()).await?,
+            kind: search_words::kind(s, self.resource).await?,
             ..DiffScope::default()
         };
         if let Some(key) = &self.key {

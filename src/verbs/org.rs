@@ -1,7 +1,7 @@
 //! What only organisations can do: stats, and an import that minds the people in them.
 
 use anyhow::Result;
-use clap::ArgMatches;
+use clap::Command;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
@@ -9,11 +9,12 @@ use crate::crud::import::limit::{TOLD, some_of, stopped};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Opened, Report, Run, Terms, load};
 use crate::crud::input::{find, keys};
-use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::seed;
+use crate::crud::leaf::{FlagGroup, KindVerb, Leaf, Spec, flags};
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
+use crate::crud::{import, seed};
 use crate::model::kinds::org::Org;
+use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Descriptor, Resource as _};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
@@ -133,11 +134,43 @@ async fn enforce_for_people(tx: &mut Tx<'_>, run: &Run<'_>, all: u64) -> Result<
     .into())
 }
 
-pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let rows = Opened::open(s, desc, m).await?.map(s, m, Terms::default()).await?;
-    let mut verb = OrgImport { rows };
-    let (report, seconds) = load(s, desc, &mut verb).await?;
-    note_contents(s, desc, &report.leaving).await?;
-    tell(s, desc, &report, seconds, &verb.rows, More::default())
+/// What a file of organisations says of itself in words of its own.
+#[derive(clap::Args, Default)]
+pub struct OrgWords {}
+
+impl FlagGroup for OrgWords {
+    fn in_words(c: Command, _: &Descriptor) -> Command {
+        let most = "Most organisations that may be deactivated at once, and most users who may lose their access with them: 25, or 10% (default: the setting feed.max_leavers_percent)";
+        c.mut_arg("max_leavers", |a| a.help(most))
+    }
+}
+
+flags! {
+    /// The flags of `org import`.
+    pub struct ImportFlags {
+        file: import::ImportFlags,
+        words: OrgWords,
+    }
+}
+
+impl KindVerb for ImportFlags {
+    const VERB: VerbName = VerbName::Import;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        import::ImportFlags::about(desc)
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        import::ImportFlags::examples(desc)
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        gate::allow(s)?;
+        let rows = Opened::open(s, desc, &self.file).await?.map(s, &self.file, Terms::default()).await?;
+        let mut verb = OrgImport { rows };
+        let (report, seconds) = load(s, desc, &mut verb).await?;
+        note_contents(s, desc, &report.leaving).await?;
+        tell(s, desc, &report, seconds, &verb.rows, More::default())
+    }
 }

@@ -181,7 +181,7 @@ impl Leaf for PasswdFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
-        let key = self.key.clone().unwrap_or_default();
+        let key = self.key.unwrap_or_default();
         let user = find(s, DESC, &key, Deleted::Exclude).await?;
         gate::authorize(s, &user).await?;
         let is_made = self.generate;
@@ -239,7 +239,7 @@ impl Leaf for CheckPasswordFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
-        let key = self.key.clone().unwrap_or_default();
+        let key = self.key.unwrap_or_default();
         let user = find(s, DESC, &key, Deleted::Exclude).await?;
         gate::authorize(s, &user).await?;
         let password = Arc::new(given(s, &self.password, false).await?);

@@ -4,9 +4,10 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use crate::crud::flags::PutAnyway;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::not_system;
-use crate::crud::leaf::{Leaf, PutAnyway, Spec};
+use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::print_changed;
 use crate::crud::session::{CommandTarget, Session};
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};

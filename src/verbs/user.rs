@@ -17,12 +17,14 @@ use super::stats;
 use super::tree::{self, Node};
 use crate::crud::contents::{delete_all, delete_with_contents};
 use crate::crud::deletion::stands;
+use crate::crud::flags::{PutAnyway, depth};
 use crate::crud::former;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find, find_in, find_ref, time_to_come};
-use crate::crud::leaf::{Leaf, PutAnyway, Spec, depth};
-use crate::crud::read::{Exported, known_columns, print_changed};
+use crate::crud::leaf::{FlagGroup, KindVerb, Leaf, Spec, flags};
+use crate::crud::read::{self, Exported, known_columns, print_changed};
 use crate::crud::remove;
+use crate::crud::remove::Left;
 use crate::crud::session::Session;
 use crate::crud::subjects::records_of;
 use crate::crud::write::{ChangedRecord, Target, change, change_all, dry_run_note, end, targets, tell_changed};
@@ -32,6 +34,7 @@ use crate::model::password::Secret;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
 use crate::model::resource::stored::Stored;
+use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Descriptor, Field, Record, Resource as _};
 use crate::model::token;
 use crate::model::trail::audit::Action;
@@ -39,7 +42,7 @@ use crate::model::values::scalar::{Line, ParseContext, Scalar, truncate};
 use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::records::credentials;
 use crate::store::records::keys as store_keys;
-use crate::store::records::pointing::{RecordAt, alike, pointing_at, read};
+use crate::store::records::pointing::{self, RecordAt, alike, pointing_at};
 use crate::store::records::{self, Deleted};
 use crate::store::trail::merged_ids;
 use crate::store::tx::Tx;
@@ -533,7 +536,7 @@ impl Leaf for ReportsFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let key = self.key.clone().unwrap_or_default();
+        let key = self.key.unwrap_or_default();
         let top = find(s, DESC, &key, Deleted::Exclude).await?;
         let node = |r: &Record| -> Result<Node> {
             let Stored { meta, value: u, .. } = Stored::<User>::from_record(r)?;
@@ -700,7 +703,7 @@ impl Merging<'_> {
     /// Lets live records of one kind that point at the duplicate by a field point at who stays.
     async fn take_over(&mut self, tx: &mut Tx<'_>, some: &[RecordAt], field: &'static Field) -> Result<()> {
         let places: Vec<RecordAt> = some.iter().filter(|r| !self.gone.contains(&r.id)).copied().collect();
-        let changes = self.pointed(read(tx.db, &places).await?, field);
+        let changes = self.pointed(pointing::read(tx.db, &places).await?, field);
         let there = self.are_there(tx, &changes, field).await?;
         let (mut going, mut staying) = (Vec::new(), Vec::new());
         for ((before, after), is_there) in changes.into_iter().zip(there) {
@@ -777,7 +780,7 @@ impl Merging<'_> {
         for d in removed.into_iter().flatten() {
             let Some(field) = d.field else { continue };
             for some in alike(&d.records) {
-                let mut originals = read(tx.db, some).await?;
+                let mut originals = pointing::read(tx.db, some).await?;
                 // What goes with the duplicate stays with it; who has done what is done is told as it was.
                 let is_duty = field.lifetime() == Lifetime::Duty;
                 originals.retain(|r| r.meta.deletion_id != Some(self.deletion) && (r.is_open() || !is_duty));
@@ -970,7 +973,7 @@ impl Leaf for DossierFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let key = self.key.clone().unwrap_or_default();
+        let key = self.key.unwrap_or_default();
         let record = find(s, DESC, &key, Deleted::Include).await?;
         if s.ui.style.format_typed && !matches!(s.ui.style.format, Format::Json) {
             return Err(Problem::usage("a dossier is JSON").hint("leave out the other format, or say -o json").into());
@@ -993,5 +996,70 @@ impl Leaf for DossierFlags {
         about.insert("history".into(), crate::crud::history::history_json(s, &record).await?);
         s.ui.out(&format!("{}\n", format::json_pretty(&about.into())))?;
         s.ui.flush()
+    }
+}
+
+/// The flags of `user deactivate`.
+#[derive(clap::Args)]
+pub struct DeactivateFlags {
+    /// Users who leave; '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+    /// Let what they lead, and who reports to them, go to this one
+    #[arg(long, value_name = "KEY", conflicts_with = "orphan")]
+    pub reassign_to: Option<String>,
+    /// Let what they lead be led by nobody
+    #[arg(long)]
+    pub orphan: bool,
+}
+
+impl Leaf for DeactivateFlags {
+    const SPEC: Spec = Spec {
+        noun: "user",
+        verb: "deactivate",
+        permission: "users:update",
+        writes: true,
+        about: "Deactivate users: they have left",
+        examples: "orgctl user deactivate ravi@sahyadri.example\norgctl user deactivate ravi@sahyadri.example --reassign-to asha@sahyadri.example",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let left = Left { cascade: false, reassign_to: self.reassign_to.as_deref(), orphan: self.orphan };
+        remove::deactivate(s, DESC, &self.key, left).await
+    }
+}
+
+/// `--with-hashes`
+#[derive(clap::Args, Default)]
+pub struct WithHashes {
+    /// With the hashes of passwords, for another orgctl; a right of its own, and recorded
+    #[arg(long)]
+    pub with_hashes: bool,
+}
+
+impl FlagGroup for WithHashes {}
+
+flags! {
+    /// The flags of `user export`.
+    pub struct ExportFlags {
+        export: read::ExportFlags,
+        hashes: WithHashes,
+    }
+}
+
+impl KindVerb for ExportFlags {
+    const VERB: VerbName = VerbName::Export;
+    const WRITES: bool = read::ExportFlags::WRITES;
+
+    fn about(desc: &Descriptor) -> String {
+        read::ExportFlags::about(desc)
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        read::ExportFlags::examples(desc)
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        read::export(s, desc, &self.export, self.hashes.with_hashes).await
     }
 }

@@ -352,7 +352,7 @@ fn the_catalogue_knows_what_commands_ask_for() {
     let program = Program::SHIPPED;
     let catalogue: BTreeSet<String> =
         program.kinds.catalogue().into_iter().map(|e| format!("{}:{}", e.resource, e.action)).collect();
-    let nouns = program.kinds.resources().map(|d| d.noun).chain(LEAVES.iter().map(|l| l.noun));
+    let nouns = program.kinds.resources().map(|d| d.noun).chain(LEAVES.iter().map(|l| l.spec.noun));
     let asked: BTreeSet<String> = nouns
         .flat_map(|noun| program.of_noun(noun))
         .filter_map(|found| Some(found.access()?.permission))

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Result;
 use chrono::DateTime;
-use clap::ArgMatches;
 
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
@@ -90,10 +89,9 @@ pub fn formats(
     desc: &'static Descriptor,
     header: &[String],
     columns: &[Option<String>],
-    m: &ArgMatches,
+    given: &[String],
 ) -> Result<Vec<(String, String)>> {
     let mut formats: Vec<(String, String)> = Vec::new();
-    let given: Vec<&String> = m.try_get_many::<String>("date-format").ok().flatten().into_iter().flatten().collect();
     let is_date = |name: &&str| desc.field(name).is_some_and(is_dated);
     let dates: Vec<&str> = columns.iter().flatten().map(String::as_str).filter(is_date).collect();
     let mut of_all: Option<&str> = None;

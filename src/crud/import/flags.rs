@@ -7,22 +7,25 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use chrono::Datelike as _;
-use clap::ArgMatches;
-use clap::parser::ValueSource;
+use clap::Command;
 use tokio::task::spawn_blocking;
 
 use super::csv_reader::What;
 use super::limit::LeaverLimit;
 use super::mapping::{Mapping, constants, map_columns};
+use super::routing::is_org_column;
 use super::secrets::SecretColumn;
 use super::source::{FileRows, MOST, MOST_OF_DEVICE, PASS_OVER, RowFault, Said, Source, Spool, unreadable};
 use super::status_columns::StatusColumn;
 use super::{Import, OnConflict, Terms, Whole, dates, mapping, report, tolerance};
+use crate::crud::flags::{Forced, out_of_use};
+use crate::crud::leaf::{FlagGroup, Flags, Given, flags};
 use crate::crud::session::Session;
 use crate::crud::write::not_in_system;
+use crate::model::kinds::Kinds;
 use crate::model::problem::{Problem, io_message};
 use crate::model::resource::key::Key;
-use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, YEARS};
+use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, YEARS, examples};
 use crate::model::values::scalar::{fold, truncate};
 use crate::model::values::value::{ValueType, rfc3339};
 use crate::model::values::zone::span;
@@ -31,8 +34,181 @@ use crate::ui::format::SAFE;
 /// A column or constant by the name of its field, with the value of a constant.
 type Constants = Vec<(String, String)>;
 
-fn flag(m: &ArgMatches, name: &str) -> bool {
-    m.try_get_one::<bool>(name).ok().flatten() == Some(&true)
+/// How many may leave by a file, of kinds whose records can be deactivated.
+#[derive(clap::Args, Default)]
+pub struct Leavers {
+    /// Most that may be deactivated at once: 25, or 10% (default: the setting feed.max_leavers_percent)
+    #[arg(long, value_name = "N", conflicts_with = "force")]
+    pub max_leavers: Option<String>,
+    /// Let any number be deactivated
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl FlagGroup for Leavers {
+    fn is_of(_: Kinds, desc: &Descriptor) -> bool {
+        desc.can_be_inactive()
+    }
+
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        match out_of_use(desc) {
+            Some(said) => c.mut_arg("force", |a| a.help(format!("Let any number be deactivated; also where {said}"))),
+            None => c,
+        }
+    }
+}
+
+/// `--force` of the other kinds.
+#[derive(clap::Args, Default)]
+pub struct ForcedRows {
+    #[command(flatten)]
+    pub force: Forced,
+}
+
+impl FlagGroup for ForcedRows {
+    fn is_of(kinds: Kinds, desc: &Descriptor) -> bool {
+        !desc.can_be_inactive() && Forced::is_of(kinds, desc)
+    }
+
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        Forced::in_words(c, desc)
+    }
+}
+
+/// The file, and what its columns and rows mean.
+#[derive(clap::Args, Default)]
+pub struct FileFlags {
+    /// File of CSV, of JSON objects line by line, or of a JSON array; '-' reads standard input
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    #[arg(long, value_name = "COLUMN=FIELD")]
+    pub map: Vec<String>,
+    /// Value that every row gets (can be repeated)
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// Field that tells whether a record is there already
+    #[arg(long, value_name = "FIELD", visible_alias = "key")]
+    pub key_field: Option<String>,
+    /// What to do with a record that is there: error, skip or update
+    #[arg(long, value_name = "WHAT", default_value = "error", value_parser = ["error", "skip", "update"], hide_possible_values = true)]
+    pub on_conflict: String,
+    /// Pass over columns that fill no field
+    #[arg(long)]
+    pub ignore_unknown: bool,
+    /// Encoding of a file that is neither UTF-8 nor UTF-16: windows-1250, shift_jis, koi8-r
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// Form of the file: csv, ndjson or json (default: what it looks like)
+    #[arg(long, value_name = "FORMAT", value_parser = ["csv", "ndjson", "jsonl", "json"], hide_possible_values = true)]
+    pub format: Option<String>,
+    /// Lines before the header to pass over
+    #[arg(long, value_name = "N")]
+    pub skip_lines: Option<u64>,
+}
+
+impl FlagGroup for FileFlags {
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        let lookup = examples::lookup(desc)
+            .map(|field| format!("; 'COLUMN={field}' looks a reference up by another field"))
+            .unwrap_or_default();
+        let whose = if is_org_column(desc, "org") { "; a column 'org' says whose each row is" } else { "" };
+        c.mut_arg("map", |a| a.help(format!("Which field a column fills{lookup}{whose} (can be repeated)")))
+    }
+}
+
+/// Whether `--on-conflict` was said, or only holds.
+#[derive(Default)]
+pub struct SaysConflict(bool);
+
+impl Flags for SaysConflict {
+    fn add(c: Command, _: Kinds, _: &'static Descriptor) -> Command {
+        c
+    }
+
+    fn read(given: &Given<'_>) -> Result<SaysConflict> {
+        Ok(SaysConflict(given.is_typed("on_conflict")))
+    }
+}
+
+/// `--generate-codes`, of kinds whose code the program can make.
+#[derive(clap::Args, Default)]
+pub struct Codes {
+    #[arg(long)]
+    pub generate_codes: bool,
+}
+
+impl FlagGroup for Codes {
+    fn is_of(_: Kinds, desc: &Descriptor) -> bool {
+        desc.code_maker().is_some()
+    }
+
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        let code = desc.code_maker().map_or("", |(field, _)| field.name());
+        let help = format!("Make a {code} for each row that has none, which is then a new record");
+        c.mut_arg("generate_codes", |a| a.help(help))
+    }
+}
+
+/// What is made of rows that are wrong.
+#[derive(clap::Args, Default)]
+pub struct Tolerance {
+    /// Load the rows that are valid
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Leave an optional field of a new record blank, and of one that is there as it is, where its value can't be read or breaks a rule (can be repeated)
+    #[arg(long, value_name = "FIELD=blank")]
+    pub on_invalid: Vec<String>,
+    /// Word that means nothing or nobody in optional fields: -, XX (can be repeated)
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
+    pub none: Vec<String>,
+}
+
+impl FlagGroup for Tolerance {}
+
+/// `--date-format`, where a file may hold dates.
+#[derive(clap::Args, Default)]
+pub struct Dates {
+    #[arg(long, value_name = "FORMAT")]
+    pub date_format: Vec<String>,
+}
+
+impl FlagGroup for Dates {
+    fn is_of(_: Kinds, desc: &Descriptor) -> bool {
+        examples::dated(desc).is_some()
+    }
+
+    fn in_words(c: Command, desc: &Descriptor) -> Command {
+        let help = format!(
+            "How dates and times are written: DD/MM/YYYY, D MMM YYYY, or excel for the day numbers of spreadsheets; \
+             '{}=MM/DD/YYYY' for one column (can be repeated)",
+            examples::dated(desc).map_or("", Field::name)
+        );
+        c.mut_arg("date_format", |a| a.help(help))
+    }
+}
+
+/// `--rejects`
+#[derive(clap::Args, Default)]
+pub struct Rejects {
+    /// Write rejected rows and their reasons to this file
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<String>,
+}
+
+impl FlagGroup for Rejects {}
+
+flags! {
+    /// The flags of `import`.
+    pub struct ImportFlags {
+        leavers: Leavers,
+        forced: ForcedRows,
+        file: FileFlags,
+        says_conflict: SaysConflict,
+        codes: Codes,
+        tolerance: Tolerance,
+        dates: Dates,
+        rejects: Rejects,
+    }
 }
 
 /// A file that is open, and the names of its columns.
@@ -45,15 +221,15 @@ pub struct Opened {
 }
 
 impl Opened {
-    pub async fn open(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Opened> {
+    pub async fn open(s: &mut Session<'_>, desc: &'static Descriptor, flags: &ImportFlags) -> Result<Opened> {
         // What can't be written to refuses before any file is looked at.
         s.db().await?;
         let said = s.org_of(desc).await?;
-        let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
-        let source = opened(s, desc, m, rejects.as_ref()).await?;
+        let rejects = flags.rejects.rejects.as_ref().map(PathBuf::from);
+        let source = opened(s, desc, &flags.file, rejects.as_ref()).await?;
         let header = names(&source)?;
         let org = match said {
-            None if !mapping::says_whose(desc, &header, m) => s.the_org_of(desc).await?,
+            None if !mapping::says_whose(desc, &header, &flags.file.map) => s.the_org_of(desc).await?,
             said => said,
         };
         let org = org.map(|org| not_in_system(desc, org)).transpose()?;
@@ -73,18 +249,18 @@ impl Opened {
     }
 
     /// What the flags and the header say of the columns; nothing is written yet.
-    pub async fn map(self, s: &mut Session<'_>, m: &ArgMatches, terms: Terms) -> Result<Import> {
+    pub async fn map(self, s: &mut Session<'_>, flags: &ImportFlags, terms: Terms) -> Result<Import> {
         let Opened { desc, org, source, header, rejects } = self;
-        let mapping = map_columns(desc, &source, &header, &terms, m)?;
+        let mapping = map_columns(desc, &source, &header, &terms, &flags.file)?;
         tell_mapping(s, desc, &header, &mapping, terms.code);
         let Mapping { columns, lookups, secret, lists, states, doubles, org: whose, .. } = mapping;
-        let on_conflict = on_conflict(m, terms.whole.is_some())?;
-        passwords_agree(s, m, secret, rejects.as_ref())?;
+        let on_conflict = on_conflict(flags, &terms)?;
+        passwords_agree(s, terms.resets_secrets, secret, rejects.as_ref())?;
         let columns = settled(s, desc, &header, columns)?;
-        let constants = all_constants(s, desc, m, terms.whole.as_ref(), &columns, &states)?;
-        let makes_codes = flag(m, "generate-codes");
+        let constants = all_constants(s, desc, &flags.file.set, terms.whole.as_ref(), &columns, &states)?;
+        let makes_codes = flags.codes.generate_codes;
         let made = desc.code_maker().map(|(field, _)| field).filter(|_| makes_codes);
-        let key = key_of(desc, m, &header, &columns, &constants, made)?;
+        let key = key_of(desc, flags.file.key_field.as_deref(), &header, &columns, &constants, made)?;
         if on_conflict == OnConflict::Error {
             has_what_new_ones_need(desc, &columns, &constants, made)?;
         }
@@ -92,7 +268,7 @@ impl Opened {
             noun: desc.noun.into(),
             org,
             routing: None,
-            date_formats: dates::formats(desc, &header, &columns, m)?,
+            date_formats: dates::formats(desc, &header, &columns, &flags.dates.date_format)?,
             source,
             columns,
             lookups,
@@ -101,17 +277,20 @@ impl Opened {
             constants,
             key: key.name(),
             on_conflict,
-            keep_going: m.get_flag("keep-going"),
+            keep_going: flags.tolerance.keep_going,
             rejects,
             secret,
             lists,
             states,
-            resets_secrets: flag(m, "reset-passwords"),
+            resets_secrets: terms.resets_secrets,
             whole: terms.whole,
-            limit: LeaverLimit::of(m)?,
+            limit: LeaverLimit::of(
+                flags.leavers.max_leavers.as_deref(),
+                flags.leavers.force || flags.forced.force.force,
+            )?,
             mode: terms.mode,
-            on_invalid: tolerance::blanked_fields(desc, m)?,
-            none: tolerance::none_words(m)?,
+            on_invalid: tolerance::blanked_fields(desc, &flags.tolerance.on_invalid)?,
+            none: tolerance::none_words(&flags.tolerance.none)?,
             probes: false,
             progress: s.ui.progress(),
         };
@@ -168,7 +347,7 @@ fn has_what_new_ones_need(
 async fn opened(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
-    m: &ArgMatches,
+    flags: &FileFlags,
     rejects: Option<&PathBuf>,
 ) -> Result<Source> {
     if let Some(rejects) = rejects {
@@ -176,12 +355,11 @@ async fn opened(
         report::can_write(rejects)?;
     }
     let said = Said {
-        skip: m.get_one::<u64>("skip-lines").copied().unwrap_or(0),
-        encoding: m.get_one::<String>("encoding").cloned(),
-        format: m.get_one::<String>("format").map(|f| if f == "jsonl" { "ndjson".to_owned() } else { f.clone() }),
+        skip: flags.skip_lines.unwrap_or(0),
+        encoding: flags.encoding.clone(),
+        format: flags.format.as_ref().map(|f| if f == "jsonl" { "ndjson".to_owned() } else { f.clone() }),
     };
-    let file = m.get_one::<String>("file").cloned().unwrap_or_default();
-    let source = open(s, file, said, taken_whole(desc, m)).await?;
+    let source = open(s, flags.file.clone(), said, taken_whole(desc, &flags.map)).await?;
     if source.is_converted() {
         let guess = if source.is_guess { ", which is a guess: --encoding names another" } else { "" };
         s.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
@@ -203,8 +381,8 @@ async fn opened(
 }
 
 /// Which columns fill a field that is JSON itself: by their names, or by `--map`.
-fn taken_whole(desc: &'static Descriptor, m: &ArgMatches) -> impl Fn(&str) -> bool + Send + 'static {
-    let maps = m.get_many::<String>("map").into_iter().flatten().filter_map(|map| map.rsplit_once('='));
+fn taken_whole(desc: &'static Descriptor, maps: &[String]) -> impl Fn(&str) -> bool + Send + use<> {
+    let maps = maps.iter().filter_map(|map| map.rsplit_once('='));
     let mapped: Vec<(String, String)> = maps.map(|(from, to)| (fold(from), to.trim().to_owned())).collect();
     move |path| {
         let of_map = mapped.iter().find(|(from, _)| *from == fold(path)).map(|(_, to)| desc.field(to));
@@ -222,18 +400,19 @@ fn names(source: &Source) -> Result<Vec<String>> {
 }
 
 /// What becomes of records that are there.
-fn on_conflict(m: &ArgMatches, is_whole: bool) -> Result<OnConflict> {
-    let said = m.get_one::<String>("on-conflict").map(String::as_str);
-    if !is_whole {
-        on_those_there(m)?;
-        return Ok(match said {
-            Some("skip") => OnConflict::Skip,
-            Some("update") => OnConflict::Update,
-            _ => OnConflict::Error,
-        });
+fn on_conflict(flags: &ImportFlags, terms: &Terms) -> Result<OnConflict> {
+    let said = match flags.file.on_conflict.as_str() {
+        "skip" => OnConflict::Skip,
+        "update" => OnConflict::Update,
+        _ => OnConflict::Error,
+    };
+    if terms.whole.is_none() {
+        if said != OnConflict::Update {
+            on_those_there(flags, terms)?;
+        }
+        return Ok(said);
     }
-    let is_given = m.value_source("on-conflict") != Some(ValueSource::DefaultValue);
-    if is_given && matches!(said, Some("error" | "skip")) {
+    if flags.says_conflict.0 && said != OnConflict::Update {
         return Err(Problem::usage("--sync changes who is there; --on-conflict can't say otherwise")
             .hint("leave --on-conflict out")
             .into());
@@ -244,11 +423,11 @@ fn on_conflict(m: &ArgMatches, is_whole: bool) -> Result<OnConflict> {
 /// Holds what is said of passwords against the file, and warns of where they would lie.
 fn passwords_agree(
     s: &mut Session<'_>,
-    m: &ArgMatches,
+    resets_secrets: bool,
     secret: Option<SecretColumn>,
     rejects: Option<&PathBuf>,
 ) -> Result<()> {
-    if flag(m, "reset-passwords") && secret.is_none() {
+    if resets_secrets && secret.is_none() {
         return Err(Problem::usage("--reset-passwords: no column of the file holds passwords")
             .hint("map one with --map 'COLUMN=password', or leave --reset-passwords out")
             .into());
@@ -281,12 +460,12 @@ fn settled(
 fn all_constants(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
-    m: &ArgMatches,
+    set: &[String],
     whole: Option<&Whole>,
     columns: &[Option<String>],
     states: &[StatusColumn],
 ) -> Result<Constants> {
-    let mut constants = constants(desc, m)?;
+    let mut constants = constants(desc, set)?;
     for (name, text) in &mut constants {
         // A span is one from now, whenever the file is read.
         let takes_span = |field: &Field| field.ty.kind == ValueType::Time && !field.has(Attr::FromClock);
@@ -323,14 +502,14 @@ fn all_constants(
 /// The key that tells whether a row is there already: the one that is named, or the first that is whole in the file.
 fn key_of(
     desc: &'static Descriptor,
-    m: &ArgMatches,
+    named: Option<&str>,
     header: &[String],
     columns: &[Option<String>],
     constants: &Constants,
     made: Option<&'static Field>,
 ) -> Result<Key> {
     let keys: Vec<String> = desc.all_keys().map(|key| key.name()).collect();
-    if let Some(name) = m.get_one::<String>("key-field") {
+    if let Some(name) = named {
         let named = desc.all_keys().find(|key| key.is_named(name)).ok_or_else(|| {
             Problem::usage(format!("{} is no key of a {}", truncate(name), desc.noun))
                 .hint(format!("keys: {}", keys.join(", ")))
@@ -447,15 +626,11 @@ async fn open(
 }
 
 /// Refuses what is about records that are there, where a row about such a one changes nothing.
-fn on_those_there(m: &ArgMatches) -> Result<()> {
-    if m.get_one::<String>("on-conflict").is_some_and(|c| c == "update") {
-        return Ok(());
-    }
-    let is_given = |name: &str| {
-        m.try_contains_id(name).is_ok_and(|is| is) && m.value_source(name) == Some(ValueSource::CommandLine)
-    };
-    for option in ["max-leavers", "reset-passwords"] {
-        if is_given(option) {
+fn on_those_there(flags: &ImportFlags, terms: &Terms) -> Result<()> {
+    for (option, is_given) in
+        [("max-leavers", flags.leavers.max_leavers.is_some()), ("reset-passwords", terms.resets_secrets)]
+    {
+        if is_given {
             let sentence = format!("--{option} has no use here: no row changes a record that is there");
             return Err(Problem::usage(sentence)
                 .hint(format!("--on-conflict update lets them; or leave --{option} out"))

@@ -1,7 +1,6 @@
 //! The limit of leavers: it stops a file that deactivates too many records at once.
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -47,10 +46,8 @@ pub struct LeaverLimit {
 }
 
 impl LeaverLimit {
-    /// What the flags say, which only the import of a kind has that they mean something for.
-    pub fn of(m: &ArgMatches) -> Result<LeaverLimit> {
-        let most = m.try_get_one::<String>("max-leavers").ok().flatten();
-        let force = m.try_get_one::<bool>("force").ok().flatten() == Some(&true);
+    /// What the flags say.
+    pub fn of(most: Option<&str>, force: bool) -> Result<LeaverLimit> {
         Ok(LeaverLimit { most: most.map_or(Ok(MaxLeavers::Setting), |t| MaxLeavers::parse(t))?, force })
     }
 

@@ -1,10 +1,10 @@
 //! Which column of a file fills which field.
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use super::Terms;
+use super::flags::FileFlags;
 use super::routing::is_org_column;
 use super::secrets::SecretColumn;
 use super::source::Source;
@@ -218,11 +218,11 @@ fn mapped_by_flag<'m>(
     desc: &'static Descriptor,
     source: &Source,
     header: &[String],
-    m: &'m ArgMatches,
+    maps: &'m [String],
 ) -> Result<(Vec<Option<&'m str>>, Vec<String>)> {
     let mut mapped: Vec<Option<&str>> = vec![None; header.len()];
     let mut absent = Vec::new();
-    for map in m.get_many::<String>("map").into_iter().flatten() {
+    for map in maps {
         let (from, to) = map.rsplit_once('=').ok_or_else(|| {
             Problem::usage(format!("'{}' maps nothing", truncate(map)))
                 .hint(format!("write --map 'COLUMN={}'", desc.key().name()))
@@ -244,8 +244,8 @@ fn mapped_by_flag<'m>(
 }
 
 /// Whether a column says whose the rows are, by its own name or by `--map`.
-pub fn says_whose(desc: &Descriptor, header: &[String], m: &ArgMatches) -> bool {
-    let mapped = m.get_many::<String>("map").into_iter().flatten().filter_map(|map| map.rsplit_once('='));
+pub fn says_whose(desc: &Descriptor, header: &[String], maps: &[String]) -> bool {
+    let mapped = maps.iter().filter_map(|map| map.rsplit_once('='));
     mapped.map(|(_, to)| to.trim()).chain(header.iter().map(|name| name.trim())).any(|name| is_org_column(desc, name))
 }
 
@@ -407,16 +407,16 @@ pub fn map_columns(
     source: &Source,
     header: &[String],
     terms: &Terms,
-    m: &ArgMatches,
+    flags: &FileFlags,
 ) -> Result<Mapping> {
-    let (mapped, absent) = mapped_by_flag(desc, source, header, m)?;
+    let (mapped, absent) = mapped_by_flag(desc, source, header, &flags.map)?;
     let mut mapper = Mapper {
         desc,
         source,
         header,
         terms,
         mapped,
-        passes_over: m.get_flag("ignore-unknown"),
+        passes_over: flags.ignore_unknown,
         unknown: Vec::new(),
         done: Mapping { absent, ..Mapping::default() },
     };
@@ -428,9 +428,9 @@ pub fn map_columns(
     Ok(mapper.finish())
 }
 
-pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {
+pub fn constants(desc: &'static Descriptor, given: &[String]) -> Result<Vec<(String, String)>> {
     let mut constants: Vec<(String, String)> = Vec::new();
-    for set in m.get_many::<String>("set").into_iter().flatten() {
+    for set in given {
         let (name, value) = set.split_once('=').ok_or_else(|| {
             Problem::usage(format!("'{}' sets nothing", truncate(set)))
                 .hint(format!("write --set {}", examples::constant(desc)))

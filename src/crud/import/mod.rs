@@ -39,10 +39,9 @@ mod update;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
-pub use self::flags::Opened;
+pub use self::flags::{ImportFlags, Opened};
 use self::limit::LeaverLimit;
 use self::mapping::ListColumn;
 use self::report::{More, tell};
@@ -58,7 +57,9 @@ use super::gate::{self, Verb};
 use super::remove::Mode;
 use super::session::Session;
 use super::write::note_contents;
+use crate::crud::leaf::KindVerb;
 use crate::model::kinds::org::SYSTEM;
+use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::values::scalar::ParseContext;
 use crate::store::import::stage::{Reference, Reject};
@@ -70,6 +71,8 @@ use crate::ui::progress::Progress;
 pub struct Terms {
     /// The column that holds codes under the name of another key.
     pub code: Option<usize>,
+    /// Whether what columns hold of secrets is set of records that are there too.
+    pub resets_secrets: bool,
     /// Who keeps secrets that columns may hold.
     pub secrets: Option<&'static dyn SecretKeeper>,
     pub whole: Option<Whole>,
@@ -286,13 +289,30 @@ impl std::fmt::Display for Refused {
 }
 impl std::error::Error for Refused {}
 
-pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let opened = Opened::open(s, desc, m).await?;
-    let mut verb = opened.map(s, m, Terms::default()).await?;
-    let (report, seconds) = load(s, desc, &mut verb).await?;
-    note_contents(s, desc, &report.leaving).await?;
-    tell(s, desc, &report, seconds, &verb, More::default())
+impl KindVerb for ImportFlags {
+    const VERB: VerbName = VerbName::Import;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        format!("Load {} from a file of CSV or JSON, all rows or none", desc.plural())
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        let (noun, table) = (desc.noun, desc.table);
+        let line = format!("orgctl {noun} import {table}");
+        format!(
+            "{line}.csv --dry-run\n{line}.csv --on-conflict update --rejects rejects.csv --keep-going\n{line}.ndjson --on-conflict update"
+        )
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        gate::allow(s)?;
+        let opened = Opened::open(s, desc, &self).await?;
+        let mut verb = opened.map(s, &self, Terms::default()).await?;
+        let (report, seconds) = load(s, desc, &mut verb).await?;
+        note_contents(s, desc, &report.leaving).await?;
+        tell(s, desc, &report, seconds, &verb, More::default())
+    }
 }
 
 /// Runs what loads a file. What came of it, also where rejected rows undid it, and the seconds that took.

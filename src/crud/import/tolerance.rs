@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::Result;
-use clap::ArgMatches;
 
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
@@ -94,9 +93,9 @@ impl Tolerance {
 }
 
 /// The fields of `--on-invalid FIELD=blank`.
-pub fn blanked_fields(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<String>> {
+pub fn blanked_fields(desc: &'static Descriptor, given: &[String]) -> Result<Vec<String>> {
     let mut fields = Vec::new();
-    for text in m.get_many::<String>("on-invalid").into_iter().flatten() {
+    for text in given {
         let wrong = |why: String| Problem::usage(format!("--on-invalid {}: {why}", truncate(text)));
         let Some((name, "blank")) = text.split_once('=').map(|(n, what)| (n.trim(), what.trim())) else {
             return Err(wrong("write FIELD=blank".into()).into());
@@ -118,10 +117,9 @@ pub fn blanked_fields(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<S
 }
 
 /// The words of `--none WORD`.
-pub fn none_words(m: &ArgMatches) -> Result<Vec<String>> {
-    let words: Vec<String> = m.get_many::<String>("none").into_iter().flatten().cloned().collect();
+pub fn none_words(words: &[String]) -> Result<Vec<String>> {
     match words.iter().any(|w| is_blank(w)) {
         true => Err(Problem::usage("--none '' names no word").hint("an empty cell means none without it").into()),
-        false => Ok(words),
+        false => Ok(words.to_vec()),
     }
 }

@@ -197,7 +197,7 @@ impl Leaf for CheckProofFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
-        let path = self.file.clone();
+        let path = self.file;
         let keys = verifiers(s, &self.keys.into())?;
         if keys.is_empty() {
             return Err(Problem::usage("without the public key a proof proves nothing")

@@ -109,9 +109,9 @@ impl Leaf for ArchiveFlags {
         owner_alone(s).await?;
         let org = s.the_org().await?;
         let code = records::org_code(s.db().await?, org).await?;
-        let text = self.before.clone();
+        let text = self.before;
         let (before, _) = time(&text, s.clock.now(), s.origin.zone)?;
-        let path = self.out.clone();
+        let path = self.out;
         let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
         if fs::symlink_metadata(&path).is_ok() {
             return Err(Problem::conflict(format!("{path} is there already; an archive is never overwritten"))
@@ -335,7 +335,7 @@ impl Leaf for EraseFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         owner_alone(s).await?;
-        let key = self.subject.clone();
+        let key = self.subject;
         let org = s.org().await?;
         let given = org;
         let (org, id) = find_or_past(s, User::DESCRIPTOR, org, &key).await?;

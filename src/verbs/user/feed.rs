@@ -1,10 +1,10 @@
 //! An HR feed: a file that is the whole truth about who is with the organisation. Who is not in it has left.
 
 use anyhow::Result;
-use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::import::PeopleFlags;
 use super::leaver_limit::Absentees;
 use crate::crud::contents;
 use crate::crud::import::limit::names;
@@ -64,20 +64,19 @@ impl Feed {
         desc: &'static Descriptor,
         org: i32,
         mode: Mode,
-        m: &ArgMatches,
+        flags: &PeopleFlags,
     ) -> Result<Option<(Feed, Whole)>> {
-        let text = |name| m.try_get_one::<String>(name).ok().flatten().cloned();
-        if !m.get_flag("sync") {
+        if !flags.sync {
             return Ok(None);
         }
-        let scope = match text("scope") {
-            Some(scope) => Some(scoped(s, desc, org, &scope).await?),
+        let scope = match &flags.scope {
+            Some(scope) => Some(scoped(s, desc, org, scope).await?),
             None => None,
         };
-        let leavers = match text("leavers").as_deref() {
-            Some("block") => Leavers::Block,
-            Some("delete") => Leavers::Delete,
-            Some("report") => Leavers::Report,
+        let leavers = match flags.leavers.as_str() {
+            "block" => Leavers::Block,
+            "delete" => Leavers::Delete,
+            "report" => Leavers::Report,
             _ => Leavers::Deactivate,
         };
         // Who is blocked goes on leading, unless a flag says who does instead.

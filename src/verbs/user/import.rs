@@ -2,8 +2,7 @@
 //! branches and roles that rows refer to may be made on the way.
 
 use anyhow::Result;
-use clap::ArgMatches;
-use clap::parser::ValueSource;
+use clap::Command;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -14,11 +13,14 @@ use super::passwords::Passwords;
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Merged, Opened, Report, Run, Terms, load};
-use crate::crud::remove;
+use crate::crud::leaf::{FlagGroup, KindVerb, flags};
+use crate::crud::remove::Left;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
+use crate::crud::{import, remove};
 use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::problem::{ErrorKind, Problem};
+use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::scalar::{ParseContext, fold};
 use crate::store::records::credentials;
@@ -106,31 +108,94 @@ impl UserImport {
     }
 }
 
-pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let opened = Opened::open(s, desc, m).await?;
-    let mut terms = Terms { code: code_column(s, desc, &opened)?, secrets: Some(&Passwords), ..Terms::default() };
-    let mut feed = None;
-    let is_given = |name| m.value_source(name) == Some(ValueSource::CommandLine);
-    if let Some(flag) = ["sync", "reassign-to"].into_iter().find(|flag| opened.org.is_none() && is_given(flag)) {
-        return Err(Problem::usage(format!("--{flag} is about one organisation, and a column names several"))
-            .hint("name the one with --org")
-            .into());
+/// What only a file of people says: their passwords, and whether it is the whole truth about who is there.
+#[derive(clap::Args, Default)]
+pub struct PeopleFlags {
+    /// Set the passwords of users that are there too; otherwise only new ones get those of the file
+    #[arg(long)]
+    pub reset_passwords: bool,
+    /// Take the file as the whole truth: who is not in it has left
+    #[arg(long, conflicts_with = "generate_codes")]
+    pub sync: bool,
+    /// The whole truth about one branch or department only: branch=MUM01
+    #[arg(long, value_name = "SCOPE", requires = "sync")]
+    pub scope: Option<String>,
+    /// What becomes of who has left: deactivate, block, delete or report
+    #[arg(long, value_name = "WHAT", requires = "sync", default_value = "deactivate", value_parser = ["deactivate", "block", "delete", "report"], hide_possible_values = true)]
+    pub leavers: String,
+    /// Let what leavers lead, and who reports to them, go to this one
+    #[arg(long, value_name = "KEY", conflicts_with = "orphan")]
+    pub reassign_to: Option<String>,
+    /// Let what leavers lead be led by nobody
+    #[arg(long)]
+    pub orphan: bool,
+    /// Make departments, branches and roles that rows refer to and that are not there; a role of a template's name has its permissions
+    #[arg(long)]
+    pub create_missing: bool,
+}
+
+impl FlagGroup for PeopleFlags {
+    fn in_words(c: Command, _: &Descriptor) -> Command {
+        let most = "Most who may leave or lose their access at once: 25, or 10% (default: the setting feed.max_leavers_percent)";
+        let any = "Let any number leave or lose their access; put people also where nobody works any more";
+        c.mut_arg("max_leavers", |a| a.help(most)).mut_arg("force", |a| a.help(any))
     }
-    if opened.org.is_none() {
-        terms.mode = remove::mode(s, desc, &[], m).await?;
+}
+
+flags! {
+    /// The flags of `user import`.
+    pub struct ImportFlags {
+        file: import::ImportFlags,
+        people: PeopleFlags,
     }
-    if let Some(org) = opened.org {
-        terms.mode = remove::mode_in(s, desc, org, m).await?;
-        (feed, terms.whole) = Feed::of(s, desc, org, terms.mode, m).await?.unzip();
+}
+
+impl KindVerb for ImportFlags {
+    const VERB: VerbName = VerbName::Import;
+    const WRITES: bool = true;
+
+    fn about(desc: &Descriptor) -> String {
+        import::ImportFlags::about(desc)
     }
-    let rows = opened.map(s, m, terms).await?;
-    let mut verb = UserImport { rows, feed, creates_missing: m.get_flag("create-missing") };
-    let (report, seconds) = load(s, desc, &mut verb).await?;
-    note_passwords(s, &verb.rows, &report.rows).await?;
-    note_contents(s, desc, &report.rows.leaving).await?;
-    let more = verb.more(s, desc, &report);
-    tell(s, desc, &report.rows, seconds, &verb.rows, more)
+
+    fn examples(desc: &Descriptor) -> String {
+        let feed = "orgctl user import staff.csv --sync --key external_id --create-missing --dry-run";
+        format!("{}\n{feed}", import::ImportFlags::examples(desc))
+    }
+
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        gate::allow(s)?;
+        let ImportFlags { file, people } = self;
+        let opened = Opened::open(s, desc, &file).await?;
+        let mut terms = Terms {
+            code: code_column(s, desc, &opened)?,
+            resets_secrets: people.reset_passwords,
+            secrets: Some(&Passwords),
+            ..Terms::default()
+        };
+        let mut feed = None;
+        let of_one = [("sync", people.sync), ("reassign-to", people.reassign_to.is_some())];
+        if let Some((flag, _)) = of_one.into_iter().find(|(_, is_given)| opened.org.is_none() && *is_given) {
+            return Err(Problem::usage(format!("--{flag} is about one organisation, and a column names several"))
+                .hint("name the one with --org")
+                .into());
+        }
+        let left = Left { cascade: false, reassign_to: people.reassign_to.as_deref(), orphan: people.orphan };
+        if opened.org.is_none() {
+            terms.mode = remove::mode(s, desc, &[], left).await?;
+        }
+        if let Some(org) = opened.org {
+            terms.mode = remove::mode_in(s, desc, org, left).await?;
+            (feed, terms.whole) = Feed::of(s, desc, org, terms.mode, &people).await?.unzip();
+        }
+        let rows = opened.map(s, &file, terms).await?;
+        let mut verb = UserImport { rows, feed, creates_missing: people.create_missing };
+        let (report, seconds) = load(s, desc, &mut verb).await?;
+        note_passwords(s, &verb.rows, &report.rows).await?;
+        note_contents(s, desc, &report.rows.leaving).await?;
+        let more = verb.more(s, desc, &report);
+        tell(s, desc, &report.rows, seconds, &verb.rows, more)
+    }
 }
 
 /// Rows that are looked at to tell which of two things a column holds.

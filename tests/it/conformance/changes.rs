@@ -12,7 +12,7 @@ use crate::raw::int;
 
 /// Whether the kind has a verb that makes one record of two.
 pub fn merges(program: Program, desc: &Descriptor) -> bool {
-    program.leaves().any(|l| l.noun == desc.noun && l.verb == "merge")
+    program.leaves().any(|l| l.spec.noun == desc.noun && l.spec.verb == "merge")
 }
 
 /// The fields that one update gives, of all updates: each field once, few together, so that one which is lost is missed where

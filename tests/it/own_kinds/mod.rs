@@ -1,7 +1,9 @@
 //! Kinds of record that the program does not ship: it is given a list, and does for them what it does for its own.
 
 use chrono::NaiveDate;
-use orgctl::cli::tree::{LEAVES, Leaf, Program};
+use orgctl::cli::tree::{LEAVES, Leaf, Program, leaf};
+use orgctl::crud::leaf::{self, Spec};
+use orgctl::crud::session::Session;
 use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::specialty::Specialty;
 use orgctl::model::kinds::user::User;
@@ -83,16 +85,25 @@ const ADDED: &[Kind] =
 const LISTS: &[&[Kind]] = &[OWN, ADDED];
 
 /// A verb of its own.
-const SHIRK: &[Leaf] = &[Leaf {
-    noun: "ticket",
-    verb: "shirk",
-    permission: "tickets:read",
-    writes: false,
-    about: "Say that there is nothing to do",
-    examples: "orgctl ticket shirk",
-    args: |c| c,
-    run: |s, _| Box::pin(async { s.ui.out("nothing to do\n") }),
-}];
+#[derive(clap::Args)]
+struct Shirk {}
+
+impl leaf::Leaf for Shirk {
+    const SPEC: Spec = Spec {
+        noun: "ticket",
+        verb: "shirk",
+        permission: "tickets:read",
+        writes: false,
+        about: "Say that there is nothing to do",
+        examples: "orgctl ticket shirk",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> anyhow::Result<()> {
+        s.ui.out("nothing to do\n")
+    }
+}
+
+const SHIRK: &[Leaf] = &[leaf::<Shirk>()];
 
 pub const PROGRAM: Program = Program::new(Kinds::new(LISTS), &[LEAVES, SHIRK]);
 

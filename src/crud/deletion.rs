@@ -1,14 +1,16 @@
 //! What goes with records that go, and what points elsewhere then.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::contents::delete_all;
 use super::seed;
 use super::write::keys_free;
+use crate::model::backup::Digest32;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::row_rule::RowRule;
@@ -361,8 +363,18 @@ impl DeletePlan {
         Ok(())
     }
 
-    pub fn versions(&self) -> BTreeSet<(Uuid, i64)> {
-        self.gone.iter().chain(self.repointed.iter().map(|(r, ..)| r)).map(|r| (r.id, r.version)).collect()
+    /// A digest of every record that goes or is pointed elsewhere, with its version: what a confirmation showed.
+    pub fn digest(&self) -> Digest32 {
+        let all = self.gone.iter().chain(self.repointed.iter().map(|(r, ..)| r));
+        let mut versions: Vec<(Uuid, i64)> = all.map(|r| (r.id, r.version)).collect();
+        versions.sort_unstable();
+        versions.dedup();
+        let mut sha256 = Sha256::new();
+        for (id, version) in versions {
+            sha256.update(id.as_bytes());
+            sha256.update(version.to_be_bytes());
+        }
+        Digest32(sha256.finalize().into())
     }
 }
 

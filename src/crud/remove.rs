@@ -1,10 +1,9 @@
 //! delete and deactivate: taking any resource away, or out of use.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::contents::delete_all;
 use super::deletion::{DeletePlan, point_all};
@@ -16,6 +15,7 @@ use super::leaf::{FlagGroup, KindVerb, flags};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{ChangedRecord, Target, change_all, described, dry_run_note, note_contents, targets, tell_changed};
+use crate::model::backup::Digest32;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
@@ -40,11 +40,13 @@ pub struct Delete {
     pub noun: String,
     pub targets: Vec<Target>,
     pub mode: Mode,
-    /// What the confirmation showed: every record that goes or is pointed elsewhere, with its version.
-    pub shown: Option<BTreeSet<(Uuid, i64)>>,
+    /// What the confirmation showed ([`DeletePlan::digest`]).
+    pub shown: Option<Digest32>,
 }
 
 impl Verb for Delete {
+    const NAME: &str = "delete";
+
     /// How many went of which is told.
     type Output = usize;
 
@@ -67,7 +69,7 @@ impl Verb for Delete {
         }
         let plan = DeletePlan::make(tx.db, places, &roots, self.mode).await?;
         drop(roots);
-        if self.shown.as_ref().is_some_and(|shown| *shown != plan.versions()) {
+        if self.shown.as_ref().is_some_and(|shown| *shown != plan.digest()) {
             return Err(Problem::conflict("something changed since it was shown; nothing was deleted")
                 .hint("run the command again")
                 .into());
@@ -155,6 +157,8 @@ pub struct Deactivate {
 }
 
 impl Verb for Deactivate {
+    const NAME: &str = "deactivate";
+
     /// And how many records point elsewhere.
     type Output = (Vec<ChangedRecord>, usize);
 
@@ -321,7 +325,7 @@ pub async fn delete_records(
             for line in plan_lines(s.db().await?, kinds, &plan, roots.len()).await? {
                 s.ui.status(&line);
             }
-            shown = Some(plan.versions());
+            shown = Some(plan.digest());
         }
         s.ui.confirm(&question).await?;
     }

@@ -35,5 +35,5 @@ pub fn run(
     kinds: cli::tree::Program,
 ) -> u8 {
     let subject = &access::Subject::LocalOperator;
-    cli::run(argv, io, &cli::World { env, clock, random, program: kinds, subject }).0
+    cli::run(argv, io, &cli::World { env, clock, random, program: kinds, subject, tape: None }).0
 }

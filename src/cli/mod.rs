@@ -1,5 +1,6 @@
 //! The command line: from words to a leaf of the tree, through settings, to an exit code.
 
+pub mod commands;
 pub mod complete;
 pub mod config;
 pub mod demo;
@@ -26,7 +27,9 @@ use crate::access::Subject;
 use crate::crud::flags::Named;
 use crate::crud::leaf::Given;
 use crate::crud::link::{LinkFlags, Linking};
+use crate::crud::replay::run_again;
 use crate::crud::session::{Access, Env, Session};
+use crate::crud::stored::{StoredCommand, Tape};
 use crate::crud::transition::MoveFlags;
 use crate::crud::{gate, input, link, transition};
 use crate::model::clock::Clock;
@@ -40,6 +43,7 @@ use crate::store::engine::location::{Location, Opening};
 use crate::store::records::Deleted;
 use crate::ui::format::{self, Format, Listing, OutputColumn, is_for_programs};
 use crate::ui::{Io, Style, Ui, error_of};
+use commands::COMMANDS;
 use config::Config;
 use tree::{Found, Program};
 
@@ -52,6 +56,8 @@ pub struct World<'a> {
     pub program: Program,
     /// Who asks. Nothing that a user or the environment says makes it another one.
     pub subject: &'a Subject,
+    /// Where commands are taken down, to be run another time.
+    pub tape: Option<&'a Tape>,
 }
 
 /// Runs one command line; its exit code, and the streams back.
@@ -119,7 +125,37 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     let Some((found, access)) = found.and_then(|found| Some((found, found.access()?))) else {
         return end(ui, Err(anyhow::anyhow!("'{noun} {verb}' leads nowhere")));
     };
-    with_session(ui, &config, world, words, access, &found, leaf, format!("orgctl {noun} {verb}"))
+    with_session(ui, &config, world, words, access, Work::Leaf(&found, leaf), format!("orgctl {noun} {verb}"))
+}
+
+/// Runs a command that was kept, under the rights of whoever runs it now.
+pub fn run_stored(stored: &StoredCommand, io: Io, world: &World<'_>) -> (u8, Io) {
+    let words: Vec<String> = ["orgctl"].into_iter().chain(stored.called.split(' ')).map(str::to_owned).collect();
+    let zone = Zone::from_variable(world.env.get("TZ").map(String::as_str));
+    let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now(), zone);
+    let matches = config::global_args(clap::Command::new("orgctl")).get_matches_from(["orgctl"]);
+    let resolved =
+        Config::resolve(world.env, &matches).and_then(|config| Ok((style(&config, world.env, &ui.io)?, config)));
+    let config = match resolved {
+        Ok((style, config)) => {
+            ui.style = style;
+            config
+        }
+        Err(problem) => return end(ui, Err(problem.into())),
+    };
+    let (noun, verb) = stored.called.rsplit_once(' ').unwrap_or(("", &stored.called));
+    let Some(access) = world.program.find(noun, verb).and_then(|found| found.access()) else {
+        let problem = Problem::failed(format!("there is no command 'orgctl {}'", stored.called));
+        return end(ui, Err(problem.into()));
+    };
+    with_session(ui, &config, world, words, access, Work::Stored(stored), format!("orgctl {}", stored.called))
+}
+
+/// What a session is for.
+#[derive(Clone, Copy)]
+enum Work<'a> {
+    Leaf(&'a Found, &'a ArgMatches),
+    Stored(&'a StoredCommand),
 }
 
 /// On a terminal, what is missing can be asked for; that the help calls it required stays true elsewhere.
@@ -138,8 +174,7 @@ fn with_session(
     world: &World<'_>,
     words: Vec<String>,
     access: Access,
-    found: &Found,
-    leaf: &ArgMatches,
+    work: Work<'_>,
     application: String,
 ) -> (u8, Io) {
     let application_verb = application.trim_start_matches("orgctl").trim().to_owned();
@@ -172,13 +207,16 @@ fn with_session(
     let mut session = Session::new(ui, world.env, world.clock, world.random, access, origin, location, opening);
     session.subject = world.subject.clone();
     session.dry_run = dry_run;
-    session.force = OfAnyVerb::of(leaf).force;
+    if let Work::Leaf(_, leaf) = work {
+        session.force = OfAnyVerb::of(leaf).force;
+    }
+    session.tape = world.tape;
     session.verb = application_verb;
     session.org_key = config.get("org").map(str::to_owned);
     session.columns = session.ui.style.columns.clone();
     let second = SecondSignal::new().ok();
     let done = runtime.block_on(async {
-        let done = until_signal(&mut session, found, leaf, second.as_ref()).await;
+        let done = until_signal(&mut session, work, second.as_ref()).await;
         session.go_home().await;
         let done = done.map_err(|e| gate::in_words(&session, e));
         if let Some(problem) = done.as_ref().err().and_then(|e| e.downcast_ref::<Problem>()).cloned() {
@@ -259,12 +297,7 @@ const EDITOR_ENDS: Duration = Duration::from_secs(2);
 
 /// Runs the leaf until it ends or a signal comes. A commit under way is waited for, so that the exit code tells the
 /// truth about it.
-async fn until_signal(
-    session: &mut Session<'_>,
-    found: &Found,
-    leaf: &ArgMatches,
-    second: Option<&SecondSignal>,
-) -> Result<()> {
+async fn until_signal(session: &mut Session<'_>, work: Work<'_>, second: Option<&SecondSignal>) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut int, mut term, mut hup) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
@@ -272,10 +305,11 @@ async fn until_signal(
     let editing = Rc::clone(&session.ui.editing);
     gate::allow(session)?;
     let dealt_with = Rc::clone(&session.dealt_with);
-    let mut work = match (found, OfAnyVerb::of(leaf).each) {
-        (Found::Plain(_), _) => return Ok(()),
-        (found, true) => Box::pin(each(session, found, leaf)),
-        (found, false) => start(session, found, leaf),
+    let mut work = match work {
+        Work::Leaf(Found::Plain(_), _) => return Ok(()),
+        Work::Leaf(found, leaf) if OfAnyVerb::of(leaf).each => Box::pin(each(session, found, leaf)),
+        Work::Leaf(found, leaf) => start(session, found, leaf),
+        Work::Stored(stored) => Box::pin(run_again(session, COMMANDS, stored)),
     };
     let mut has_ended = false;
     let kind = loop {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::session::{Access, Session};
+use super::stored::StoredCommand;
 use crate::access::permission::Permission;
 use crate::access::{self, About, Actor, Decision, Facts, Subject};
 use crate::model::kinds::Kinds;
@@ -28,8 +29,12 @@ use crate::store::tx::journal::JOURNAL_WAIT;
 use crate::store::tx::{self, Permit, Rights, Tx};
 use crate::ui::Ui;
 
-/// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.
+/// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored
+/// ([`super::stored`]).
 pub trait Verb: Serialize + DeserializeOwned {
+    /// What it does, in the words of the command line; of what all kinds have in common, the verb alone.
+    const NAME: &str;
+
     type Output;
 
     /// The organisations whose trees it writes to.
@@ -38,6 +43,17 @@ pub trait Verb: Serialize + DeserializeOwned {
     /// The kind whose records alone it writes: those of one that is not recorded wait for no lock.
     fn noun(&self) -> Option<&str> {
         None
+    }
+
+    /// Why it can't be stored and run another time; none: it can. What it reads and what it does is the database alone, or
+    /// a file that is known again.
+    fn stays(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Takes up again what it needs besides the database, when it was stored: a file, if that is what it was.
+    fn take_up(&mut self) -> Result<()> {
+        Ok(())
     }
 
     /// Does the work. What it returns is shown after the commit.
@@ -160,10 +176,16 @@ struct Nothing {
 }
 
 impl Verb for Nothing {
+    const NAME: &str = "nothing";
+
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.org]
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it does nothing")
     }
 
     async fn run(&self, _: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
@@ -176,12 +198,25 @@ pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V
     run(s, verb, None::<fn(&mut Ui, &V::Output) -> Result<()>>).await
 }
 
+/// A command as it is kept, or why it can't be.
+fn stored<V: Verb>(s: &Session<'_>, verb: &V) -> Result<StoredCommand, Problem> {
+    let stays = |why: &str| Problem::usage(format!("'{}' can't be kept for another time: {why}", s.verb));
+    if let Some(why) = verb.stays() {
+        return Err(stays(why));
+    }
+    let arguments = serde_json::to_value(verb).map_err(|e| stays(&e.to_string()))?;
+    Ok(StoredCommand { name: V::NAME.to_owned(), called: s.verb.clone(), force: s.force, arguments })
+}
+
 async fn run<V: Verb>(
     s: &mut Session<'_>,
     verb: &V,
     mut show: Option<impl FnOnce(&mut Ui, &V::Output) -> Result<()>>,
 ) -> Result<V::Output> {
     allow(s)?;
+    if let Some(tape) = s.tape {
+        tape.borrow_mut().push(stored(s, verb));
+    }
     let permit = Permit::issue(&s.access.permission).within(rights(s));
     let orgs = verb.orgs();
     if let [org, ..] = orgs.as_slice() {

@@ -104,6 +104,8 @@ pub struct Prune {
 }
 
 impl Verb for Prune {
+    const NAME: &str = "prune";
+
     type Output = u64;
 
     fn orgs(&self) -> Vec<i32> {

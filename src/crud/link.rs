@@ -70,6 +70,8 @@ impl Assigned {
 }
 
 impl Verb for Assign {
+    const NAME: &str = "assign";
+
     type Output = Vec<Assigned>;
 
     fn orgs(&self) -> Vec<i32> {

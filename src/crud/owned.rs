@@ -95,6 +95,8 @@ pub struct Keep {
 }
 
 impl Verb for Keep {
+    const NAME: &str = "keep";
+
     type Output = (Vec<ChangedRecord>, Vec<Created>);
 
     fn orgs(&self) -> Vec<i32> {

@@ -36,6 +36,8 @@ pub struct Purge {
 }
 
 impl Verb for Purge {
+    const NAME: &str = "purge";
+
     type Output = u64;
 
     fn orgs(&self) -> Vec<i32> {

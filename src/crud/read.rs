@@ -708,10 +708,16 @@ impl Exported {
 }
 
 impl Verb for Exported {
+    const NAME: &str = "export";
+
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.org]
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("what it tells goes elsewhere")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {

@@ -63,6 +63,8 @@ struct Coming<'a> {
 }
 
 impl Verb for Restore {
+    const NAME: &str = "restore";
+
     type Output = Restored;
 
     fn orgs(&self) -> Vec<i32> {

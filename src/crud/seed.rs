@@ -259,6 +259,8 @@ pub struct Bring {
 }
 
 impl Verb for Bring {
+    const NAME: &str = "db seed";
+
     type Output = Seeded;
 
     fn orgs(&self) -> Vec<i32> {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value as Json};
 
 use super::input::GoneRecord;
 use super::prompt;
+use super::stored::Tape;
 use crate::access::Subject;
 use crate::model::clock::Clock;
 use crate::model::kinds::Kinds;
@@ -61,6 +63,9 @@ pub struct CommandTarget {
     pub key: Option<String>,
 }
 
+/// What a command does with a session.
+pub type Doing<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
 /// The environment variables, handed in.
 pub type Env = BTreeMap<String, String>;
 
@@ -97,6 +102,8 @@ pub struct Session<'a> {
     pub past: Option<AsOf>,
     /// The one key, of all that were given, that it is about now.
     pub only_key: Option<String>,
+    /// Where commands are taken down as they come by.
+    pub tape: Option<&'a Tape>,
     /// Keys that were dealt with one by one: what was done for them stays done.
     pub dealt_with: Rc<Cell<u64>>,
     /// The records that it turned out to be about.
@@ -150,6 +157,7 @@ impl<'a> Session<'a> {
             force: false,
             past: None,
             only_key: None,
+            tape: None,
             dealt_with: Rc::default(),
             targets: Vec::new(),
             about: SYSTEM,

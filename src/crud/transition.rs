@@ -39,6 +39,8 @@ pub struct Moved {
 }
 
 impl Verb for Move {
+    const NAME: &str = "move";
+
     type Output = Vec<Moved>;
 
     fn orgs(&self) -> Vec<i32> {

@@ -57,6 +57,8 @@ pub struct Created {
 }
 
 impl Verb for Create {
+    const NAME: &str = "create";
+
     type Output = Created;
 
     fn orgs(&self) -> Vec<i32> {
@@ -231,6 +233,8 @@ pub struct End {
 }
 
 impl Verb for End {
+    const NAME: &str = "end";
+
     type Output = Vec<Record>;
 
     fn orgs(&self) -> Vec<i32> {
@@ -484,6 +488,8 @@ pub struct ChangedRecord {
 }
 
 impl Verb for Change {
+    const NAME: &str = "change";
+
     type Output = Vec<ChangedRecord>;
 
     fn orgs(&self) -> Vec<i32> {

@@ -51,11 +51,17 @@ pub struct Migrated {
 }
 
 impl Verb for Migrate {
+    const NAME: &str = "db migrate";
+
     type Output = Migrated;
 
     fn orgs(&self) -> Vec<i32> {
         // The tables of the trail may not be there yet: SYSTEM is locked once they are.
         Vec::new()
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it changes the schema that commands are stored in")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Migrated> {

@@ -60,11 +60,17 @@ pub struct Copied {
 }
 
 impl Verb for Copy {
+    const NAME: &str = "db copy";
+
     type Output = Vec<Copied>;
 
     fn orgs(&self) -> Vec<i32> {
         // The tables of the trail are not there yet: SYSTEM is locked once they are.
         Vec::new()
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it reads another database")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Copied>> {

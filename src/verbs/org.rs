@@ -75,7 +75,7 @@ impl Leaf for StatsFlags {
 
 /// Loads a file of organisations.
 #[derive(Debug, Serialize, Deserialize)]
-struct OrgImport {
+pub struct OrgImport {
     rows: Import,
 }
 
@@ -86,10 +86,20 @@ impl Loads for OrgImport {
 }
 
 impl Verb for OrgImport {
+    const NAME: &str = "org import";
+
     type Output = Report;
 
     fn orgs(&self) -> Vec<i32> {
         self.rows.all_orgs()
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        self.rows.stays()
+    }
+
+    fn take_up(&mut self) -> Result<()> {
+        self.rows.take_up()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {

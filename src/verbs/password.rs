@@ -49,6 +49,8 @@ impl fmt::Debug for SetPassword {
 }
 
 impl Verb for SetPassword {
+    const NAME: &str = "user passwd";
+
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {

@@ -19,6 +19,8 @@ pub struct Repair {
 }
 
 impl Verb for Repair {
+    const NAME: &str = "db repair";
+
     type Output = ();
 
     /// A head that can't be read can't be locked either: it is repaired first.

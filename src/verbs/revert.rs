@@ -50,6 +50,8 @@ struct Undoing<'a> {
 }
 
 impl Verb for Revert {
+    const NAME: &str = "audit revert";
+
     type Output = Reverted;
 
     fn orgs(&self) -> Vec<i32> {

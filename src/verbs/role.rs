@@ -60,6 +60,8 @@ pub struct Apply {
 }
 
 impl Verb for Apply {
+    const NAME: &str = "role template apply";
+
     /// Each role, and how many permissions it gives.
     type Output = Vec<(Record, usize)>;
 

@@ -321,6 +321,8 @@ async fn under_lock(tx: &mut Tx<'_>, place: Place) -> Result<Settings> {
 }
 
 impl Verb for Set {
+    const NAME: &str = "setting set";
+
     type Output = Vec<ChangedSetting>;
 
     fn orgs(&self) -> Vec<i32> {
@@ -367,6 +369,8 @@ pub struct Reset {
 }
 
 impl Verb for Reset {
+    const NAME: &str = "setting reset";
+
     type Output = Vec<ChangedSetting>;
 
     fn orgs(&self) -> Vec<i32> {

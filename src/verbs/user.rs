@@ -93,6 +93,8 @@ pub struct Block {
 }
 
 impl Verb for Block {
+    const NAME: &str = "user block";
+
     type Output = Vec<ChangedRecord>;
 
     fn orgs(&self) -> Vec<i32> {
@@ -162,6 +164,8 @@ pub struct Invite {
 }
 
 impl Verb for Invite {
+    const NAME: &str = "user invite";
+
     type Output = Vec<ChangedRecord>;
 
     fn orgs(&self) -> Vec<i32> {
@@ -242,6 +246,8 @@ pub struct Uninvite {
 }
 
 impl Verb for Uninvite {
+    const NAME: &str = "user uninvite";
+
     type Output = Vec<ChangedRecord>;
 
     fn orgs(&self) -> Vec<i32> {
@@ -299,6 +305,8 @@ pub struct Unblock {
 }
 
 impl Verb for Unblock {
+    const NAME: &str = "user unblock";
+
     type Output = Vec<ChangedRecord>;
 
     fn orgs(&self) -> Vec<i32> {
@@ -404,6 +412,8 @@ pub struct AssignBranches {
 }
 
 impl Verb for AssignBranches {
+    const NAME: &str = "user assign-branch";
+
     /// Users of whom something changed.
     type Output = Vec<Record>;
 
@@ -646,6 +656,8 @@ pub struct Merge {
 }
 
 impl Verb for Merge {
+    const NAME: &str = "user merge";
+
     /// Records that point elsewhere now, and such as went with the duplicate, for who stays has one under the key.
     type Output = (usize, usize);
 

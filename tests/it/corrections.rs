@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
-use crate::raw::{disarm, int, on, texts, unique};
+use crate::raw::{disarm, int, name_of, on, texts, unique};
 
 const CENTURY: i64 = 36_525 * 86_400;
 
@@ -402,14 +402,6 @@ fn a_corrected_trail_is_signed_archived_and_erased_as_any_other() {
         let clock = int(p, "select seq from audit_records where tree = 1 and kind = 'clock'");
         p.run(&format!("audit revert {clock} --org ACME")).fails(2);
     });
-}
-
-/// What `db repair` wants to be told.
-fn name_of(p: &TestEnv) -> String {
-    match p.engine {
-        Engine::Sqlite => "t.db".to_owned(),
-        Engine::Postgres => crate::raw::text(p, "select current_database()::text"),
-    }
 }
 
 /// Whoever moves the head of a corrected trail is found, and the repair knows what time it had; of a forged correction the

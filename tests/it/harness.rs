@@ -13,10 +13,13 @@ use std::sync::{Mutex, OnceLock};
 
 use chrono::{DateTime, Utc};
 use orgctl::access::Subject;
+use orgctl::cli::World;
 use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::crud::stored::{StoredCommand, Tape};
 use orgctl::model::clock::Clock;
 use orgctl::model::kinds::seeds::{SEEDS, Seeds};
 use orgctl::model::kinds::{Kinds, OWN};
+use orgctl::model::problem::Problem;
 use orgctl::model::random::Random;
 use orgctl::ui::Io;
 use sha2::{Digest as _, Sha256};
@@ -35,7 +38,7 @@ pub enum Engine {
 pub const BARE: Program = Program::new(Kinds::new(&[OWN]).bringing(&TEMPLATES), &[LEAVES]);
 
 /// What comes by itself is left out; what is made on request is there.
-const TEMPLATES: Seeds = Seeds { templates: SEEDS.templates, ..Seeds::NONE };
+pub const TEMPLATES: Seeds = Seeds { templates: SEEDS.templates, ..Seeds::NONE };
 
 /// Tells a fixed time that goes on by a millisecond each time it is asked.
 /// It claims to be the world's only where a test says so.
@@ -162,8 +165,11 @@ struct Template {
     database: Option<String>,
     now: i64,
     /// Folders come before what is in them, and have no bytes.
-    files: Vec<(PathBuf, Permissions, Option<Vec<u8>>)>,
+    files: Vec<FileCopy>,
 }
+
+/// A file or a folder: its name, who may read it, and its bytes.
+type FileCopy = (PathBuf, Permissions, Option<Vec<u8>>);
 
 impl Template {
     /// Made by who comes first, under a lock; everybody else waits for it, and for no other.
@@ -230,7 +236,7 @@ fn sweep() {
     }
 }
 
-fn gather(root: &Path, under: &Path, files: &mut Vec<(PathBuf, Permissions, Option<Vec<u8>>)>) -> io::Result<()> {
+fn gather(root: &Path, under: &Path, files: &mut Vec<FileCopy>) -> io::Result<()> {
     for entry in std::fs::read_dir(root.join(under))? {
         let entry = entry?;
         let (name, is_folder) = (under.join(entry.file_name()), entry.file_type()?.is_dir());
@@ -270,17 +276,35 @@ impl TestEnv {
         let template = Template::of(engine, program, lines);
         let mut p = TestEnv::made(engine, template.database.as_deref(), &next().to_string());
         p.program = program;
-        for (name, rights, bytes) in &template.files {
-            let path = p.path(&name.to_string_lossy());
+        p.put(&template.files);
+        p.clock.0.store(template.now, Ordering::Relaxed);
+        p
+    }
+
+    /// The same place a second time, as it is now.
+    pub fn copy(&self) -> TestEnv {
+        if let Some(name) = &self.database {
+            pool::close(name);
+        }
+        let mut p = TestEnv::made(self.engine, self.database.as_deref(), &next().to_string());
+        p.program = self.program;
+        let mut files = Vec::new();
+        gather(self.dir.path(), Path::new(""), &mut files).expect("the files of a place");
+        p.put(&files);
+        p.clock.0.store(self.clock.0.load(Ordering::Relaxed), Ordering::Relaxed);
+        p
+    }
+
+    fn put(&self, files: &[FileCopy]) {
+        for (name, rights, bytes) in files {
+            let path = self.path(&name.to_string_lossy());
             match bytes {
                 Some(bytes) => std::fs::write(&path, bytes),
                 None => std::fs::create_dir(&path),
             }
             .and_then(|()| std::fs::set_permissions(&path, rights.clone()))
-            .expect("a copy of the template");
+            .expect("a copy of a file");
         }
-        p.clock.0.store(template.now, Ordering::Relaxed);
-        p
     }
 
     /// `word` tells its database from the others of this run.
@@ -405,26 +429,34 @@ impl TestEnv {
         terminal: Option<u16>,
         env: &BTreeMap<String, String>,
     ) -> Output {
-        let (out, err) = (Buffer::default(), Buffer::default());
-        let io = Io {
-            stdin: Box::new(Cursor::new(stdin.to_vec())),
-            stdout: Box::new(out.clone()),
-            stderr: Box::new(err.clone()),
-            stdin_is_terminal: false,
-            stdout_is_terminal: terminal.is_some(),
-            stderr_is_terminal: terminal.is_some(),
-            stderr_is_log: false,
-            stdout_is_closed: false,
-            width: terminal,
-        };
-        let code = match subject {
-            Subject::LocalOperator => orgctl::run(argv, env, io, &self.clock, &self.random, self.program),
-            _ => {
-                let (clock, random, program) = (&self.clock, &self.random, self.program);
-                orgctl::cli::run(argv, io, &orgctl::cli::World { env, clock, random, program, subject }).0
+        match subject {
+            Subject::LocalOperator => {
+                with_streams(stdin, terminal, |io| orgctl::run(argv, env, io, &self.clock, &self.random, self.program))
             }
-        };
-        Output { code, out: out.text(), err: err.text() }
+            _ => {
+                let world = World { env, subject, ..self.world(&Subject::LocalOperator) };
+                with_streams(stdin, terminal, |io| orgctl::cli::run(argv, io, &world).0)
+            }
+        }
+    }
+
+    fn world<'a>(&'a self, subject: &'a Subject) -> World<'a> {
+        World { env: &self.env, clock: &self.clock, random: &self.random, program: self.program, subject, tape: None }
+    }
+
+    /// Runs a command line, with the commands that come of it as they are kept, or why they can't be.
+    pub fn run_taped(&self, line: &str, stdin: &str) -> (Output, Vec<Result<StoredCommand, Problem>>) {
+        let tape = Tape::default();
+        let argv = std::iter::once("orgctl".into()).chain(split(line).into_iter().map(OsString::from)).collect();
+        let world = World { tape: Some(&tape), ..self.world(&Subject::LocalOperator) };
+        let said = with_streams(stdin.as_bytes(), None, |io| orgctl::cli::run(argv, io, &world).0);
+        (said, tape.into_inner())
+    }
+
+    /// Runs a command that was kept.
+    pub fn run_stored(&self, stored: &StoredCommand) -> Output {
+        let world = self.world(&Subject::LocalOperator);
+        with_streams(b"", None, |io| orgctl::cli::run_stored(stored, io, &world).0)
     }
 
     /// The one record that a command shows.
@@ -486,6 +518,23 @@ impl Drop for TestEnv {
             psql(on_server(), &format!("drop database if exists {name} with (force)"));
         }
     }
+}
+
+/// What is said on streams of which the standard output may be a terminal.
+fn with_streams(stdin: &[u8], terminal: Option<u16>, work: impl FnOnce(Io) -> u8) -> Output {
+    let (out, err) = (Buffer::default(), Buffer::default());
+    let code = work(Io {
+        stdin: Box::new(Cursor::new(stdin.to_vec())),
+        stdout: Box::new(out.clone()),
+        stderr: Box::new(err.clone()),
+        stdin_is_terminal: false,
+        stdout_is_terminal: terminal.is_some(),
+        stderr_is_terminal: terminal.is_some(),
+        stderr_is_log: false,
+        stdout_is_closed: false,
+        width: terminal,
+    });
+    Output { code, out: out.text(), err: err.text() }
 }
 
 /// Tests of what the server tells of sessions, of what a database says for new ones, of how a connection comes about and of

@@ -29,6 +29,7 @@ mod backup_restore_faults;
 mod backup_verify;
 mod blocks_that_ended;
 mod branch_story;
+mod commands;
 mod completion;
 mod concurrency;
 mod config;

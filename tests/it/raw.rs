@@ -274,3 +274,11 @@ pub fn clear(err: &str) {
     assert!(!first.ends_with(':') && first.len() > 20, "{first}");
     assert!(!err.contains("-v tells more"), "not a known fault:\n{err}");
 }
+
+/// The name of the database, as whoever repairs it types it.
+pub fn name_of(p: &TestEnv) -> String {
+    match p.engine {
+        Engine::Sqlite => "t.db".to_owned(),
+        Engine::Postgres => text(p, "select current_database()::text"),
+    }
+}

@@ -605,7 +605,7 @@ async fn open(
     // On a thread of its own: a pipe may wait for its writer, and a signal is noticed meanwhile.
     let opened = spawn_blocking(move || {
         if name == "-" {
-            return Source::open(spooled, &shown, &said, &is_whole);
+            return Source::open(spooled, None, &shown, &said, &is_whole);
         }
         let failed = |e: io::Error| unreadable(&shown, &e);
         let mut file = File::open(&name).map_err(failed)?;
@@ -620,7 +620,8 @@ async fn open(
             io::copy(&mut file, &mut Spool::new(kept, most)).map_err(failed)?;
             file = spooled;
         }
-        Source::open(file, &shown, &said, &is_whole)
+        let path = if kind.is_file() { Some(std::path::absolute(&name).map_err(failed)?) } else { None };
+        Source::open(file, path, &shown, &said, &is_whole)
     });
     opened.await?
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use chrono::{DateTime, SecondsFormat};
+use serde::{Deserialize, Serialize};
 
 use super::csv_reader::{LONGEST, is_blank};
 use super::json_input::{Broken, DEEPEST, Flaw, Input, Stop};
@@ -23,7 +24,7 @@ pub const MOST_KEYS: usize = 10_000;
 const LONGEST_PATH: usize = 1000;
 
 /// How the objects of a file are set down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Layout {
     /// One behind the other, each begins on a line of its own.
     Lines,
@@ -94,7 +95,7 @@ impl fmt::Display for JsonWhat {
 }
 
 /// What leads to values: a path of keys.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Node {
     path: Vec<u8>,
     /// Its values are taken as JSON, whatever they are.
@@ -109,10 +110,24 @@ struct Node {
 }
 
 /// The paths that a file has.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Node>", into = "Vec<Node>")]
 pub struct Keys {
     nodes: Vec<Node>,
     by_path: HashMap<Vec<u8>, usize>,
+}
+
+impl From<Vec<Node>> for Keys {
+    fn from(nodes: Vec<Node>) -> Keys {
+        let by_path = nodes.iter().enumerate().map(|(at, node)| (node.path.clone(), at)).collect();
+        Keys { nodes, by_path }
+    }
+}
+
+impl From<Keys> for Vec<Node> {
+    fn from(keys: Keys) -> Vec<Node> {
+        keys.nodes
+    }
 }
 
 impl Keys {

@@ -140,7 +140,6 @@ pub struct Import {
     /// How the dates of a field are written.
     pub date_formats: Vec<(String, String)>,
     /// The database refused a row: which, is to be found before rows are written.
-    #[serde(skip)]
     probes: bool,
     #[serde(skip)]
     progress: Progress,
@@ -252,10 +251,24 @@ impl Import {
 }
 
 impl Verb for Import {
+    const NAME: &str = "import";
+
     type Output = Report;
 
     fn orgs(&self) -> Vec<i32> {
         self.all_orgs()
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        match (self.source.path(), &self.rejects) {
+            (None, _) => Some("it reads standard input, or what can be read once"),
+            (_, Some(_)) => Some("it writes a file of rejected rows"),
+            _ => None,
+        }
+    }
+
+    fn take_up(&mut self) -> Result<()> {
+        self.source.take_up()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {

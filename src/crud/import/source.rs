@@ -5,19 +5,23 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Result;
 use encoding_rs::{Encoding, UTF_8};
 use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
+use serde::de::Deserializer;
+use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::csv_reader::{Fault, LONGEST, Layout, Records};
 use super::encoding;
 use super::json_input::Stop;
 use super::json_reader::{self, IsWhole, JsonFault, JsonRows, Keys, Shape};
+use crate::model::backup::Digest32;
 use crate::model::problem::{Problem, io_message};
 use crate::ui::format::{SAFE, is_formula};
 
@@ -42,17 +46,24 @@ pub struct Source {
     pub header: Vec<String>,
     /// Cells were marked for spreadsheets (`export --safe-for-spreadsheets`), and the marks go again.
     pub is_safe: bool,
-    #[serde(skip)]
     json: Option<Json>,
-    #[serde(skip)]
-    file: Option<Opened>,
+    file: InputFile,
 }
 
 /// How a file of JSON is set down.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Json {
     layout: json_reader::Layout,
+    #[serde(serialize_with = "shared", deserialize_with = "share")]
     keys: Arc<Keys>,
+}
+
+fn shared<S: Serializer>(keys: &Arc<Keys>, serializer: S) -> Result<S::Ok, S::Error> {
+    keys.as_ref().serialize(serializer)
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Keys>, D::Error> {
+    Keys::deserialize(deserializer).map(Arc::new)
 }
 
 /// What is said of how a file is written.
@@ -65,11 +76,66 @@ pub struct Said {
     pub format: Option<String>,
 }
 
-/// A file that is held open: another that takes its name meanwhile is not read.
+/// A file that is held open, so that another that takes its name meanwhile is not read; or one that is to be found again.
 #[derive(Debug, Clone)]
-struct Opened {
-    file: Arc<File>,
-    stamp: Stamp,
+enum InputFile {
+    /// Without a path where it can't be had again.
+    Open {
+        file: Arc<File>,
+        stamp: Stamp,
+        path: Option<PathBuf>,
+    },
+    Named(NamedFile),
+}
+
+/// How a file is stored: where it is, and what was in it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct NamedFile {
+    path: PathBuf,
+    sha256: Digest32,
+}
+
+impl InputFile {
+    fn open(&self) -> Option<(&Arc<File>, &Stamp)> {
+        match self {
+            InputFile::Open { file, stamp, .. } => Some((file, stamp)),
+            InputFile::Named(_) => None,
+        }
+    }
+}
+
+/// The SHA-256 of a file from its beginning.
+fn digest(file: &Arc<File>) -> io::Result<Digest32> {
+    let mut reader = BufReader::with_capacity(1 << 16, FromStart { file: Arc::clone(file), at: Rc::default() });
+    let mut sha256 = Sha256::new();
+    loop {
+        let bytes = reader.fill_buf()?;
+        let n = bytes.len();
+        if n == 0 {
+            return Ok(Digest32(sha256.finalize().into()));
+        }
+        sha256.update(bytes);
+        reader.consume(n);
+    }
+}
+
+impl Serialize for InputFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            InputFile::Open { path: None, .. } => Err(S::Error::custom("it can't be read a second time")),
+            InputFile::Open { file, path: Some(path), .. } => {
+                let sha256 = digest(file).map_err(S::Error::custom)?;
+                NamedFile { path: path.clone(), sha256 }.serialize(serializer)
+            }
+            InputFile::Named(named) => named.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for InputFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<InputFile, D::Error> {
+        NamedFile::deserialize(deserializer).map(InputFile::Named)
+    }
 }
 
 /// What changes when a file is written to: its size, and the second and nanosecond of the last change.
@@ -224,7 +290,9 @@ const OPEN: &str = "open it in a spreadsheet program and save it as 'CSV UTF-8'"
 impl Source {
     /// Finds out how a file is written. What is neither CSV nor JSON is refused by name. Of JSON, some values may be taken as
     /// they are.
-    pub fn open(file: File, shown: &str, said: &Said, is_whole: IsWhole<'_>) -> Result<Source> {
+    ///
+    /// The path is where it can be found again; what can be read once has none.
+    pub fn open(file: File, path: Option<PathBuf>, shown: &str, said: &Said, is_whole: IsWhole<'_>) -> Result<Source> {
         let file = Arc::new(file);
         let stamp = Stamp::of(&file).map_err(|e| unreadable(shown, &e))?;
         let mut start = Vec::new();
@@ -249,7 +317,7 @@ impl Source {
             header: Vec::new(),
             is_safe: false,
             json: None,
-            file: Some(Opened { file, stamp }),
+            file: InputFile::Open { file, stamp, path },
         };
         if let Some(layout) = source.json_layout(said.format.as_deref())? {
             source.find_keys(layout, is_whole)?;
@@ -307,6 +375,28 @@ impl Source {
         Ok(())
     }
 
+    /// Where it can be found again.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.file {
+            InputFile::Open { path, .. } => path.as_deref(),
+            InputFile::Named(named) => Some(&named.path),
+        }
+    }
+
+    /// Opens the file that was stored, if it is what it was.
+    pub fn take_up(&mut self) -> Result<()> {
+        let InputFile::Named(NamedFile { path, sha256 }) = &self.file else { return Ok(()) };
+        let unreadable = |e: io::Error| unreadable(&self.shown, &e);
+        let file = Arc::new(File::open(path).map_err(unreadable)?);
+        let stamp = Stamp::of(&file).map_err(unreadable)?;
+        if digest(&file).map_err(unreadable)? != *sha256 {
+            let sentence = format!("{} is not what it was when the command was stored", path.display());
+            return Err(Problem::conflict(sentence).hint("give the command again, with the file as it is now").into());
+        }
+        self.file = InputFile::Open { file, stamp, path: Some(path.clone()) };
+        Ok(())
+    }
+
     pub fn is_json(&self) -> bool {
         self.json.is_some()
     }
@@ -328,14 +418,14 @@ impl Source {
 
     /// Bytes of the file.
     pub fn size(&self) -> u64 {
-        self.file.as_ref().map_or(0, |f| f.stamp.0)
+        self.file.open().map_or(0, |(_, stamp)| stamp.0)
     }
 
     /// An error if somebody wrote to the file since it was opened: its rows were then read as two different things.
     pub fn check_unchanged(&self) -> Result<()> {
-        let now =
-            self.file.as_ref().map(|f| Stamp::of(&f.file)).transpose().map_err(|e| unreadable(&self.shown, &e))?;
-        if now == self.file.as_ref().map(|f| f.stamp.clone()) { Ok(()) } else { Err(self.changed().into()) }
+        let Some((file, stamp)) = self.file.open() else { return Ok(()) };
+        let now = Stamp::of(file).map_err(|e| unreadable(&self.shown, &e))?;
+        if now == *stamp { Ok(()) } else { Err(self.changed().into()) }
     }
 
     pub fn changed(&self) -> Problem {
@@ -345,7 +435,7 @@ impl Source {
 
     /// Whether a path names the file that is read.
     pub fn is_at(&self, path: &Path) -> bool {
-        let own = self.file.as_ref().and_then(|f| f.file.metadata().ok());
+        let own = self.file.open().and_then(|(file, _)| file.metadata().ok());
         match (own, std::fs::metadata(path)) {
             (Some(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
             _ => false,
@@ -404,7 +494,7 @@ impl Source {
 
     /// The file as UTF-8, from the header on, and how many of its bytes have been read.
     fn decoded(&self) -> Result<(Decoded, Rc<Cell<u64>>)> {
-        let opened = self.file.as_ref().ok_or_else(|| anyhow::anyhow!("{} is not open", self.shown))?;
+        let (file, _) = self.file.open().ok_or_else(|| anyhow::anyhow!("{} is not open", self.shown))?;
         let at: Rc<Cell<u64>> = Rc::default();
         // Of UTF-8 the bytes pass as they are, good or not; only a byte order mark goes.
         let encoding = Encoding::for_label(self.encoding.as_bytes()).filter(|e| *e != UTF_8);
@@ -413,7 +503,7 @@ impl Source {
             .utf8_passthru(true)
             .strip_bom(true)
             .bom_override(true)
-            .build(FromStart { file: Arc::clone(&opened.file), at: Rc::clone(&at) });
+            .build(FromStart { file: Arc::clone(file), at: Rc::clone(&at) });
         let mut reader = BufReader::with_capacity(1 << 16, decoded);
         let failed = |e: io::Error| unreadable(&self.shown, &e);
         for passed in 0..=self.skip {
@@ -481,8 +571,8 @@ impl Source {
 
     /// For reading lines as they are written, one after another.
     pub fn lines(&self) -> Result<Lines> {
-        let opened = self.file.as_ref().ok_or_else(|| anyhow::anyhow!("{} is not open", self.shown))?;
-        let from_start = FromStart { file: Arc::clone(&opened.file), at: Rc::default() };
+        let (file, _) = self.file.open().ok_or_else(|| anyhow::anyhow!("{} is not open", self.shown))?;
+        let from_start = FromStart { file: Arc::clone(file), at: Rc::default() };
         let wide = match self.encoding.as_str() {
             "utf-16le" => Some(u16::from_le_bytes as fn([u8; 2]) -> u16),
             "utf-16be" => Some(u16::from_be_bytes as fn([u8; 2]) -> u16),

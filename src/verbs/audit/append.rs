@@ -36,6 +36,8 @@ pub struct Append {
 }
 
 impl Verb for Append {
+    const NAME: &str = "audit append";
+
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {

@@ -39,11 +39,17 @@ pub struct MakeCheckpoints {
 }
 
 impl Verb for MakeCheckpoints {
+    const NAME: &str = "audit checkpoint";
+
     type Output = ();
 
     /// Under the lock of SYSTEM two makings don't meet.
     fn orgs(&self) -> Vec<i32> {
         vec![SYSTEM]
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("what it signs is written elsewhere")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {

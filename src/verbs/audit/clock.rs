@@ -32,6 +32,8 @@ pub struct CorrectClock {
 }
 
 impl Verb for CorrectClock {
+    const NAME: &str = "audit correct-clock";
+
     type Output = Vec<Corrected>;
 
     fn orgs(&self) -> Vec<i32> {

@@ -55,10 +55,16 @@ pub struct Strip {
 }
 
 impl Verb for Strip {
+    const NAME: &str = "audit erase";
+
     type Output = u64;
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.org]
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        (self.action == Action::Archive).then_some("what it takes out is written elsewhere")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<u64> {

@@ -36,10 +36,16 @@ pub struct CatalogueUpdate {
 }
 
 impl Verb for CatalogueUpdate {
+    const NAME: &str = "backup create";
+
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {
         vec![SYSTEM]
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it is about a file that is there now")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {

@@ -32,10 +32,16 @@ pub struct Hold {
 }
 
 impl Verb for Hold {
+    const NAME: &str = "backup hold";
+
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {
         vec![SYSTEM]
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it writes beside an archive")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {

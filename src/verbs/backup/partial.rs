@@ -88,11 +88,17 @@ pub struct Loaded {
 }
 
 impl Verb for RestorePart {
+    const NAME: &str = "backup restore --only";
+
     type Output = Loaded;
 
     fn orgs(&self) -> Vec<i32> {
         // There is no trail in a part.
         Vec::new()
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it reads an archive")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Loaded> {

@@ -79,10 +79,16 @@ struct DropOld {
 }
 
 impl Verb for DropOld {
+    const NAME: &str = "backup restore --drop-old";
+
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {
         vec![SYSTEM]
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it is about a schema beside this one")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {

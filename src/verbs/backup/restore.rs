@@ -211,11 +211,17 @@ pub struct Restored {
 }
 
 impl Verb for Restore {
+    const NAME: &str = "backup restore";
+
     type Output = Restored;
 
     fn orgs(&self) -> Vec<i32> {
         // The tables of the trail are not there yet: SYSTEM is locked once they are.
         Vec::new()
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it reads an archive")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Restored> {

@@ -38,10 +38,16 @@ pub struct Remove {
 }
 
 impl Verb for Remove {
+    const NAME: &str = "backup prune";
+
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {
         vec![SYSTEM]
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it removes files")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {

@@ -570,10 +570,16 @@ struct RecordOutcome {
 }
 
 impl Verb for RecordOutcome {
+    const NAME: &str = "backup verify";
+
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {
         vec![SYSTEM]
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it reads an archive")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {

@@ -57,10 +57,20 @@ impl Loads for UserImport {
 }
 
 impl Verb for UserImport {
+    const NAME: &str = "user import";
+
     type Output = UserReport;
 
     fn orgs(&self) -> Vec<i32> {
         self.rows.all_orgs()
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        self.rows.stays()
+    }
+
+    fn take_up(&mut self) -> Result<()> {
+        self.rows.take_up()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<UserReport> {

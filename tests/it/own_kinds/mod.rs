@@ -18,7 +18,7 @@ use orgctl::store::engine::location::{Location, Opening};
 use crate::harness::{Engine, TestEnv, golden, on_both_engines_with};
 
 mod commission;
-mod composite;
+pub mod composite;
 mod course;
 mod import;
 mod made;

@@ -18,7 +18,9 @@ use crate::harness::{Engine, TestEnv, golden, on_both_engines_with};
 const KEYED: &[Kind] =
     &[comment::COMMENT, watcher::WATCHER, preference::PREFERENCE, reaction::REACTION, stint::STINT, topic::TOPIC];
 
-pub const PROGRAM: Program = Program::new(Kinds::new(&[OWN, ADDED, KEYED]), &[LEAVES]);
+pub const KINDS: &[&[Kind]] = &[OWN, ADDED, KEYED];
+
+pub const PROGRAM: Program = Program::new(Kinds::new(KINDS), &[LEAVES]);
 
 fn place(engine: Engine) -> TestEnv {
     let mut p = TestEnv::new(engine);

@@ -1,0 +1,39 @@
+//! Runs commands that were kept ([`super::stored`]).
+
+use anyhow::Result;
+use serde_json::Value as Json;
+
+use super::gate::{self, Verb};
+use super::session::{Doing, Session};
+use super::stored::StoredCommand;
+use crate::model::problem::Problem;
+
+/// A command that can be kept: its name, and how it is read back and run.
+pub struct Storable {
+    pub name: &'static str,
+    run: for<'a> fn(&'a mut Session<'_>, Json) -> Doing<'a>,
+}
+
+impl Storable {
+    pub const fn of<V: Verb + 'static>() -> Storable {
+        Storable { name: V::NAME, run: |s, arguments| Box::pin(run::<V>(s, arguments)) }
+    }
+}
+
+/// Reads a command back, which is one of these, and runs it.
+pub async fn run_again(s: &mut Session<'_>, all: &[Storable], stored: &StoredCommand) -> Result<()> {
+    let known = all.iter().find(|storable| storable.name == stored.name);
+    let known = known.ok_or_else(|| Problem::failed(format!("there is no command '{}'", stored.name)))?;
+    s.force = stored.force;
+    (known.run)(s, stored.arguments.clone()).await
+}
+
+async fn run<V: Verb>(s: &mut Session<'_>, arguments: Json) -> Result<()> {
+    let mut verb: V = serde_json::from_value(arguments)?;
+    verb.take_up()?;
+    if let [org] = verb.orgs().as_slice() {
+        s.use_context_of(*org).await?;
+    }
+    gate::write(s, &verb).await?;
+    Ok(())
+}

@@ -15,18 +15,18 @@ use crate::store::tx::Tx;
 /// Deletes records and all that is within them, in one deletion.
 pub async fn delete_with_contents(tx: &mut Tx<'_>, some: &[RecordAt], deletion: Uuid) -> Result<()> {
     let going = with_contents(tx, some).await?;
-    delete_all(tx, &going, deletion).await
+    delete_all(tx, &going, |_| deletion).await
 }
 
 /// Deletes all that is within a record that is gone otherwise, in one deletion.
 pub async fn delete_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uuid) -> Result<()> {
     let going = with_contents(tx, &[RecordAt::of(record)]).await?;
-    delete_all(tx, &going[1..], deletion).await
+    delete_all(tx, &going[1..], |_| deletion).await
 }
 
-/// Deletes live records in one deletion, so many at a time as a statement takes. They are read again: of many only their places
-/// are held.
-pub async fn delete_all(tx: &mut Tx<'_>, going: &[RecordAt], deletion: Uuid) -> Result<()> {
+/// Deletes live records, each in the deletion that it belongs to, so many at a time as a statement takes. They are read again: of
+/// many only their places are held.
+pub async fn delete_all(tx: &mut Tx<'_>, going: &[RecordAt], deletion: impl Fn(Uuid) -> Uuid) -> Result<()> {
     for some in alike(going) {
         let records = read(tx.db, some).await?;
         if records.len() < some.len() || !records.iter().all(Record::is_live) {
@@ -35,7 +35,8 @@ pub async fn delete_all(tx: &mut Tx<'_>, going: &[RecordAt], deletion: Uuid) -> 
                 .hint("run the command again")
                 .into());
         }
-        tx.delete_all(&records, deletion).await?;
+        let deleted = records.into_iter().map(|r| (deletion(r.meta.id), r)).map(|(deletion, r)| (r, deletion));
+        tx.delete_each(deleted.collect()).await?;
     }
     Ok(())
 }

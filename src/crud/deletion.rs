@@ -66,6 +66,8 @@ pub struct DeletePlan {
     pub hidden: HashSet<Uuid>,
     /// The keys of links that point elsewhere then.
     joined: HashSet<String>,
+    /// With which one of those that were named each of the others goes.
+    with: HashMap<Uuid, Uuid>,
 }
 
 /// What a record points at once `gone` is gone: the one that takes over; where it is that one itself, what `gone` pointed at.
@@ -125,7 +127,7 @@ pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, event: Tar
     let gone: HashSet<Uuid> = doubled.iter().map(|r| r.id).collect();
     plan.repointed.retain(|(r, ..)| !gone.contains(&r.id));
     let deletion = tx.new_id();
-    delete_all(tx, &doubled, deletion).await?;
+    delete_all(tx, &doubled, |_| deletion).await?;
     Ok(doubled.len() + point_all(tx, plan.repointed, Action::Update).await?)
 }
 
@@ -215,7 +217,11 @@ impl DeletePlan {
                 plan.take(&mut search, record, pointing);
             }
             for (_, field, records) in std::mem::take(&mut search.turning) {
+                let gone: HashMap<Uuid, Uuid> = records.iter().map(|(gone, record)| (record.id, *gone)).collect();
                 let doubled = plan.repoint(db, roots, records, field, mode).await?;
+                for record in &doubled {
+                    plan.goes(gone.get(&record.id).copied().unwrap_or_default(), std::slice::from_ref(record));
+                }
                 search.seen.extend(doubled.iter().map(|r| r.id));
                 search.waiting.extend(doubled);
             }
@@ -239,6 +245,17 @@ impl DeletePlan {
         Ok(plan)
     }
 
+    /// Notes that records go because another one goes.
+    fn goes(&mut self, with: Uuid, records: &[RecordAt]) {
+        let named = self.goes_with(with);
+        self.with.extend(records.iter().map(|r| (r.id, named)));
+    }
+
+    /// The one that was named with which a record goes: itself, if it was named.
+    pub fn goes_with(&self, id: Uuid) -> Uuid {
+        self.with.get(&id).copied().unwrap_or(id)
+    }
+
     /// Takes a record, and what points at it: it goes too, points elsewhere, or protects the record.
     fn take(&mut self, search: &mut Search, record: RecordAt, pointing: Vec<Pointing>) {
         let mode = search.mode;
@@ -251,6 +268,7 @@ impl DeletePlan {
                 d.records = others;
                 search.seen.extend(seeds.iter().map(|r| r.id));
                 self.seeds.extend(seeds.iter().map(|r| r.id));
+                self.goes(record.id, &seeds);
                 search.waiting.extend(seeds);
             }
             // Who takes over from what was named can't do so from another kind that goes with it.
@@ -263,6 +281,7 @@ impl DeletePlan {
                 (Consequence::Stays, _) => {}
                 (effect, _) if effect == Consequence::Follows || mode == Mode::Cascade => {
                     search.seen.extend(d.records.iter().map(|r| r.id));
+                    self.goes(record.id, &d.records);
                     search.waiting.extend(d.records);
                 }
                 (_, Some(f)) if can_hand_over => beside(&mut search.turning, record.id, (d.desc, f), d.records),

@@ -260,9 +260,7 @@ fn refuse_meaningless(column: &Column, op: Op, text: &str) -> Result<(), Problem
         return Err(Problem::usage(format!("{} is a list: compare with = or !=", column.name)));
     }
     if column.place.is_some() && (text.is_empty() || !matches!(op, Op::Is | Op::IsNot)) {
-        return Err(
-            Problem::usage(format!("{} asks where a record belongs: name that with = or !=", column.name)).into()
-        );
+        return Err(Problem::usage(format!("{} asks where a record belongs: name that with = or !=", column.name)));
     }
     let is_order = matches!(op, Op::More | Op::AtLeast | Op::Less | Op::AtMost);
     if is_order && (column.choices().is_some() || column.kind == ValueType::Bool) {

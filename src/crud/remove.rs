@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::contents::delete_all;
 use super::deletion::{DeletePlan, point_all};
@@ -67,7 +68,7 @@ impl Verb for Delete {
                 roots.extend(records);
             }
         }
-        let plan = DeletePlan::make(tx.db, places, &roots, self.mode).await?;
+        let mut plan = DeletePlan::make(tx.db, places, &roots, self.mode).await?;
         drop(roots);
         if self.shown.as_ref().is_some_and(|shown| *shown != plan.digest()) {
             return Err(Problem::conflict("something changed since it was shown; nothing was deleted")
@@ -75,8 +76,10 @@ impl Verb for Delete {
                 .into());
         }
         let told = plan.told().count();
-        point_all(tx, plan.repointed, Action::Update).await?;
-        let deletion = tx.new_id();
+        point_all(tx, std::mem::take(&mut plan.repointed), Action::Update).await?;
+        // Each that was named comes back by itself, with what went with it.
+        let deletions: HashMap<Uuid, Uuid> = self.targets.iter().map(|t| (t.id, tx.new_id())).collect();
+        let deletion = |id: Uuid| deletions.get(&plan.goes_with(id)).copied().unwrap_or_default();
         tx.write_protected(desc.is_org());
         delete_all(tx, &plan.gone, deletion).await?;
         for link in &plan.doubled {

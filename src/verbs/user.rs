@@ -681,7 +681,7 @@ impl Verb for Merge {
         for d in pointing_at(tx.db, &at, Deleted::Exclude, |_, _| true).await?.into_iter().flatten() {
             if !d.desc.is_told() {
                 // What two people prove themselves with is not mixed.
-                delete_all(tx, &d.records, deletion).await?;
+                delete_all(tx, &d.records, |_| deletion).await?;
                 continue;
             }
             let Some(field) = d.field.filter(|_| d.effect(TargetEvent::Merge) == Consequence::Repoints) else {

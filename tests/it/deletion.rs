@@ -271,3 +271,39 @@ fn a_branch_comes_back_beside_the_one_that_took_over() {
         p.run("audit verify --deep").ok();
     });
 }
+
+/// Those that one command named come back one by one, each with what went with it alone.
+#[test]
+fn who_was_named_beside_another_comes_back_alone() {
+    on_both_engines_with_acme(|p| {
+        p.run("branch create --code B1 --name One").ok();
+        p.run("branch create --code B2 --name Two").ok();
+        for (name, code) in [("asha", "ASHA22"), ("ravi", "RAV222")] {
+            p.run(&format!("user create --user-code {code} --name {name} --username {name} --branch B1")).ok();
+        }
+        p.run("branch assign B2 asha ravi").ok();
+        p.run("user delete asha ravi --yes").ok();
+        assert_eq!(
+            p.transcript("user restore asha"),
+            "$ orgctl user restore asha\nrestored user ASHA22 (asha)\nand 2 more that were deleted together with it\n"
+        );
+        assert_eq!(p.column("user list --sort user_code", "username"), ["asha"]);
+        assert_eq!(p.column("user-branch list --sort key", "key"), ["B1:ASHA22", "B2:ASHA22"]);
+        p.run("user restore ravi").ok();
+        assert_eq!(p.column("user-branch list", "key").len(), 4);
+        // A container that was named with what is in it comes back without that; what is in it waits for the container.
+        p.run("branch create --code B21 --name Below --parent B2").ok();
+        p.run("branch delete B2 B21 --cascade --yes").ok();
+        assert!(
+            p.run("branch restore B21")
+                .fails(4)
+                .contains("branch B21 (Below) can't come back yet: branch B2 (Two) is deleted")
+        );
+        p.run("branch restore B2").ok();
+        p.run("branch exists B21").fails(3);
+        assert_eq!(p.column("user-branch list", "key").len(), 4);
+        p.run("branch restore B21").ok();
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}

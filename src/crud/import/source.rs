@@ -778,7 +778,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), bytes).expect("written");
         let said = Said { encoding: encoding.map(str::to_owned), ..Said::default() };
-        let source = Source::open(file.reopen().expect("open"), "the file", &said, &|_| false).expect("a CSV file");
+        let source =
+            Source::open(file.reopen().expect("open"), None, "the file", &said, &|_| false).expect("a CSV file");
         let mut rows = source.rows().expect("rows");
         let mut found = Vec::new();
         while let Some(row) = rows.read().expect("a row") {

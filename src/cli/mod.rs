@@ -167,7 +167,6 @@ fn asked(program: Program, argv: &[OsString], words: &[String], e: &clap::Error,
     program.interactive_command(words).try_get_matches_from(argv).ok()
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call, a few lines above")]
 fn with_session(
     ui: Ui,
     config: &Config,

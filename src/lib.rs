@@ -28,7 +28,7 @@ pub mod verbs;
 /// The whole program: a command line in, an exit code out; everything it depends on is handed in.
 pub fn run(
     argv: Vec<std::ffi::OsString>,
-    env: &crud::session::Env,
+    env: &crud::context::Env,
     io: ui::Io,
     clock: &dyn model::clock::Clock,
     random: &dyn model::random::Random,

@@ -6,7 +6,7 @@ use std::io::{BufWriter, IsTerminal as _, stderr, stdin, stdout};
 use std::os::fd::AsFd as _;
 
 use orgctl::cli::tree::Program;
-use orgctl::crud::session::Env;
+use orgctl::crud::context::Env;
 use orgctl::model::clock::Clock;
 use orgctl::model::random::Random;
 use orgctl::ui::Io;

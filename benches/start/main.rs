@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use orgctl::cli::tree::Program;
-use orgctl::crud::session::Env;
+use orgctl::crud::context::Env;
 use orgctl::model::clock::Clock;
 use orgctl::model::random::Random;
 use orgctl::ui::Io;

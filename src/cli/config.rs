@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::crud::session::{Env, xdg};
+use crate::crud::context::{Env, xdg};
 use crate::model::problem::{Problem, nearest};
 use crate::model::values::scalar::{fold, truncate};
 use crate::model::values::zone;

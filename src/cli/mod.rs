@@ -24,14 +24,16 @@ use clap::{ArgMatches, FromArgMatches as _};
 use serde_json::json;
 
 use crate::access::Subject;
+use crate::crud::connection::Connection;
+use crate::crud::context::{Access, Context, Env};
 use crate::crud::flags::Named;
 use crate::crud::leaf::Given;
 use crate::crud::link::{LinkFlags, Linking};
 use crate::crud::replay::run_again;
-use crate::crud::session::{Access, Env, Session};
+use crate::crud::session::Session;
 use crate::crud::stored::{StoredCommand, Tape};
 use crate::crud::transition::MoveFlags;
-use crate::crud::{gate, input, link, transition};
+use crate::crud::{gate, keys, link, transition};
 use crate::model::clock::Clock;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
@@ -203,27 +205,34 @@ fn with_session(
         Ok(prepared) => prepared,
         Err(e) => return end(ui, Err(e)),
     };
-    let mut session = Session::new(ui, world.env, world.clock, world.random, access, origin, location, opening);
-    session.subject = world.subject.clone();
-    session.dry_run = dry_run;
-    if let Work::Leaf(_, leaf) = work {
-        session.force = OfAnyVerb::of(leaf).force;
-    }
-    session.tape = world.tape;
-    session.verb = application_verb;
-    session.org_key = config.get("org").map(str::to_owned);
-    session.columns = session.ui.style.columns.clone();
+    let context = Context {
+        env: world.env,
+        clock: world.clock,
+        random: world.random,
+        subject: world.subject,
+        verb: application_verb,
+        org_key: config.get("org").map(str::to_owned),
+        columns: ui.style.columns.clone(),
+        dry_run,
+        force: match work {
+            Work::Leaf(_, leaf) => OfAnyVerb::of(leaf).force,
+            Work::Stored(stored) => stored.force,
+        },
+        tape: world.tape,
+    };
+    let connection = Connection::new(location, opening);
+    let mut session = Session::new(ui, &context, connection, access, origin);
     let second = SecondSignal::new().ok();
     let done = runtime.block_on(async {
         let done = until_signal(&mut session, work, second.as_ref()).await;
-        session.go_home().await;
+        session.connection.go_home().await;
         let done = done.map_err(|e| gate::in_words(&session, e));
         if let Some(problem) = done.as_ref().err().and_then(|e| e.downcast_ref::<Problem>()).cloned() {
             gate::record_refusal(&mut session, &problem).await;
             session.log_problem(&problem);
         }
         gate::write_log(&mut session).await;
-        session.close().await;
+        session.connection.close().await;
         done
     });
     let done = done.and_then(|()| tell_programs(&mut session));
@@ -242,13 +251,13 @@ fn tell_programs(session: &mut Session<'_>) -> Result<()> {
         return Ok(());
     }
     let told = std::mem::take(&mut session.ui.messages);
-    let report_of = json!({ "command": session.verb, "dry_run": session.dry_run, "told": told });
+    let report_of = json!({ "command": session.context.verb, "dry_run": session.context.dry_run, "told": told });
     format::report(&mut session.ui, &report_of)
 }
 
 /// Whether a command lists what there may be none of: no lines then say all.
 fn is_list(session: &Session<'_>) -> bool {
-    !session.access.writes && !session.dry_run && !session.verb.ends_with("export")
+    !session.access.writes && !session.context.dry_run && !session.context.verb.ends_with("export")
 }
 
 /// While this lives, a second signal ends the process at once, as if nobody listened: the first may be waiting for a
@@ -300,10 +309,10 @@ async fn until_signal(session: &mut Session<'_>, work: Work<'_>, second: Option<
     use tokio::signal::unix::{SignalKind, signal};
     let (mut int, mut term, mut hup) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    let committing: Rc<Cell<bool>> = Rc::clone(&session.committing);
+    let committing: Rc<Cell<bool>> = Rc::clone(&session.outcome.committing);
     let editing = Rc::clone(&session.ui.editing);
     gate::allow(session)?;
-    let dealt_with = Rc::clone(&session.dealt_with);
+    let dealt_with = Rc::clone(&session.outcome.dealt_with);
     let mut work = match work {
         Work::Leaf(Found::Plain(_), _) => return Ok(()),
         Work::Leaf(found, leaf) if OfAnyVerb::of(leaf).each => Box::pin(each(session, found, leaf)),
@@ -391,13 +400,13 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
         }
         Found::Plain(_) => return Ok(()),
     };
-    let keys = input::keys(session, desc, Deleted::Exclude, &Named::from_arg_matches(leaf)?.key).await?;
+    let keys = keys::keys(session, desc, Deleted::Exclude, &Named::from_arg_matches(leaf)?.key).await?;
     let (mut done, mut failed) = (0_u64, 0_u64);
     let format = session.ui.style.format;
     let is_told = is_for_programs(&session.ui);
     let (mut results, mut refused) = (Vec::new(), Vec::new());
     for key in keys {
-        session.targets.clear();
+        session.outcome.targets.clear();
         session.only_key = Some(key.clone());
         // One document for all keys, so what is given for each is taken up first.
         let given = if is_told { Some(CapturedOutput::begin(&mut session.ui)) } else { None };
@@ -405,20 +414,20 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
         let given = given.map_or_else(Vec::new, |given| given.end(&mut session.ui, format));
         results.extend(given);
         // What comes after a commit is about the next key.
-        session.committing.set(false);
+        session.outcome.committing.set(false);
         match tried {
             Ok(()) => done += 1,
             Err(e) => {
                 let problem = gate::in_words(session, e).downcast::<Problem>()?;
                 failed += 1;
                 if gate::is_recorded(session, problem.kind) {
-                    refused.append(&mut session.targets);
+                    refused.append(&mut session.outcome.targets);
                 }
                 results.push(json!({ "key": key, "error": error_of(&problem) }));
                 session.ui.status(&format!("failed {}: {}", truncate(&key), problem.sentence));
             }
         }
-        session.dealt_with.set(done + failed);
+        session.outcome.dealt_with.set(done + failed);
     }
     session.ui.status(&format!("done {done}, failed {failed}"));
     if is_told && !results.is_empty() {
@@ -428,10 +437,11 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
         }
     }
     if let Some(first) = refused.first() {
-        session.about = first.org;
-        session.refused = [("done", done), ("failed", failed)].map(|(k, n)| (k.into(), n.into())).into_iter().collect();
+        session.outcome.about = first.org;
+        session.outcome.refused =
+            [("done", done), ("failed", failed)].map(|(k, n)| (k.into(), n.into())).into_iter().collect();
     }
-    session.targets = refused;
+    session.outcome.targets = refused;
     match failed {
         0 => Ok(()),
         _ => Err(Problem::new(ErrorKind::Partial, format!("{failed} of {} could not be done", done + failed)).into()),

@@ -8,10 +8,11 @@ use anyhow::Result;
 use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Arg, ArgMatches, Args as _, Command};
 
+use crate::crud::context::Access;
 use crate::crud::flags::{ASKED_GROUP, COMMAND, a};
 use crate::crud::leaf::{self, Given, KindVerb, Spec};
 use crate::crud::link::{self, ITEM, LinkFlags, Linking};
-use crate::crud::session::{Access, Session};
+use crate::crud::session::Session;
 use crate::crud::transition::MoveFlags;
 use crate::crud::{create, history, import, journal, purge, read, remove, restore, write};
 use crate::model::kinds::org::Org;

@@ -4,8 +4,8 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::flags::AsOf;
-use super::input::time;
 use super::session::Session;
+use super::times::time;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Record};
@@ -19,7 +19,7 @@ use crate::store::records::{self, Deleted};
 /// Lets the connection read what was, where `--as-of` says when. Words are searched in what is there now.
 pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, asked: &AsOf, searches: bool) -> Result<()> {
     let Some(text) = &asked.as_of else { return Ok(()) };
-    let now = s.clock.now();
+    let now = s.context.clock.now();
     // A date means its beginning.
     let (at, _) = time(text, now, s.origin.zone)?;
     if at > now {
@@ -38,41 +38,41 @@ pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, asked: &AsOf,
     }
     s.ui.status(&format!("as of {}", rfc3339(at)));
     let past = Past::begin(s.db().await?, at).await?;
-    s.past = Some(past);
+    s.connection.past = Some(past);
     // An organisation answers to the code that it had then.
     let org = s.org_of(desc).await?;
-    let Some(mut past) = s.past.take() else { return Ok(()) };
+    let Some(mut past) = s.connection.past.take() else { return Ok(()) };
     let done = past.restrict_to(s.db().await?, desc, org).await;
-    s.past = Some(past);
+    s.connection.past = Some(past);
     Ok(done?)
 }
 
 /// Refuses a list of which not all can be told.
 pub async fn ensure_all_known(s: &mut Session<'_>) -> Result<()> {
-    let Some(past) = s.past.take() else { return Ok(()) };
+    let Some(past) = s.connection.past.take() else { return Ok(()) };
     let done = past.ensure_all_known(s.db().await?).await;
-    s.past = Some(past);
+    s.connection.past = Some(past);
     Ok(done?)
 }
 
 /// Refuses a record of which not all can be told, and to say that there was none where that can't be told.
 pub async fn ensure_known(s: &mut Session<'_>, desc: &'static Descriptor, found: &Result<Record>) -> Result<()> {
-    let Some(past) = s.past.take() else { return Ok(()) };
+    let Some(past) = s.connection.past.take() else { return Ok(()) };
     let absent = |e: &anyhow::Error| e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound);
     let done = match found {
         Ok(record) => past.ensure_known(s.db().await?, record).await,
         Err(e) if absent(e) => past.ensure_absence_known(s.db().await?, desc).await,
         Err(_) => Ok(()),
     };
-    s.past = Some(past);
+    s.connection.past = Some(past);
     Ok(done?)
 }
 
 /// Fits a query to the past, where that is what is asked about.
 pub async fn rewrite(s: &mut Session<'_>, query: &mut Query) -> Result<()> {
-    let Some(past) = s.past.take() else { return Ok(()) };
+    let Some(past) = s.connection.past.take() else { return Ok(()) };
     let done = past.rewrite(s.db().await?, query).await;
-    s.past = Some(past);
+    s.connection.past = Some(past);
     Ok(done?)
 }
 
@@ -85,11 +85,11 @@ pub async fn holders(
     key: &str,
     at: DateTime<Utc>,
 ) -> Result<Vec<Record>> {
-    let present = s.take_db();
+    let present = s.connection.take();
     let found = holders_then(s, desc, org, key, at).await;
-    s.close().await;
+    s.connection.close().await;
     if let Some(db) = present {
-        s.put_db(db);
+        s.connection.put(db);
     }
     found
 }
@@ -101,7 +101,7 @@ async fn holders_then(
     key: &str,
     at: DateTime<Utc>,
 ) -> Result<Vec<Record>> {
-    let context = s.context.clone();
+    let context = s.parsing.clone();
     let db = s.db().await?;
     let mut past = Past::begin(db, at).await?;
     past.restrict_to(db, desc, org).await?;
@@ -119,8 +119,8 @@ pub struct Suspended(Option<(Db, Past)>);
 
 /// Leaves the past for a while: what is written goes over a connection of its own.
 pub fn suspend(s: &mut Session<'_>) -> Suspended {
-    match s.past.take() {
-        Some(past) => Suspended(s.take_db().map(|db| (db, past))),
+    match s.connection.past.take() {
+        Some(past) => Suspended(s.connection.take().map(|db| (db, past))),
         None => Suspended(None),
     }
 }
@@ -128,16 +128,16 @@ pub fn suspend(s: &mut Session<'_>) -> Suspended {
 /// Goes back to the past that was left.
 pub async fn resume(s: &mut Session<'_>, left: Suspended) {
     if let Some((db, past)) = left.0 {
-        s.close().await;
-        s.put_db(db);
-        s.past = Some(past);
+        s.connection.close().await;
+        s.connection.put(db);
+        s.connection.past = Some(past);
     }
 }
 
 /// The command line, its time fixed: `2h` is another time when the next page is asked for.
 pub fn fixed(s: &Session<'_>) -> Vec<String> {
     let mut words = s.origin.command.clone();
-    let Some(past) = &s.past else { return words };
+    let Some(past) = &s.connection.past else { return words };
     for i in 0..words.len() {
         if words[i].starts_with("--as-of=") {
             words[i] = format!("--as-of={}", rfc3339(past.at));

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::flags::{ChangedFields, Edit, Forced, IfVersion, Named, NewFields, a};
 use super::gate;
-use super::input::given_of;
 use super::leaf::{KindVerb, flags};
+use super::parse::given_of;
 use super::read::known_columns;
 use super::session::Session;
 use super::write::{Change, Create, Target, change, is_version, not_in_system, tell_created};
@@ -133,7 +133,7 @@ impl KindVerb for UpdateFlags {
         }
         if desc.is_org() && records.len() > 1 {
             // One text for several organisations, each with its own region: the installation's is meant.
-            s.about = SYSTEM;
+            s.outcome.about = SYSTEM;
         }
         let set = given_of(s, desc, desc.changeable(), org, &self.fields.0).await?;
         if set.is_empty() {

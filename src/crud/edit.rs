@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::form::{self, FormLine};
 use super::gate;
-use super::input::{mendable, parse};
 use super::leaf::FieldTexts;
+use super::parse::{mendable, parse};
 use super::session::Session;
 use super::write::{Change, ChangedRecord, Create, Created, Target, tell_changed, tell_created};
 use crate::model::kinds::org::SYSTEM;
@@ -20,7 +20,7 @@ fn editor(s: &Session<'_>) -> Result<String, Problem> {
     if s.ui.style.no_input {
         return Err(Problem::usage("--edit asks for input, and --no-input forbids it").hint("give the values as flags"));
     }
-    let named = ["VISUAL", "EDITOR"].iter().filter_map(|v| s.env.get(*v)).find(|v| !v.trim().is_empty());
+    let named = ["VISUAL", "EDITOR"].iter().filter_map(|v| s.context.env.get(*v)).find(|v| !v.trim().is_empty());
     match named {
         Some(command) => Ok(command.clone()),
         None if s.ui.io.stdin_is_terminal && s.ui.io.stderr_is_terminal => Ok("vi".into()),
@@ -84,7 +84,7 @@ pub async fn create(
         let is_owner = desc.owner().is_some_and(|(field, _)| field.column == f.column);
         let owner = owner.filter(|_| is_owner).map(Record::key);
         let given = owner.or_else(|| texts.get(f.name()).map(str::to_owned));
-        (f, given.or_else(|| desc.default(f, &s.context).map(Into::into)).unwrap_or_default())
+        (f, given.or_else(|| desc.default(f, &s.parsing).map(Into::into)).unwrap_or_default())
     });
     let lines = lines.collect::<Vec<_>>();
     match fill_in(s, desc, &form::write(&header, &lines), &FormPurpose::Create { org }).await? {

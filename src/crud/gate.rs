@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::session::{Access, Session};
+use super::context::Access;
+use super::session::Session;
 use super::stored::StoredCommand;
 use crate::access::permission::Permission;
 use crate::access::{self, About, Actor, Decision, Facts, Subject};
@@ -76,14 +77,14 @@ fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {
     let asked = Permission::parse(permission);
     let asked = asked.ok_or_else(|| Problem::denied(format!("'{permission}' names no permission")))?;
     let kind = s.kinds().by_table(asked.resource());
-    if let (None, Subject::Somebody(Actor { org: 1.., .. })) = (kind, &s.subject) {
+    if let (None, Subject::Somebody(Actor { org: 1.., .. })) = (kind, &s.context.subject) {
         // Facts hold in one organisation: the trail of all, backups and the database itself are not one's.
         return Err(Problem::denied(format!("{asked} is not allowed: it is about the whole installation")));
     }
     let belongs = kind.is_some_and(Descriptor::belongs_somewhere);
     let nowhere = Belongings::default();
     let about = if belongs { About::Unnamed } else { About::Record(&nowhere) };
-    match access::decide(&asked, about, &Facts::of(&s.subject)) {
+    match access::decide(&asked, about, &Facts::of(&s.context.subject)) {
         Decision::Allow(_) => Ok(()),
         Decision::NeedsApproval(_) => Err(Problem::denied(format!("{asked} needs the approval of somebody else"))),
         Decision::Deny(reason) => Err(Problem::denied(format!("{asked} is not allowed: {reason}"))),
@@ -139,7 +140,7 @@ pub async fn authorize(s: &mut Session<'_>, record: &Record) -> Result<()> {
 
 /// What the transactions of a command may write; none: everything.
 fn rights(s: &Session<'_>) -> Option<Rights> {
-    let Subject::Somebody(actor) = &s.subject else { return None };
+    let Subject::Somebody(actor) = &s.context.subject else { return None };
     let facts = actor.facts.clone();
     Some(Rights { org: actor.org, covers: Arc::new(move |permission| facts.covered(permission)) })
 }
@@ -157,16 +158,14 @@ pub async fn write_and_show<V: Verb>(
     show: impl FnOnce(&mut Ui, &V::Output) -> Result<()>,
 ) -> Result<V::Output> {
     s.db().await?;
-    run(s, verb, Some(show)).await
+    run(s, verb, Some(show), s.context.dry_run).await
 }
 
 /// Asks what a write to an organisation would ask, and refuses what it would refuse before it begins: for what is done
 /// outside the database first, and would be left there.
 pub async fn preflight(s: &mut Session<'_>, org: i32) -> Result<()> {
-    let is_dry = std::mem::replace(&mut s.dry_run, true);
-    let foreseen = write(s, &Nothing { org }).await;
-    s.dry_run = is_dry;
-    foreseen
+    s.db().await?;
+    run(s, &Nothing { org }, None::<fn(&mut Ui, &()) -> Result<()>>, true).await
 }
 
 /// Takes the locks, and writes nothing.
@@ -195,47 +194,48 @@ impl Verb for Nothing {
 
 /// As [`write()`], on a database whose schema is still to be made: `init` and `db migrate`.
 pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
-    run(s, verb, None::<fn(&mut Ui, &V::Output) -> Result<()>>).await
+    run(s, verb, None::<fn(&mut Ui, &V::Output) -> Result<()>>, s.context.dry_run).await
 }
 
 /// A command as it is kept, or why it can't be.
 fn stored<V: Verb>(s: &Session<'_>, verb: &V) -> Result<StoredCommand, Problem> {
-    let stays = |why: &str| Problem::usage(format!("'{}' can't be kept for another time: {why}", s.verb));
+    let stays = |why: &str| Problem::usage(format!("'{}' can't be kept for another time: {why}", s.context.verb));
     if let Some(why) = verb.stays() {
         return Err(stays(why));
     }
     let arguments = serde_json::to_value(verb).map_err(|e| stays(&e.to_string()))?;
-    Ok(StoredCommand { name: V::NAME.to_owned(), called: s.verb.clone(), force: s.force, arguments })
+    Ok(StoredCommand { name: V::NAME.to_owned(), called: s.context.verb.clone(), force: s.context.force, arguments })
 }
 
 async fn run<V: Verb>(
     s: &mut Session<'_>,
     verb: &V,
     mut show: Option<impl FnOnce(&mut Ui, &V::Output) -> Result<()>>,
+    is_dry: bool,
 ) -> Result<V::Output> {
     allow(s)?;
-    if let Some(tape) = s.tape {
+    if let Some(tape) = s.context.tape {
         tape.borrow_mut().push(stored(s, verb));
     }
     let permit = Permit::issue(&s.access.permission).within(rights(s));
     let orgs = verb.orgs();
     if let [org, ..] = orgs.as_slice() {
-        s.about = *org;
+        s.outcome.about = *org;
     }
     writable(s.unchecked_db().await?).await?;
-    let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
-    let done = transact(s, &mut db, permit.clone(), &orgs, verb, &mut show).await;
+    let Some(mut db) = s.connection.take() else { return Err(anyhow::anyhow!("the connection is in use")) };
+    let done = transact(s, &mut db, permit.clone(), &orgs, verb, &mut show, is_dry).await;
     let done = match done.map_err(Error::from) {
         Err(Error::ClockInDoubt(question)) => match s.ui.confirm(&question).await {
             Ok(()) => {
                 s.origin.clock_is_sure = true;
-                transact(s, &mut db, permit, &orgs, verb, &mut show).await
+                transact(s, &mut db, permit, &orgs, verb, &mut show, is_dry).await
             }
             Err(e) => Err(e),
         },
         done => done.map_err(Into::into),
     };
-    s.put_db(db);
+    s.connection.put(db);
     done
 }
 
@@ -250,9 +250,11 @@ async fn writable(db: &mut Db) -> Result<&mut Db> {
 /// A lock that stood in the way anywhere, of a writer or of a reader, in words.
 pub fn in_words(s: &Session<'_>, e: anyhow::Error) -> anyhow::Error {
     match Error::from(e) {
-        lacking @ Error::NoRight(_) => Problem::failed(lacking.to_string()).hint(who_has_the_right(&s.verb)).into(),
+        lacking @ Error::NoRight(_) => {
+            Problem::failed(lacking.to_string()).hint(who_has_the_right(&s.context.verb)).into()
+        }
         Error::Busy | Error::LockTimeout => {
-            let waited = s.opening.wait.as_secs();
+            let waited = s.connection.opening.wait.as_secs();
             Problem::failed(format!("another command holds what this one needs; waited {waited} s"))
                 .hint("run the command again later, or wait longer with --wait SECONDS")
                 .into()
@@ -282,33 +284,34 @@ async fn transact<V: Verb>(
     orgs: &[i32],
     verb: &V,
     show: &mut Option<impl FnOnce(&mut Ui, &V::Output) -> Result<()>>,
+    is_dry: bool,
 ) -> Result<V::Output> {
     let origin = s.origin.clone();
-    if !s.dry_run {
-        tx::ensure_actor(db, &origin, s.clock).await?;
+    if !is_dry {
+        tx::ensure_actor(db, &origin, s.context.clock).await?;
     }
     let ui = &mut s.ui;
     let mut waiting = |text: &str| ui.status(text);
-    let mut tx = Tx::begin(db, permit, &origin, s.clock, s.random, &mut waiting).await?;
-    tx.accept_inactive(s.force);
+    let mut tx = Tx::begin(db, permit, &origin, s.context.clock, s.context.random, &mut waiting).await?;
+    tx.accept_inactive(s.context.force);
     let done = async {
         let is_recorded = verb.noun().and_then(|noun| tx.kinds().by_noun(noun)).is_none_or(Descriptor::is_recorded);
         tx.lock(if is_recorded { orgs } else { &[] }, &mut waiting).await?;
-        let output = verb.run(&mut tx, &s.context).await?;
+        let output = verb.run(&mut tx, &s.parsing).await?;
         // Rules of many rows take their time: until they hold, a signal ends the command.
         tx.finish().await?;
         Ok(output)
     }
     .await;
-    let done = match (done, if s.dry_run { None } else { show.take() }) {
+    let done = match (done, if is_dry { None } else { show.take() }) {
         (Ok(output), Some(show)) => s.ui.show_once(|ui| show(ui, &output)).map(|()| output),
         (done, _) => done,
     };
     match done {
-        Ok(output) if !s.dry_run => {
-            s.committing.set(true);
+        Ok(output) if !is_dry => {
+            s.outcome.committing.set(true);
             let committed = tx.commit().await;
-            s.committing.set(committed.is_ok());
+            s.outcome.committing.set(committed.is_ok());
             Ok(committed.map(|()| output)?)
         }
         other => {
@@ -326,7 +329,7 @@ fn status_of(s: &Session<'_>, kind: ErrorKind) -> Option<Status> {
         ErrorKind::Interrupted | ErrorKind::Terminated => Some(Status::Interrupted),
         ErrorKind::Conflict | ErrorKind::Invalid | ErrorKind::Integrity => Some(Status::Failed),
         // Of many that were dealt with one by one, some were refused.
-        ErrorKind::Partial if !s.targets.is_empty() => Some(Status::Failed),
+        ErrorKind::Partial if !s.outcome.targets.is_empty() => Some(Status::Failed),
         _ => None,
     }
 }
@@ -344,15 +347,15 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 pub async fn record_refusal(s: &mut Session<'_>, problem: &Problem) {
     let Some(status) = status_of(s, problem.kind) else { return };
     // What is not allowed is recorded whatever it is; of reads only that.
-    if (!s.access.writes && status != Status::Denied) || s.dry_run {
+    if (!s.access.writes && status != Status::Denied) || s.context.dry_run {
         return;
     }
     if status == Status::Interrupted {
         // Whoever interrupts does not want to wait, least of all for the lock that the command waited for.
-        s.opening.wait = s.opening.wait.min(PATIENCE);
+        s.connection.opening.wait = s.connection.opening.wait.min(PATIENCE);
     }
     // The command's own connection may be in the middle of something.
-    s.close().await;
+    s.connection.close().await;
     if let Err(e) = try_record(s, status, problem).await {
         s.ui.verbose(&format!("{e:#}"));
         s.ui.warn("no audit record could be made of this refusal");
@@ -362,17 +365,18 @@ pub async fn record_refusal(s: &mut Session<'_>, problem: &Problem) {
 /// Writes what the command had to say in the system log. Where that fails the command has ended all the same, and what it
 /// said is on standard error.
 pub async fn write_log(s: &mut Session<'_>) {
-    let mut messages = std::mem::take(&mut s.log);
+    let mut messages = std::mem::take(&mut s.outcome.log);
     if s.access.writes {
         let warned = std::mem::take(&mut s.ui.warned);
-        let message = |text: String| (s.about, SystemLog::new(Level::Warning, &s.verb, &text, Map::new()));
+        let message =
+            |text: String| (s.outcome.about, SystemLog::new(Level::Warning, &s.context.verb, &text, Map::new()));
         messages.extend(warned.into_iter().map(message));
     }
-    if messages.is_empty() || s.dry_run {
+    if messages.is_empty() || s.context.dry_run {
         return;
     }
-    s.opening.wait = s.opening.wait.min(JOURNAL_WAIT);
-    s.close().await;
+    s.connection.opening.wait = s.connection.opening.wait.min(JOURNAL_WAIT);
+    s.connection.close().await;
     match try_log(s, messages).await {
         Ok(true) => {}
         Ok(false) => {
@@ -389,7 +393,7 @@ pub async fn write_log(s: &mut Session<'_>) {
 async fn try_log(s: &mut Session<'_>, messages: Vec<(i32, SystemLog)>) -> Result<bool> {
     let permit = Permit::issue(&s.access.permission);
     let origin = s.origin.clone();
-    let (clock, random) = (s.clock, s.random);
+    let (clock, random) = (s.context.clock, s.context.random);
     let db = writable(s.db().await?).await?;
     let Some(mut tx) = Tx::begin_soon(db, permit, &origin, clock, random).await? else { return Ok(false) };
     let rows = messages.into_iter().map(|(org, message)| (org, message.into_values())).collect();
@@ -403,12 +407,12 @@ const NAMED: usize = 1000;
 async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> Result<()> {
     let permit = Permit::issue(&s.access.permission);
     let origin = s.origin.clone();
-    let (clock, random, org, access) = (s.clock, s.random, s.about, s.access.clone());
-    let mut details = std::mem::take(&mut s.refused);
-    details.insert("verb".into(), s.verb.as_str().into());
+    let (clock, random, org, access) = (s.context.clock, s.context.random, s.outcome.about, s.access.clone());
+    let mut details = std::mem::take(&mut s.outcome.refused);
+    details.insert("verb".into(), s.context.verb.as_str().into());
     details.insert("exit_code".into(), problem.kind.exit_code().into());
     let mut seen = HashSet::new();
-    let mut targets = std::mem::take(&mut s.targets);
+    let mut targets = std::mem::take(&mut s.outcome.targets);
     targets.retain(|t| t.org == org && seen.insert((t.noun, t.id, t.key.clone())));
     let noun = s.kinds().by_table(access.resource()).map_or(access.resource(), |desc| desc.noun);
     let db = writable(s.db().await?).await?;

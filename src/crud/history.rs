@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::as_of;
 use super::flags::{a, limit};
 use super::gate;
-use super::input::{GoneRecord, find_in, several_gone};
 use super::leaf::{FlagGroup, KindVerb};
+use super::lookup::{GoneRecord, find_in, several_gone};
 use super::session::Session;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::key::Part;
@@ -37,7 +37,7 @@ async fn about(s: &mut Session<'_>, desc: &'static Descriptor, tree: i32, id: Uu
 /// What of audit records about one record may be told to who does not see everything: those of the record itself, and of
 /// others that are told. Of these neither a key that is made of those of others, nor what a refusal said to somebody else.
 async fn as_told(s: &mut Session<'_>, desc: &'static Descriptor, mut entries: Vec<Entry>) -> Result<Vec<Entry>> {
-    if s.opening.reader.is_none() {
+    if s.connection.opening.reader.is_none() {
         return Ok(entries);
     }
     let mut told: BTreeSet<Uuid> = BTreeSet::new();
@@ -150,7 +150,7 @@ pub async fn find_all_or_past(
     org: Option<i32>,
     key: &str,
 ) -> Result<Vec<GoneRecord>> {
-    let context = s.context.clone();
+    let context = s.parsing.clone();
     let found = records::by_key(s.db().await?, desc, org, key, Deleted::Include, &context).await?;
     if found.iter().any(|r| r.is_live()) {
         // Says so where several organisations use the key.
@@ -160,7 +160,7 @@ pub async fn find_all_or_past(
     gone.extend(find_purged(s, desc, org, key).await?);
     gone.dedup_by_key(|g| (g.org, g.id));
     if gone.is_empty() {
-        if s.opening.reader.is_some() {
+        if s.connection.opening.reader.is_some() {
             // What may not be told is not there, and its id leads to nothing that is recorded of it.
             return find_in(s, desc, org, key, Deleted::Include).await.map(|r| vec![GoneRecord::deleted(&r)]);
         }
@@ -176,7 +176,7 @@ pub async fn find_all_or_past(
         gone.push(GoneRecord::purged_sometime(org, id));
     }
     if let [first, ..] = gone.as_slice() {
-        s.about = first.org;
+        s.outcome.about = first.org;
     }
     Ok(gone)
 }
@@ -200,7 +200,7 @@ pub async fn find_all_or_past_until(
         // Several organisations use the key: that is said as it is said of today.
         return find_all_or_past(s, desc, org, key).await;
     }
-    s.about = first.meta.org_id;
+    s.outcome.about = first.meta.org_id;
     Ok(then.iter().map(GoneRecord::deleted).collect())
 }
 
@@ -213,7 +213,7 @@ pub async fn find_purged(
 ) -> Result<Vec<GoneRecord>> {
     let wanted = key_candidates(s, desc, org, key).await?;
     let mut found = purged(s.db().await?, desc, org, &wanted).await?;
-    if let Some(reader) = &s.opening.reader {
+    if let Some(reader) = &s.connection.opening.reader {
         // Where it belonged nothing tells any more.
         found.retain(|(tree, ..)| reader.tells_all_of(desc, *tree));
     }
@@ -323,7 +323,7 @@ async fn key_candidates(
     org: Option<i32>,
     key: &str,
 ) -> Result<Vec<Vec<(&'static str, Vec<Json>)>>> {
-    let context = s.context.clone();
+    let context = s.parsing.clone();
     let as_it_is = |f: &Field| f.parse(key, &context).map_or_else(|_| key.to_owned(), |v| v.to_text());
     let mut wanted: Vec<_> = desc.key_fields().map(|f| vec![(f.column, vec![as_it_is(f).into()])]).collect();
     for group in desc.key_groups() {

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::gate::{self, Verb};
-use super::input::time;
 use super::leaf::{FlagGroup, KindVerb, flags};
 use super::read::{self, Conditions, Rows};
 use super::session::Session;
+use super::times::time;
 use super::write::{described, dry_run_note};
 use crate::model::kinds::system_log::Level;
 use crate::model::resource::Descriptor;
@@ -152,13 +152,17 @@ impl KindVerb for PruneFlags {
 /// Lets rows go that are past their time, some at a time: what is ended in between is gone on with by the next one.
 pub async fn prune(s: &mut Session<'_>, desc: &'static Descriptor, before: Option<&str>) -> Result<()> {
     gate::allow(s)?;
-    let now = s.clock.now();
+    let now = s.context.clock.now();
     let org = s.org_of(desc).await?;
     let before = match before {
         Some(text) => time(text, now, s.origin.zone)?.0,
         None => kept_since(s.db().await?, desc, now).await?.unwrap_or(DateTime::<Utc>::MIN_UTC),
     };
-    let n = if s.dry_run { past_their_time(s, desc, org, before).await? } else { remove(s, desc, org, before).await? };
+    let n = if s.context.dry_run {
+        past_their_time(s, desc, org, before).await?
+    } else {
+        remove(s, desc, org, before).await?
+    };
     report(&mut s.ui, &json!({ "removed": n }))?;
     let removed = format!("removed {n} {}", desc.plural());
     s.log(Level::Info, &removed, Map::new());
@@ -173,7 +177,7 @@ async fn past_their_time(
     org: Option<i32>,
     before: DateTime<Utc>,
 ) -> Result<u64> {
-    let mut query = Query { org, ..Query::new(desc, s.clock.now()) };
+    let mut query = Query { org, ..Query::new(desc, s.context.clock.now()) };
     query.between(None, Some(before));
     Ok(u64::try_from(query.count(s.db().await?).await?)?)
 }

@@ -8,8 +8,10 @@ use uuid::Uuid;
 use super::create::ask_missing;
 use super::flags::{Cascade, Forced, Named, flag, flag_of_new};
 use super::gate::{self, Verb};
-use super::input::{find_each, find_in, given_of, keys};
+use super::keys::keys;
 use super::leaf::{FieldTexts, FlagGroup, Flags, Given};
+use super::lookup::{find_each, find_in};
+use super::parse::given_of;
 use super::prompt;
 use super::read::{known_columns, print_changed, quote};
 use super::remove::{self, Left};
@@ -360,7 +362,7 @@ async fn links_of(
 
 /// Ends links that stay as history, once that is confirmed.
 async fn end(s: &mut Session<'_>, desc: &'static Descriptor, links: &[Record]) -> Result<()> {
-    if !s.dry_run {
+    if !s.context.dry_run {
         let titles: Vec<String> = links.iter().map(Record::title).collect();
         s.ui.confirm(&format!("end {}?", titles.join(", "))).await?;
     }

@@ -1,7 +1,9 @@
 //! What every resource can do, generic over its descriptor, and the gate that all changes go through.
 
 pub mod as_of;
+pub mod connection;
 pub mod contents;
+pub mod context;
 pub mod create;
 pub mod deletion;
 pub mod edit;
@@ -12,11 +14,14 @@ pub mod former;
 pub mod gate;
 pub mod history;
 pub mod import;
-pub mod input;
 pub mod journal;
+pub mod keys;
 pub mod leaf;
 pub mod link;
+pub mod lookup;
+pub mod outcome;
 pub mod owned;
+pub mod parse;
 pub mod partial;
 pub mod prompt;
 pub mod purge;
@@ -28,5 +33,7 @@ pub mod seed;
 pub mod session;
 pub mod stored;
 pub mod subjects;
+pub mod tenancy;
+pub mod times;
 pub mod transition;
 pub mod write;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::gate::{self, Verb};
-use super::input::{find, find_in, keys, not_system};
+use super::keys::keys;
+use super::lookup::{find, find_in, not_system};
 use super::read::print_changed;
 use super::session::Session;
 use super::write::{
@@ -38,7 +39,7 @@ pub async fn owner_of(
 pub async fn default_of(s: &mut Session<'_>, desc: &'static Descriptor, owner: &Record) -> Result<Record> {
     let org = owner.meta.org_id;
     s.use_context_of(org).await?;
-    let mut record = of_defaults(desc, Meta::new(org, Uuid::nil(), s.asked_at(), 0), &s.context)?;
+    let mut record = of_defaults(desc, Meta::new(org, Uuid::nil(), s.asked_at(), 0), &s.parsing)?;
     if let Some((field, _)) = desc.owner() {
         record.set(field.column, owner.meta.id.into());
         record.referred = vec![owner.key()];

@@ -1,9 +1,6 @@
 //! What commands do on a database that holds a part of a backup alone.
 
-use anyhow::Result;
-
-use super::gate::{self, Verb};
-use super::session::Session;
+use super::context::Access;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::store::backup::partial::Partial;
@@ -37,11 +34,10 @@ fn is_about_all(verb: &str) -> bool {
     matches!(verb, "audit verify" | "audit prove" | "audit keygen" | "backup diff" | "user dossier")
 }
 
-/// Refuses what can't be done on a part, and says of what it is one.
-pub fn allow(s: &mut Session<'_>, partial: &Partial) -> Result<(), Problem> {
-    let at = s.location.shown();
-    let (verb, permission) = (s.verb.as_str(), s.access.permission.as_str());
-    let is_write = s.access.writes && !permission.ends_with(":export_hashes");
+/// Refuses what can't be done on a part.
+pub fn allow(partial: &Partial, kinds: Kinds, verb: &str, access: &Access, at: &str) -> Result<(), Problem> {
+    let permission = access.permission.as_str();
+    let is_write = access.writes && !permission.ends_with(":export_hashes");
     if is_write || is_about_all(verb) {
         let why = match is_write {
             true => "is partial, and takes reads and exports only".to_owned(),
@@ -49,20 +45,8 @@ pub fn allow(s: &mut Session<'_>, partial: &Partial) -> Result<(), Problem> {
         };
         return Err(partial.problem(format!("the database {at} {why}: it was made of {}", partial.describe())));
     }
-    if let Some(table) = needed(s.kinds(), verb, permission).into_iter().find(|t| !partial.has(t)) {
-        return Err(partial.left_out(&at, table));
-    }
-    if !s.has_told_of_part && !permission.starts_with("database:") {
-        s.has_told_of_part = true;
-        s.ui.status(&format!("note: the database is partial: it was made of {}", partial.describe()));
-    }
-    Ok(())
-}
-
-/// Records that data are handed out; in a part there is no trail for that.
-pub async fn record_export<V: Verb<Output = ()>>(s: &mut Session<'_>, told: &V) -> Result<()> {
-    match s.db().await?.partial {
-        Some(_) => Ok(()),
-        None => gate::write(s, told).await,
+    match needed(kinds, verb, permission).into_iter().find(|t| !partial.has(t)) {
+        Some(table) => Err(partial.left_out(at, table)),
+        None => Ok(()),
     }
 }

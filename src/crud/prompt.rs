@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::input::parse;
+use super::parse::parse;
 use super::session::Session;
 use crate::model::problem::Problem;
 use crate::model::resource::examples;
@@ -33,7 +33,7 @@ pub async fn value(
         return Ok(id.map_or(Value::Null(ValueType::Uuid), Value::from));
     }
     if field.ty.needs_context() {
-        s.use_context_of(org.unwrap_or(s.about)).await?;
+        s.use_context_of(org.unwrap_or(s.outcome.about)).await?;
     }
     loop {
         let context = s.context_for(field).into_owned();
@@ -126,7 +126,7 @@ pub async fn record_among(
         if text.trim().is_empty() {
             return Ok(None);
         }
-        let context = s.context.clone();
+        let context = s.parsing.clone();
         let mut named = records::by_key(s.db().await?, desc, org, &text, life, &context).await?;
         if let [record] = named.as_slice() {
             return Ok(Some(record.meta.id));
@@ -181,7 +181,7 @@ async fn candidates(
     words: Option<&str>,
     limit: u64,
 ) -> Result<Vec<Candidate>> {
-    let mut query = Query::new(desc, s.clock.now());
+    let mut query = Query::new(desc, s.context.clock.now());
     let all = std::mem::take(&mut query.columns);
     query.org = if desc.is_org() { None } else { org };
     query.life = life;

@@ -10,11 +10,13 @@ use uuid::Uuid;
 use super::contents;
 use super::flags::{ASKED_GROUP, Named};
 use super::gate::{self, Verb};
-use super::input::{find_each_deleted, keys, time};
+use super::keys::keys;
 use super::leaf::{FlagGroup, KindVerb};
+use super::lookup::find_each_deleted;
 use super::remove::{FIRST, first_keys, lines};
 use super::seed;
 use super::session::Session;
+use super::times::time;
 use super::write::{Target, described, dry_run_note};
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
@@ -228,7 +230,7 @@ async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<Stri
     for org in records.iter().filter(|r| r.desc.is_org()) {
         for desc in s.kinds().resources().filter(|d| !d.is_org() && d.is_recorded() && d.is_told()) {
             let mut query =
-                Query { org: Some(org.meta.org_id), life: Deleted::Include, ..Query::new(desc, s.clock.now()) };
+                Query { org: Some(org.meta.org_id), life: Deleted::Include, ..Query::new(desc, s.context.clock.now()) };
             let n = usize::try_from(query.count(s.db().await?).await?)?;
             if n > 0 {
                 query.columns = vec![column(&query.columns, "id")?.clone()];
@@ -280,7 +282,7 @@ impl KindVerb for PurgeFlags {
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         let records: Vec<Record> = if let Some(text) = &self.deleted_before {
-            let (before, _) = time(text, s.clock.now(), s.origin.zone)?;
+            let (before, _) = time(text, s.context.clock.now(), s.origin.zone)?;
             s.ui.status(&format!("deleted before {}", rfc3339(before)));
             let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
             records::deleted_before(s.db().await?, desc, org, before).await?
@@ -292,7 +294,7 @@ impl KindVerb for PurgeFlags {
             s.ui.status(&format!("no {} to purge", desc.plural()));
             return Ok(());
         }
-        if !s.dry_run {
+        if !s.context.dry_run {
             let what = match records.as_slice() {
                 [one] => one.title(),
                 several => count(several.len() as u64, desc),

@@ -9,13 +9,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+use super::context::Access;
 use super::filter::filter;
 use super::flags::{AsOf, Named, a, limit};
 use super::gate::{self, Verb};
-use super::input::{Span, find, find_holders, keys};
+use super::keys::keys;
 use super::leaf::{FlagGroup, KindVerb, flags};
-use super::session::{Access, Session};
-use super::{as_of, owned, partial};
+use super::lookup::{find, find_holders};
+use super::session::Session;
+use super::times::Span;
+use super::{as_of, owned};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind, Problem};
@@ -79,7 +82,7 @@ fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<V
 
 fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
     let all = records::columns(desc);
-    if let Some(names) = &s.columns {
+    if let Some(names) = &s.context.columns {
         if names.len() > MOST_COLUMNS {
             return Err(Problem::usage(format!("--columns names {}, and may name {MOST_COLUMNS}", names.len()))
                 .hint("name each column once")
@@ -363,7 +366,7 @@ impl KindVerb for FindFlags {
         gate::allow(s)?;
         let text = self.words.join(" ");
         few_words(&text)?;
-        let mut query = Query::new(desc, s.clock.now());
+        let mut query = Query::new(desc, s.context.clock.now());
         query.org = s.org_of(desc).await?;
         let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
         let columns = chosen(s, desc, one_org)?;
@@ -449,7 +452,7 @@ pub fn quote(word: &str) -> String {
 async fn stream(s: &mut Session<'_>, query: &Query, listing: &mut Listing) -> Result<()> {
     s.db().await?;
     let progress = s.ui.progress();
-    let Some(mut db) = s.take_db() else { return Ok(()) };
+    let Some(mut db) = s.connection.take() else { return Ok(()) };
     let done = async {
         // A bar beside rows on the same terminal would only disturb them.
         let told = progress.is_shown() && !s.ui.io.stdout_is_terminal;
@@ -469,7 +472,7 @@ async fn stream(s: &mut Session<'_>, query: &Query, listing: &mut Listing) -> Re
     }
     .await;
     progress.finish();
-    s.put_db(db);
+    s.connection.put(db);
     Ok(done?)
 }
 
@@ -510,7 +513,7 @@ pub fn known_columns(s: &Session<'_>, desc: &'static Descriptor) -> Result<()> {
 
 /// Prints what a change left, where a format was asked for.
 pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId]) -> Result<()> {
-    if !s.ui.style.format_given || s.dry_run {
+    if !s.ui.style.format_given || s.context.dry_run {
         return Ok(());
     }
     print(s, desc, which).await
@@ -524,7 +527,7 @@ async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId
 
 /// The columns of records that are shown one by one.
 fn shown(s: &Session<'_>, desc: &'static Descriptor) -> Result<Vec<Column>> {
-    match (&s.columns, s.ui.style.format) {
+    match (&s.context.columns, s.ui.style.format) {
         (None, Format::Table) => Ok(records::columns(desc).into_iter().map(records::for_people).collect()),
         _ => chosen(s, desc, true),
     }
@@ -542,7 +545,7 @@ fn print_rows(
     if (asked, rows.len()) == (1, 1) {
         return whole_record(&mut s.ui, &heads, key, rows.remove(0).0);
     }
-    if (&s.columns, s.ui.style.format) == (&None, Format::Table) {
+    if (&s.context.columns, s.ui.style.format) == (&None, Format::Table) {
         // With all their fields, several are read one after another.
         for (i, row) in rows.into_iter().enumerate() {
             s.ui.out(if i == 0 { "" } else { "\n" })?;
@@ -795,21 +798,21 @@ pub async fn export(
             recorded: Action::Export.as_str(),
             writes: true,
         };
-        s.opening.reader = gate::reader_of(&s.subject, s.kinds(), &s.access);
+        s.connection.opening.reader = gate::reader_of(&s.context.subject, s.kinds(), &s.access);
     }
     gate::allow(s)?;
     as_of::begin(s, desc, &asked.as_of, asked.rows.which.search.search.is_some()).await?;
-    if with_hashes && s.past.is_some() {
+    if with_hashes && s.connection.past.is_some() {
         return Err(Problem::usage("passwords of then are not kept, nor are their hashes").into());
     }
     as_of::ensure_all_known(s).await?;
     let mut query = query(s, desc, &asked.rows).await?;
     let comes_back = desc.does(VerbName::Import);
-    if query.org.is_none() && !desc.is_org() && s.columns.is_none() && comes_back {
+    if query.org.is_none() && !desc.is_org() && s.context.columns.is_none() && comes_back {
         // Keys are unique within an organisation: an export that can be read back is of one.
         query.org = s.the_org_of(desc).await?;
     }
-    query.columns = match &s.columns {
+    query.columns = match &s.context.columns {
         Some(_) => chosen(s, desc, true)?,
         // What no file brings back is told whole.
         None if !comes_back => query.columns,
@@ -855,12 +858,12 @@ pub async fn export(
     // Before the first row is out.
     let org = query.org.unwrap_or(SYSTEM);
     let mut exported = Exported::new(desc.noun, org, format, file, with_hashes);
-    exported.details.extend(s.past.as_ref().map(|past| ("as_of".to_owned(), rfc3339(past.at).into())));
+    exported.details.extend(s.connection.past.as_ref().map(|past| ("as_of".to_owned(), rfc3339(past.at).into())));
     let then = as_of::suspend(s);
-    let recorded = partial::record_export(s, &exported).await;
+    let recorded = record_export(s, &exported).await;
     as_of::resume(s, then).await;
     recorded?;
-    if s.dry_run {
+    if s.context.dry_run {
         // What was not recorded is not handed out.
         let n = query.count(s.db().await?).await?;
         let n = records::count(u64::try_from(n)?, desc);
@@ -887,7 +890,7 @@ pub async fn export(
 /// Live records that point at one through a field.
 pub async fn list_referring(s: &mut Session<'_>, desc: &'static Descriptor, field: &str, at: &Record) -> Result<()> {
     let all = records::columns(desc);
-    let mut query = Query::new(desc, s.clock.now());
+    let mut query = Query::new(desc, s.context.clock.now());
     query.org = Some(at.meta.org_id);
     query.columns = chosen(s, desc, true)?;
     let key = column(&all, field)?.clone();
@@ -905,4 +908,12 @@ pub async fn record_json(s: &mut Session<'_>, desc: &'static Descriptor, record:
     let rows = rows_of(s, desc, &columns, &[record.meta.record_id()]).await?;
     let row = rows.into_iter().next().map(|r| r.0).unwrap_or_default();
     Ok(format::object(&output_columns(&columns), &row))
+}
+
+/// Records that data are handed out; in a part there is no trail for that.
+pub async fn record_export<V: Verb<Output = ()>>(s: &mut Session<'_>, told: &V) -> Result<()> {
+    match s.db().await?.partial {
+        Some(_) => Ok(()),
+        None => gate::write(s, told).await,
+    }
 }

@@ -11,8 +11,8 @@ use super::deletion::{DeletePlan, point_all};
 pub use super::deletion::{Mode, release};
 use super::flags::{Cascade, Named};
 use super::gate::{self, Verb};
-use super::input::{find_in, not_system};
 use super::leaf::{FlagGroup, KindVerb, flags};
+use super::lookup::{find_in, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{ChangedRecord, Target, change_all, described, dry_run_note, note_contents, targets, tell_changed};
@@ -322,7 +322,7 @@ pub async fn delete_records(
     let mut plan = DeletePlan::make(&mut s.db().await?.checking(), places, roots, mode).await?;
     plan.hide(s.db().await?).await?;
     let mut shown = None;
-    if !s.dry_run {
+    if !s.context.dry_run {
         let question = question(s.db().await?, kinds, &plan).await?;
         if !s.ui.style.yes {
             for line in plan_lines(s.db().await?, kinds, &plan, roots.len()).await? {

@@ -24,7 +24,6 @@ impl Storable {
 pub async fn run_again(s: &mut Session<'_>, all: &[Storable], stored: &StoredCommand) -> Result<()> {
     let known = all.iter().find(|storable| storable.name == stored.name);
     let known = known.ok_or_else(|| Problem::failed(format!("there is no command '{}'", stored.name)))?;
-    s.force = stored.force;
     (known.run)(s, stored.arguments.clone()).await
 }
 

@@ -12,8 +12,9 @@ use uuid::Uuid;
 use super::flags::Named;
 use super::former;
 use super::gate::{self, Verb};
-use super::input::{find_each, keys, not_system};
+use super::keys::keys;
 use super::leaf::{KindVerb, flags};
+use super::lookup::{find_each, not_system};
 use super::read::{known_columns, print_changed};
 use super::seed;
 use super::session::Session;
@@ -380,7 +381,7 @@ pub(super) fn tell_former(s: &mut Session<'_>, created: &Created) {
 
 /// Said at the end of every dry run.
 pub fn dry_run_note(s: &mut Session<'_>) {
-    if s.dry_run {
+    if s.context.dry_run {
         s.ui.status("dry run: nothing was changed");
     }
 }
@@ -643,7 +644,7 @@ pub(super) fn say_changed(s: &mut Session<'_>, changed: &[ChangedRecord], action
 
 /// Says who may sign in and has nothing to sign in with.
 async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Result<()> {
-    if s.dry_run {
+    if s.context.dry_run {
         return Ok(());
     }
     for record in records.iter().filter(|r| r.is_true(CAN_LOGIN)) {

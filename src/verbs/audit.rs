@@ -23,10 +23,10 @@ use uuid::Uuid;
 use crate::crud::flags::{limit, within};
 use crate::crud::gate;
 use crate::crud::history::{EntryList, KeyCache, find_all_or_past_until, resolve_references};
-use crate::crud::input::{Span, time};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
+use crate::crud::times::{Span, time};
 use crate::model::problem::Problem;
 use crate::model::trail::audit::Effect;
 use crate::model::values::scalar::truncate;
@@ -87,7 +87,7 @@ pub struct Filters {
 
 /// What the filter flags ask for. Who follows the trail may wait for a command that is yet to come.
 async fn wanted(s: &mut Session<'_>, asked: &Filters, follows: bool) -> Result<Search> {
-    let (now, zone) = (s.clock.now(), s.origin.zone);
+    let (now, zone) = (s.context.clock.now(), s.origin.zone);
     let (mut since, mut until) = asked.span.times(s)?;
     if let Some(day) = &asked.on {
         let (start, end) = time(day, now, zone)?;

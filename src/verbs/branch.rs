@@ -10,8 +10,8 @@ use super::tree::{self, Node};
 use crate::crud::flags::{ASKED_GROUP, IfVersion, PutAnyway, depth};
 
 use crate::crud::gate;
-use crate::crud::input::{find, find_in};
 use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::lookup::{find, find_in};
 use crate::crud::prompt;
 use crate::crud::session::Session;
 use crate::crud::write::{change, targets};
@@ -77,7 +77,7 @@ impl Leaf for TreeFlags {
 /// Live branches by their parent, in the order of their codes.
 async fn children(s: &mut Session<'_>, org: i32) -> Result<HashMap<Option<Uuid>, Vec<Node>>> {
     let all = records::columns(DESC);
-    let mut query = Query::new(DESC, s.clock.now());
+    let mut query = Query::new(DESC, s.context.clock.now());
     query.org = Some(org);
     let parent = column(&all, "parent")?.clone();
     let own = |c: &records::Column| records::Column {

@@ -150,10 +150,10 @@ impl Leaf for InitFlags {
         let desc = Org::DESCRIPTOR;
         for (field, text) in [("code", &code), ("name", &name)] {
             if let (Some(field), Some(text)) = (desc.field(field), text) {
-                field.parse(text, &s.context)?;
+                field.parse(text, &s.parsing)?;
             }
         }
-        if let (Location::Sqlite(path), true) = (&s.location, s.dry_run)
+        if let (Location::Sqlite(path), true) = (&s.connection.location, s.context.dry_run)
             && !path.exists()
         {
             // A dry run makes no file either.
@@ -162,7 +162,7 @@ impl Leaf for InitFlags {
             dry_run_note(s);
             return Ok(());
         }
-        s.opening.create = true;
+        s.connection.opening.create = true;
         let db = s.unchecked_db().await?;
         let before = migrate::state(db).await?;
         if let SchemaState::Partial(_) = before {
@@ -184,13 +184,13 @@ impl Leaf for InitFlags {
             (None, None) => None,
         };
         let done = gate::write_unchecked(s, &Migrate { to: None, org }).await?;
-        let at = s.location.shown();
+        let at = s.connection.location.shown();
         if done.steps.is_empty() {
             s.ui.status(&format!("the database {at} is there already"));
         } else {
             s.ui.status(&format!(
                 "made the database {at} (version {})",
-                migrate::latest(s.kinds(), s.location.engine())?
+                migrate::latest(s.kinds(), s.connection.location.engine())?
             ));
         }
         if let Some(org) = &done.org {
@@ -198,7 +198,7 @@ impl Leaf for InitFlags {
         }
         tell_seeded(s, done.seeded.as_ref());
         dry_run_note(s);
-        if !s.dry_run {
+        if !s.context.dry_run {
             matches_binary(s).await?;
             if records::live_orgs(s.db().await?, 1).await?.is_empty() {
                 s.ui.status("next: orgctl org create --code ACME --name 'Acme Ltd'");
@@ -209,7 +209,7 @@ impl Leaf for InitFlags {
 }
 
 async fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
-    let context = s.context.clone();
+    let context = s.parsing.clone();
     let check = |name: &'static str| {
         let context = context.clone();
         move |text: &str| match Org::DESCRIPTOR.field(name) {
@@ -263,14 +263,16 @@ impl Leaf for MigrateFlags {
         }
         if steps.is_empty() {
             s.ui.status(&format!("the database is at version {from}; nothing to migrate"));
-            if to.is_none_or(|to| migrate::latest(s.kinds(), s.location.engine()).is_ok_and(|latest| to == latest)) {
+            if to.is_none_or(|to| {
+                migrate::latest(s.kinds(), s.connection.location.engine()).is_ok_and(|latest| to == latest)
+            }) {
                 let seeded = bring(s).await?;
                 tell_seeded(s, Some(&seeded));
             }
             return matches_binary_if_latest(s, to).await;
         }
         step(s, to, from, "applied").await?;
-        if !s.dry_run {
+        if !s.context.dry_run {
             // What was granted on a table goes with it, and nothing is granted on one that is new.
             for (role, tables) in schema::without_rights(s.unchecked_db().await?).await? {
                 s.ui.warn(&format!(
@@ -283,8 +285,8 @@ impl Leaf for MigrateFlags {
 }
 
 async fn matches_binary_if_latest(s: &mut Session<'_>, to: Option<i64>) -> Result<()> {
-    let latest = migrate::latest(s.kinds(), s.location.engine())?;
-    if s.dry_run || to.is_some_and(|to| to != latest) {
+    let latest = migrate::latest(s.kinds(), s.connection.location.engine())?;
+    if s.context.dry_run || to.is_some_and(|to| to != latest) {
         return Ok(());
     }
     matches_binary(s).await
@@ -301,9 +303,9 @@ async fn whole(s: &mut Session<'_>) -> Result<()> {
 
 /// Copies aside, migrates, tells.
 async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Result<()> {
-    let now = s.clock.now();
+    let now = s.context.clock.now();
     migrate::prepare(s.unchecked_db().await?).await?;
-    if from > 0 && !s.dry_run {
+    if from > 0 && !s.context.dry_run {
         let copy = migrate::copy_aside(s.unchecked_db().await?, from, now).await?;
         if let Some(copy) = copy {
             s.ui.status(&format!("copied the database to {}", copy.display()));
@@ -316,7 +318,7 @@ async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Re
     }
     tell_seeded(s, migrated.seeded.as_ref());
     dry_run_note(s);
-    report(&mut s.ui, &json!({ "from": migrated.from, "steps": migrated.steps, "dry_run": s.dry_run }))
+    report(&mut s.ui, &json!({ "from": migrated.from, "steps": migrated.steps, "dry_run": s.context.dry_run }))
 }
 
 /// Writes what the program brings along where it lacks; where nothing does, nothing is locked.
@@ -364,7 +366,7 @@ impl Leaf for SeedFlags {
         }
         dry_run_note(s);
         let mut told = serde_json::to_value(&seeded)?;
-        told["dry_run"] = s.dry_run.into();
+        told["dry_run"] = s.context.dry_run.into();
         report(&mut s.ui, &told)
     }
 }
@@ -411,7 +413,7 @@ impl Leaf for RollbackFlags {
                 .into());
             }
         }
-        if !s.dry_run {
+        if !s.context.dry_run {
             let names: Vec<String> = steps.iter().map(|m| format!("{:04}_{}", m.version, m.name)).collect();
             s.ui.confirm(&format!("roll back {}, with all data in their tables?", names.join(", "))).await?;
         }
@@ -435,8 +437,8 @@ impl Leaf for StatusFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let at = s.location.shown();
-        let engine = s.location.engine();
+        let at = s.connection.location.shown();
+        let engine = s.connection.location.engine();
         let db = s.unchecked_db().await?;
         let state = migrate::state(db).await?;
         let lines = migrate::status(db).await?;
@@ -484,7 +486,7 @@ impl Leaf for StatusFlags {
 
 /// What the user must type to have everything dropped.
 async fn name_of(s: &mut Session<'_>) -> Result<String> {
-    if let Location::Sqlite(path) = &s.location {
+    if let Location::Sqlite(path) = &s.connection.location {
         return Ok(path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()));
     }
     Ok(migrate::database_name(s.unchecked_db().await?).await?)
@@ -495,7 +497,7 @@ pub async fn confirm_by_name(s: &mut Session<'_>, given: Option<String>, verb: &
     let name = name_of(s).await?;
     let given = match given {
         Some(given) => given,
-        None if s.dry_run => name.clone(),
+        None if s.context.dry_run => name.clone(),
         None if s.ui.style.interactive => {
             s.ui.status(warning);
             s.ui.ask(&format!("type '{name}' to {verb} it"), None, |_| Ok(())).await?
@@ -539,12 +541,12 @@ impl Leaf for ResetFlags {
                 .hint("'orgctl init' makes some")
                 .into());
         };
-        let at = s.location.shown();
+        let at = s.connection.location.shown();
         confirm_by_name(s, self.name, "drop", &format!("this drops everything in {at}, the audit trail too")).await?;
         let migrated = gate::write_unchecked(s, &Migrate { to: Some(0), org: None }).await?;
         s.ui.status(&format!(
             "dropped everything in {} ({} migrations rolled back)",
-            s.location.shown(),
+            s.connection.location.shown(),
             migrated.steps.len()
         ));
         dry_run_note(s);
@@ -575,7 +577,7 @@ impl Leaf for GrantsFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        if s.location.engine() == Engine::Sqlite {
+        if s.connection.location.engine() == Engine::Sqlite {
             return Err(Problem::usage("an SQLite file has no roles")
                 .hint("its rights are those of the file: 'chmod 600', 'chown'")
                 .into());
@@ -583,7 +585,7 @@ impl Leaf for GrantsFlags {
         let role = self.role;
         let role = format!("\"{}\"", role.replace('"', "\"\""));
         // PUBLIC has both by default, and imports stage their rows in temporary tables.
-        let database = match s.location.database(&s.opening.variables) {
+        let database = match s.connection.location.database(&s.connection.opening.variables) {
             Some(name) => format!("\"{}\"", name.replace('"', "\"\"")),
             None => return Err(Problem::usage("the database URL names no database").into()),
         };
@@ -707,7 +709,7 @@ impl Leaf for CheckFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         // The latest day anywhere: whoever wrote a row may have been east of here.
-        let today = (s.clock.now() + TimeDelta::hours(14)).date_naive();
+        let today = (s.context.clock.now() + TimeDelta::hours(14)).date_naive();
         let db = s.db().await?;
         if let Some(partial) = db.partial.clone() {
             return check_part(s, &partial).await;

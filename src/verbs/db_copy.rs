@@ -184,23 +184,23 @@ impl Leaf for CopyFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         if let Some(from) = &self.from {
-            s.location = Location::parse(from)?;
+            s.connection.location = Location::parse(from)?;
         }
-        let from = s.location.clone();
+        let from = s.connection.location.clone();
         // What is to be said of it is recorded where it was copied from.
-        s.home = Some(from.clone());
+        s.connection.home = Some(from.clone());
         copy_from(s, &self.to, &from).await
     }
 }
 
 async fn copy_from(s: &mut Session<'_>, to: &str, from: &Location) -> Result<()> {
-    let began = s.clock.now();
+    let began = s.context.clock.now();
     let to = Location::parse(to)?;
     if is_same_database(from, &to) {
         return Err(Problem::usage("both databases are the same").hint("name an empty one with --to").into());
     }
     s.db().await?;
-    let mut db = s.take_db().context("the connection is in use")?;
+    let mut db = s.connection.take().context("the connection is in use")?;
     let place = EmptyTarget::take(s, to, "to").await?;
     let to = place.location.clone();
     // Beside the place, where there is room for all of it anyway.
@@ -223,7 +223,7 @@ async fn copy_from(s: &mut Session<'_>, to: &str, from: &Location) -> Result<()>
         source.db.close().await;
     }
     let copied = done?;
-    let took = s.clock.now() - began;
+    let took = s.context.clock.now() - began;
     tell(s, from, &to, &copied, took)
 }
 
@@ -242,7 +242,7 @@ fn tell(s: &mut Session<'_>, from: &Location, to: &Location, copied: &[Copied], 
         from.shown(),
         to.shown()
     ));
-    if !s.dry_run {
+    if !s.context.dry_run {
         s.ui.status(&format!("from now on work with --database '{}'; {} was left as it is", to.url(), from.shown()));
     }
     dry_run_note(s);
@@ -250,7 +250,7 @@ fn tell(s: &mut Session<'_>, from: &Location, to: &Location, copied: &[Copied], 
         copied.iter().map(|c| json!({ "table": c.table, "rows": c.rows, "sha256": c.digest })).collect();
     report(
         &mut s.ui,
-        &json!({ "from": from.url(), "to": to.url(), "rows": rows, "seconds": seconds, "dry_run": s.dry_run, "tables": tables }),
+        &json!({ "from": from.url(), "to": to.url(), "rows": rows, "seconds": seconds, "dry_run": s.context.dry_run, "tables": tables }),
     )
 }
 

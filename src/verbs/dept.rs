@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::stats;
 use crate::crud::gate;
-use crate::crud::input::find;
 use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::lookup::find;
 use crate::crud::read;
 use crate::crud::session::Session;
 use crate::model::kinds::dept::Dept;

@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use super::audit::search_words;
 use crate::crud::gate;
 use crate::crud::history::{KeyCache, find_all_or_past_until, the_one};
-use crate::crud::input::time;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
+use crate::crud::times::time;
 use crate::model::problem::Problem;
 use crate::model::values::scalar::truncate;
 use crate::model::values::set;
@@ -59,7 +59,7 @@ impl Leaf for DiffFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let now = s.clock.now();
+        let now = s.context.clock.now();
         // From the beginning of the one day to the end of the other.
         let from = span(s, "from", &self.from, now)?.0;
         let to = self.to.as_ref().map(|text| span(s, "to", text, now)).transpose()?.map_or(now, |(_, end)| end);
@@ -141,7 +141,8 @@ impl Table {
             "resource_id" => !for_people,
             _ => true,
         };
-        let wanted: Vec<usize> = (0..heads.len()).filter(|i| s.columns.is_some() || is_shown(COLUMNS[*i].0)).collect();
+        let wanted: Vec<usize> =
+            (0..heads.len()).filter(|i| s.context.columns.is_some() || is_shown(COLUMNS[*i].0)).collect();
         let shown: Vec<OutputColumn> = wanted.iter().map(|i| heads[*i].clone()).collect();
         let key = shown.iter().position(|h| h.name == "key").unwrap_or(0);
         let listing = Listing::new(&s.ui, shown, key);

@@ -13,10 +13,11 @@ use super::audit::verify::counted;
 use super::backup::catalogue::folder;
 use super::backup::replaced_schemas;
 use super::backup::status::{self, MAX_AGE};
+use crate::crud::context::xdg;
 use crate::crud::gate;
-use crate::crud::input::time;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::session::{Session, xdg};
+use crate::crud::session::Session;
+use crate::crud::times::time;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::StoredSetting;
 use crate::model::problem::{ErrorKind as Broken, Problem};
@@ -195,7 +196,7 @@ fn tell(s: &mut Session<'_>, is_check: bool, page: &Page) -> Result<()> {
 
 /// Whether the database is there, and what this program expects.
 async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
-    let at = s.location.shown();
+    let at = s.connection.location.shown();
     let looked = async {
         let db = s.unchecked_db().await?;
         let latest = migrate::latest(db.kinds(), db.engine())?;
@@ -263,7 +264,7 @@ async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
 /// Whether others may read what is its owner's alone.
 fn modes(s: &Session<'_>, page: &mut Page) {
     let mut asked: Vec<PathBuf> = Vec::new();
-    if let Location::Sqlite(path) = &s.location {
+    if let Location::Sqlite(path) = &s.connection.location {
         asked.extend(["", "-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", path.display()))));
     }
     if let Ok(folder) = folder(s, None, "from") {
@@ -271,8 +272,8 @@ fn modes(s: &Session<'_>, page: &mut Page) {
         asked.extend(files.filter(|p| p.extension().is_some_and(|e| e == "tar" || e == "json")));
         asked.push(folder);
     }
-    let named = s.env.get("ORGCTL_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let usual = || xdg(s.env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/config.toml"));
+    let named = s.context.env.get("ORGCTL_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let usual = || xdg(s.context.env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/config.toml"));
     if let Some(config) = named.or_else(usual) {
         // It matters where there is a password in it.
         let text = bounded::read(&config, bounded::SMALL).unwrap_or_default();
@@ -332,8 +333,7 @@ fn keys(s: &Session<'_>, signing: &SigningKey, page: &mut Page) {
                 return;
             }
             let parent = |p: &Path| fs::canonicalize(p).ok().and_then(|p| p.parent().map(Path::to_owned));
-            let is_beside =
-                matches!(&s.location, Location::Sqlite(db) if parent(db).is_some() && parent(db) == parent(&path));
+            let is_beside = matches!(&s.connection.location, Location::Sqlite(db) if parent(db).is_some() && parent(db) == parent(&path));
             match is_beside {
                 true => page.say(
                     "keys",
@@ -357,7 +357,7 @@ fn existing(path: &Path) -> PathBuf {
 fn room(s: &Session<'_>, page: &mut Page) {
     let mut places = Vec::new();
     let mut need = 0;
-    if let Location::Sqlite(path) = &s.location {
+    if let Location::Sqlite(path) = &s.connection.location {
         need = fs::metadata(path).map_or(0, |meta| meta.len());
         places.push(existing(path));
     }
@@ -395,8 +395,8 @@ fn room(s: &Session<'_>, page: &mut Page) {
 }
 
 fn clock(s: &Session<'_>, health: &Health, page: &mut Page) {
-    let now = s.clock.now();
-    let skew = health.server.filter(|_| s.clock.is_real_time()).map(|server| (server - now).abs());
+    let now = s.context.clock.now();
+    let skew = health.server.filter(|_| s.context.clock.is_real_time()).map(|server| (server - now).abs());
     if let Some(skew) = skew.filter(|skew| *skew > SKEW) {
         let what = format!("this machine's clock and the database server's are {} minutes apart", skew.num_minutes());
         page.say("clock", Level::Fail, what, "set the one that is wrong");
@@ -414,7 +414,7 @@ fn clock(s: &Session<'_>, health: &Health, page: &mut Page) {
 }
 
 async fn audit(s: &mut Session<'_>, health: &Health, page: &mut Page) -> Result<()> {
-    let now = s.clock.now();
+    let now = s.context.clock.now();
     let asked = VerifyRequest { since_checkpoint: true, ..VerifyRequest::default() };
     match verify(s.db().await?, &asked, &mut |_| {}).await {
         Err(e) => page.failed("audit", &e.into()),
@@ -450,7 +450,7 @@ async fn audit(s: &mut Session<'_>, health: &Health, page: &mut Page) -> Result<
 
 /// Settings that can't be, and those of organisations that ask for less than the installation does.
 async fn settings_at_odds(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
-    let today = s.clock.now().date_naive();
+    let today = s.context.clock.now().date_naive();
     let db = s.db().await?;
     let (mut faults, mut set): (Vec<(i32, String)>, Vec<Stored<StoredSetting>>) = (Vec::new(), Vec::new());
     records::each_live(db, StoredSetting::DESCRIPTOR, |record| {
@@ -495,7 +495,7 @@ async fn settings_at_odds(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
 
 async fn backups(s: &mut Session<'_>, max_age: Option<&str>, page: &mut Page) -> Result<()> {
     let max_age = max_age.unwrap_or(MAX_AGE).to_owned();
-    let now = s.clock.now();
+    let now = s.context.clock.now();
     let (oldest, _) = time(&max_age, now, s.origin.zone)?;
     let state = match status::look(s, None).await {
         Ok((state, _)) => state,

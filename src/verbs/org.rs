@@ -8,8 +8,9 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::import::limit::{TOLD, some_of, stopped};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Opened, Report, Run, Terms, load};
-use crate::crud::input::{find, keys};
+use crate::crud::keys::keys;
 use crate::crud::leaf::{FlagGroup, KindVerb, Leaf, Spec, flags};
+use crate::crud::lookup::find;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::crud::{import, seed};
@@ -57,7 +58,7 @@ impl Leaf for StatsFlags {
         heads.extend(counted.iter().map(|d| OutputColumn::new(d.table, ValueType::Int)));
         heads.push(OutputColumn::new("audit_records", ValueType::Int));
         let mut listing = Listing::new(&s.ui, heads, 0);
-        let now = s.clock.now();
+        let now = s.context.clock.now();
         for org in orgs {
             let db = s.db().await?;
             let mut row = vec![records::org_code(db, org).await?.into()];

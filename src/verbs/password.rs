@@ -10,8 +10,8 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::find;
 use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::lookup::find;
 use crate::crud::session::Session;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::kinds::user::User;
@@ -78,7 +78,7 @@ impl Verb for SetPassword {
 
 /// Hashing takes a while and much memory; a signal is heard meanwhile.
 async fn hashed(s: &Session<'_>, password: Arc<Secret>, params: Params) -> Result<String> {
-    let salt = bytes(s.random);
+    let salt = bytes(s.context.random);
     Ok(spawn_blocking(move || hash(&password, &params, salt)).await?)
 }
 
@@ -188,7 +188,7 @@ impl Leaf for PasswdFlags {
         gate::authorize(s, &user).await?;
         let is_made = self.generate;
         let password = Arc::new(if is_made {
-            let random = s.random;
+            let random = s.context.random;
             generate(&mut |bytes| random.fill(bytes))
         } else {
             given(s, &self.password, true).await?
@@ -210,7 +210,7 @@ impl Leaf for PasswdFlags {
             false => gate::write(s, &verb).await?,
         }
         s.ui.status(&format!("changed the password of {}", user.title()));
-        if is_made && !s.dry_run {
+        if is_made && !s.context.dry_run {
             s.ui.status("this is the only time that it is shown");
         } else {
             report(&mut s.ui, &told(None))?;

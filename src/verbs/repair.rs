@@ -80,7 +80,7 @@ impl Leaf for RepairFlags {
         }
         super::database::confirm_by_name(s, self.name, "repair", "this changes the audit trail's own tables").await?;
         gate::write(s, &Repair { shown }).await?;
-        if !s.dry_run {
+        if !s.context.dry_run {
             s.ui.status("repaired, and recorded in the audit trail");
         }
         dry_run_note(s);

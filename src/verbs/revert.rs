@@ -6,10 +6,11 @@ use serde_json::{Map, Value as Json};
 
 use crate::crud::flags::PutAnyway;
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::not_system;
 use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::lookup::not_system;
+use crate::crud::outcome::CommandTarget;
 use crate::crud::read::print_changed;
-use crate::crud::session::{CommandTarget, Session};
+use crate::crud::session::Session;
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
@@ -282,7 +283,7 @@ impl Leaf for RevertFlags {
         let comment = match &self.comment {
             Some(text) => {
                 let wrong = |why| Problem::invalid(format!("the comment {why}"));
-                (<Note<10_000> as Scalar>::TYPE.parse)(text, &s.context).map_err(wrong)?.as_text().map(str::to_owned)
+                (<Note<10_000> as Scalar>::TYPE.parse)(text, &s.parsing).map_err(wrong)?.as_text().map(str::to_owned)
             }
             None => None,
         };
@@ -291,7 +292,7 @@ impl Leaf for RevertFlags {
             let noun = s.kinds().by_noun(&entry.kind).map(|desc| desc.noun);
             let key = entry.key(s.kinds()).map(str::to_owned);
             if let Some(noun) = noun {
-                s.notes_target(CommandTarget { noun, org, id: entry.resource_id, key });
+                s.outcome.targets.push(CommandTarget { noun, org, id: entry.resource_id, key });
             }
         }
         may_move_back(s, org, seq).await?;

@@ -6,9 +6,10 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::find_in;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::session::{CommandTarget, Session};
+use crate::crud::lookup::find_in;
+use crate::crud::outcome::CommandTarget;
+use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::{StoredSetting, VALUE};
@@ -35,17 +36,17 @@ struct Whose {
 impl Whose {
     async fn of(s: &mut Session<'_>, system: bool, user: Option<&str>) -> Result<Whose> {
         if system {
-            s.about = SYSTEM;
+            s.outcome.about = SYSTEM;
             return Ok(Whose { place: Place::SYSTEM, user: None });
         }
         if let Some(key) = user {
             let org = s.org().await?;
             let user = find_in(s, User::DESCRIPTOR, org, key, Deleted::Exclude).await?;
             let (org, id) = user.meta.record_id();
-            s.about = org;
+            s.outcome.about = org;
             return Ok(Whose { place: Place { org, user: Some(id) }, user: Some(user) });
         }
-        let is_named = s.org_key.is_some();
+        let is_named = s.context.org_key.is_some();
         let org = s.the_org().await.map_err(|e| match e.downcast::<Problem>() {
             Ok(problem) if !is_named && problem.kind != ErrorKind::Failed => {
                 anyhow::Error::from(problem.hint("--system stands for the installation"))
@@ -203,7 +204,7 @@ impl Leaf for ListFlags {
         gate::allow(s)?;
         known_columns(s)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
-        let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.columns.is_none();
+        let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.context.columns.is_none();
         let view = View::load(s, &whose, !for_people).await?;
         let wanted = |d: &&SettingDef| !self.changed || view.settings.source(d) != Source::Default;
         let which: Vec<&'static SettingDef> = SETTINGS.iter().copied().filter(wanted).collect();
@@ -243,7 +244,7 @@ impl Leaf for GetFlags {
         gate::allow(s)?;
         let d = declared(&self.setting)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
-        let in_full = s.ui.style.format_given || s.columns.is_some();
+        let in_full = s.ui.style.format_given || s.context.columns.is_some();
         let view = View::load(s, &whose, in_full).await?;
         // One that does not hold is no answer for a script.
         let value = view.settings.value(d)?;
@@ -410,7 +411,7 @@ fn describe(settings: &Settings, d: &SettingDef) -> String {
 fn is_about(s: &mut Session<'_>, place: Place, key: &str, there: &Settings) {
     let org = place.org;
     let id = there.stored(place, key).map(|stored| stored.meta.id).unwrap_or_default();
-    s.notes_target(CommandTarget { noun: StoredSetting::NOUN, org, id, key: Some(key.to_owned()) });
+    s.outcome.targets.push(CommandTarget { noun: StoredSetting::NOUN, org, id, key: Some(key.to_owned()) });
 }
 
 /// The flags of `setting set`.
@@ -538,7 +539,7 @@ impl Leaf for ResetFlags {
 /// The rest of what is said of a change; what it left, where a format was asked for.
 async fn finish(s: &mut Session<'_>, whose: &Whose, changed: &[ChangedSetting]) -> Result<()> {
     dry_run_note(s);
-    if !s.ui.style.format_given || s.dry_run {
+    if !s.ui.style.format_given || s.context.dry_run {
         return Ok(());
     }
     let view = View::load(s, whose, true).await?;

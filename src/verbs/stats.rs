@@ -22,7 +22,7 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, by: &[&str]) -
     ];
     let mut listing = Listing::new(&s.ui, heads, 1);
     for name in by {
-        let mut query = Query::new(desc, s.clock.now());
+        let mut query = Query::new(desc, s.context.clock.now());
         query.org = Some(org);
         query.life = if *name == "status" { Deleted::Include } else { Deleted::Exclude };
         for (value, n) in query.counts(s.db().await?, column(&all, name)?).await? {

@@ -20,13 +20,14 @@ use crate::crud::deletion::stands;
 use crate::crud::flags::{PutAnyway, depth};
 use crate::crud::former;
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::{find, find_in, find_ref, time_to_come};
 use crate::crud::leaf::{FlagGroup, KindVerb, Leaf, Spec, flags};
+use crate::crud::lookup::{find, find_in, find_ref};
 use crate::crud::read::{self, Exported, known_columns, print_changed};
 use crate::crud::remove;
 use crate::crud::remove::Left;
 use crate::crud::session::Session;
 use crate::crud::subjects::records_of;
+use crate::crud::times::time_to_come;
 use crate::crud::write::{ChangedRecord, Target, change, change_all, dry_run_note, end, targets, tell_changed};
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::user::{BRANCHES, User};
@@ -136,7 +137,7 @@ impl Leaf for BlockFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
-        let until = self.until.as_ref().map(|t| time_to_come(t, s.clock.now(), s.origin.zone)).transpose()?;
+        let until = self.until.as_ref().map(|t| time_to_come(t, s.context.clock.now(), s.origin.zone)).transpose()?;
         let reason = match &self.reason {
             Some(reason) => reason.clone(),
             None if s.ui.style.interactive => {
@@ -213,8 +214,8 @@ impl Leaf for InviteFlags {
                 .into());
         }
         let expires = self.expires.as_ref().map_or("7d", String::as_str);
-        let expires_at = time_to_come(expires, s.clock.now(), s.origin.zone)?;
-        let random = s.random;
+        let expires_at = time_to_come(expires, s.context.clock.now(), s.origin.zone)?;
+        let random = s.context.random;
         let tokens: Vec<Secret> = records.iter().map(|_| token::make(&mut |bytes| random.fill(bytes))).collect();
         let verb =
             Invite { targets: as_targets(&records), hashes: tokens.iter().map(token::hash).collect(), expires_at };
@@ -231,7 +232,7 @@ impl Leaf for InviteFlags {
         for c in &changed {
             s.ui.status(&format!("invited {}, until {until}", c.record.title()));
         }
-        if !s.dry_run {
+        if !s.context.dry_run {
             s.ui.status("this is the only time that tokens are shown; hand each to its user alone");
         }
         dry_run_note(s);
@@ -642,7 +643,7 @@ impl Leaf for RenameFlags {
         let mut set = Vec::new();
         for (name, text) in [("user_code", &self.name.user_code), ("username", &self.name.username)] {
             let (Some(text), Some(field)) = (text, DESC.field(name)) else { continue };
-            set.push((field.column.to_owned(), field.parse(text, &s.context)?));
+            set.push((field.column.to_owned(), field.parse(text, &s.parsing)?));
         }
         change(s, DESC, std::slice::from_ref(record), None, set, Action::Update).await
     }
@@ -838,7 +839,7 @@ async fn left_behind(s: &mut Session<'_>, duplicate: &Record, into: &Record) -> 
 
 /// Refuses to merge who stayed in the place of a duplicate that is merged already: its keys mean that one since.
 async fn not_merged_already(s: &mut Session<'_>, found: &Record, key: &str, into: &Record) -> Result<()> {
-    let context = s.context.clone();
+    let context = s.parsing.clone();
     let own = records::own_holders(s.db().await?, DESC, Some(found.meta.org_id), key, &context).await?;
     if found.meta.id == into.meta.id || own.iter().any(|r| r.meta.id == found.meta.id) {
         return Ok(());
@@ -886,7 +887,7 @@ impl Leaf for MergeFlags {
                 duplicate.title()
             ));
         }
-        if !s.dry_run {
+        if !s.context.dry_run {
             s.ui.confirm(&format!("merge {} into {}, and delete the first?", duplicate.title(), into.title())).await?;
         }
         let (moved, gone) =
@@ -992,7 +993,7 @@ impl Leaf for DossierFlags {
         }
         let told = Exported::new(DESC.noun, record.meta.org_id, Format::Json, None, false);
         gate::write(s, &Exported { id: Some(record.meta.id), ..told }).await?;
-        if s.dry_run {
+        if s.context.dry_run {
             s.ui.status(&format!("dry run: would tell what is held of {}; nothing was handed out", record.title()));
             return Ok(());
         }

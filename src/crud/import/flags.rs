@@ -471,7 +471,7 @@ fn all_constants(
         let takes_span = |field: &Field| field.ty.kind == ValueType::Time && !field.has(Attr::FromClock);
         let is_time = desc.field(name).is_some_and(takes_span);
         let at = span(text.trim()).filter(|span| !span.is_zero());
-        let at = at.and_then(|span| s.clock.now().checked_add_signed(span));
+        let at = at.and_then(|span| s.context.clock.now().checked_add_signed(span));
         if let Some(at) = at.filter(|at| is_time && YEARS.contains(&at.year())) {
             *text = rfc3339(at);
             s.ui.status(&format!("{name} {text}"));

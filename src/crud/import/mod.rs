@@ -239,7 +239,7 @@ impl Import {
     async fn allow_moves(&self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         // What is set for every row is wrong for all of them or for none.
         s.use_context_of(self.org.unwrap_or(SYSTEM)).await?;
-        let plan = self.plan(desc, &s.context)?;
+        let plan = self.plan(desc, &s.parsing)?;
         let mut given = plan.columns.iter().flatten().chain(plan.constants.iter().map(|(f, _)| f));
         match desc.state_field() {
             Some(state) if plan.set_by_status().is_some() || given.any(|f| f.column == state.column) => {
@@ -346,7 +346,7 @@ where
         Ok(report) => report,
         Err(e) => {
             let report = e.downcast::<Refused>()?.0;
-            s.refused = [("read", report.read), ("rejected", report.rejected)]
+            s.outcome.refused = [("read", report.read), ("rejected", report.rejected)]
                 .map(|(k, n)| (k.into(), n.into()))
                 .into_iter()
                 .collect();

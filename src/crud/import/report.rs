@@ -269,7 +269,7 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, more: 
         .collect();
     let mut report = json!({
         "read": r.read, "created": r.created, "updated": r.updated, "unchanged": r.unchanged, "skipped": r.skipped,
-        "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !s.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
+        "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !s.context.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
         "rows_per_second": rate, "possible_phones": r.doubtful, "damaged_texts": r.lost, "names_leaver": r.names_leaver,
         "blanked": r.blanked.iter().map(|(f, n)| ((*f).to_owned(), (*n).into())).collect::<serde_json::Map<_, _>>(),
     });

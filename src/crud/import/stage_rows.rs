@@ -9,7 +9,7 @@ use super::OnConflict;
 use super::rows::{Parsed, before_resolved};
 use super::run::Run;
 use super::secrets::GivenSecret;
-use crate::crud::input::not_system;
+use crate::crud::lookup::not_system;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::ErrorKind;
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record};

@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::{find_in, time};
 use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::lookup::find_in;
 use crate::crud::session::Session;
+use crate::crud::times::time;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::redact::{is_secret_name, typed};
@@ -195,7 +196,7 @@ fn read_details(s: &Session<'_>, members: &mut Members) -> Result<Map<String, Js
     }
     if let Some(at) = members.text("at")? {
         // When it happened, as the other program says; the record's own time is that of its writing.
-        let (at, _) = time(&at, s.clock.now(), s.origin.zone).map_err(|p| Problem::invalid(p.sentence))?;
+        let (at, _) = time(&at, s.context.clock.now(), s.origin.zone).map_err(|p| Problem::invalid(p.sentence))?;
         details.insert("happened_at".into(), rfc3339(at).into());
     }
     Ok(details)
@@ -457,8 +458,8 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
             }
         }
         written += write(s, org, told).await?;
-        s.dealt_with.set(written as u64);
-        s.committing.set(false);
+        s.outcome.dealt_with.set(written as u64);
+        s.outcome.committing.set(false);
         progress.set(written as u64);
     }
     progress.finish();

@@ -67,7 +67,7 @@ async fn grown(
     logs: &Logs,
     trees: &[ProvenTree],
 ) -> Result<Vec<StoredCheckpoint>> {
-    let at = s.clock.micros();
+    let at = s.context.clock.micros();
     let db = s.db().await?;
     let mut log = checkpoints::log_frontier(db).await?;
     let mut rows: Vec<StoredCheckpoint> = Vec::new();
@@ -142,7 +142,7 @@ impl Leaf for CheckpointFlags {
             lineage::warn_of_open(s).await?;
         }
         let (made, statement) = sign(s, &self.keys.signing, &key, after.as_ref(), &verified).await?;
-        if s.dry_run {
+        if s.context.dry_run {
             s.ui.status(&format!("dry run: {made} checkpoints would be made; nothing was signed for others to see"));
             return Ok(());
         }
@@ -185,7 +185,8 @@ impl CheckpointFlags {
 
 /// What is no ordinary file and notes are to go to: it may let one wait, so it is opened before anything is signed.
 fn open_pipe(s: &Session<'_>, path: Option<&str>) -> Result<Option<File>> {
-    let Some(path) = path.filter(|p| *p != "-" && !s.dry_run && fs::metadata(p).is_ok_and(|m| !m.is_file())) else {
+    let Some(path) = path.filter(|p| *p != "-" && !s.context.dry_run && fs::metadata(p).is_ok_and(|m| !m.is_file()))
+    else {
         return Ok(None);
     };
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
@@ -265,7 +266,7 @@ async fn sign(
             }
             other => other?,
         }
-        if !s.dry_run {
+        if !s.context.dry_run {
             remember(s, signing, &signed);
         }
         return Ok((made, statement));
@@ -358,7 +359,7 @@ pub fn to_file_or_stdout(s: &mut Session<'_>, out: Option<&str>, text: &str) -> 
         return s.ui.flush();
     };
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
-    if s.dry_run {
+    if s.context.dry_run {
         s.ui.status(&format!("dry run: would write {path}"));
         return Ok(());
     }

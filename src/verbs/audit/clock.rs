@@ -7,9 +7,9 @@ use serde_json::{Map, json};
 
 use super::verify::counted;
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::time;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
+use crate::crud::times::time;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::system_log::Level;
 use crate::model::problem::Problem;
@@ -79,7 +79,7 @@ pub struct Corrected {
 
 /// The time that the operator typed: an instant close to the clock. `--yes` does not answer.
 async fn typed(s: &mut Session<'_>, given: Option<String>) -> Result<DateTime<Utc>> {
-    let clock = s.clock.now();
+    let clock = s.context.clock.now();
     let text = match given {
         Some(text) => text,
         None if s.ui.style.interactive => {

@@ -7,8 +7,7 @@ use super::{BATCH, Filters, wanted};
 use crate::crud::gate;
 use crate::crud::history::EntryList;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::partial;
-use crate::crud::read::Exported;
+use crate::crud::read::{Exported, record_export};
 use crate::crud::session::Session;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -71,9 +70,9 @@ impl Leaf for ExportFlags {
         }
         let file = self.file.as_ref();
         let told = Exported::new(audit::KIND, asked.tree.unwrap_or(SYSTEM), format, file, false);
-        partial::record_export(s, &told).await?;
+        record_export(s, &told).await?;
         let stretches = stretches(s, &asked).await?;
-        if s.dry_run {
+        if s.context.dry_run {
             let n: i64 =
                 stretches.iter().map(|t| t.last.saturating_sub(t.first).saturating_add(1)).fold(0, i64::saturating_add);
             s.ui.status(&format!("dry run: would export {n} audit records; nothing was handed out"));
@@ -157,7 +156,7 @@ async fn lines(s: &mut Session<'_>, stretches: &[Stretch]) -> Result<()> {
     let records = |t: &Stretch| u64::try_from(t.last.saturating_sub(t.first)).unwrap_or(0).saturating_add(1);
     let total = stretches.iter().map(records).fold(0, u64::saturating_add);
     progress.part("writing", Some(total), "records");
-    let Some(mut db) = s.take_db() else { return Ok(()) };
+    let Some(mut db) = s.connection.take() else { return Ok(()) };
     let ui = &mut s.ui;
     let mut n = 0;
     let mut done = Ok(());
@@ -175,7 +174,7 @@ async fn lines(s: &mut Session<'_>, stretches: &[Stretch]) -> Result<()> {
         }
     }
     progress.finish();
-    s.put_db(db);
+    s.connection.put(db);
     done
 }
 

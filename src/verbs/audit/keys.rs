@@ -9,9 +9,10 @@ use anyhow::Result;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::crud::context::xdg;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::session::{Session, xdg};
+use crate::crud::session::Session;
 use crate::model::problem::{Problem, io_message};
 use crate::model::trail::note::{SignerKey, Verifier};
 use crate::store::engine::location::Location;
@@ -58,11 +59,11 @@ impl From<VerifierKeys> for KeyFlags {
 
 /// Where the private key is looked for.
 pub fn signing_path(s: &Session<'_>, signing: &SigningKey) -> Result<PathBuf> {
-    let given = signing.signing_key.as_ref().or_else(|| s.env.get(SIGNING_KEY));
+    let given = signing.signing_key.as_ref().or_else(|| s.context.env.get(SIGNING_KEY));
     if let Some(path) = given {
         return Ok(path.into());
     }
-    xdg(s.env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/audit.key")).ok_or_else(|| {
+    xdg(s.context.env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/audit.key")).ok_or_else(|| {
         Problem::usage("there is no home folder to look for the signing key in")
             .hint("name it with --signing-key")
             .into()
@@ -112,7 +113,7 @@ pub fn own_fault(s: &Session<'_>, signing: &SigningKey) -> Option<Problem> {
 pub fn verifiers(s: &Session<'_>, keys: &KeyFlags) -> Result<Vec<Verifier>> {
     let mut texts = keys.verifiers.key.clone();
     if texts.is_empty() {
-        texts.extend(s.env.get(VERIFIER_KEY).cloned());
+        texts.extend(s.context.env.get(VERIFIER_KEY).cloned());
     }
     if texts.is_empty() {
         return Ok(own_verifier(s, &keys.signing).into_iter().collect());
@@ -192,7 +193,7 @@ impl Leaf for KeygenFlags {
             Some(name) => name.clone(),
             None => origin(installation(s.db().await?).await?, LOG),
         };
-        if s.dry_run {
+        if s.context.dry_run {
             s.ui.status(&format!("dry run: would make a key in {}", path.display()));
             return Ok(());
         }
@@ -223,7 +224,7 @@ pub async fn make(s: &mut Session<'_>, signing: &SigningKey) -> Result<SignerKey
 /// Makes a key, and the file of its private half, which is not there yet.
 fn generate(s: &Session<'_>, path: &Path, name: &str) -> Result<SignerKey> {
     let mut seed = Zeroizing::new([0; 32]);
-    s.random.fill(&mut *seed);
+    s.context.random.fill(&mut *seed);
     let key =
         SignerKey::new(name, &seed).ok_or_else(|| Problem::usage("the name of a key has no blanks and no '+'"))?;
     let failed = |e: io::Error| match e.kind() {
@@ -245,7 +246,7 @@ fn warn_where_it_lies(s: &mut Session<'_>, path: &Path) {
     let folder = |path: &Path| {
         path.parent().and_then(|f| fs::canonicalize(if f.as_os_str().is_empty() { Path::new(".") } else { f }).ok())
     };
-    if let Location::Sqlite(database) = &s.location
+    if let Location::Sqlite(database) = &s.connection.location
         && folder(database).is_some_and(|f| Some(f) == folder(path))
     {
         s.ui.warn("the signing key lies beside the database: who can write the one can sign with the other");

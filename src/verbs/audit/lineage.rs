@@ -119,7 +119,7 @@ pub async fn stated(
     after: &Lineage,
     beyond: &[ExternalCheckpoint],
 ) -> Result<Stated> {
-    let at = s.clock.micros();
+    let at = s.context.clock.micros();
     let db = s.db().await?;
     let (_, log) = lineage::log_at(db, 0).await?;
     let mut left: Vec<Checkpoint> = Vec::new();

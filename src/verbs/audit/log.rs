@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 
 use crate::crud::flags::COMMAND;
-use crate::crud::input::Span;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::{Conditions, Filter, Paging, Rows, Sort};
 use crate::crud::session::Session;
+use crate::crud::times::Span;
 use crate::crud::{journal, read};
 use crate::model::kinds::system_log::{LEVEL, Level, SOURCE, SystemLog};
 use crate::model::resource::Resource as _;

@@ -16,10 +16,12 @@ use super::offline::read_export;
 use super::verify::refuse;
 use crate::crud::gate::{self, Verb};
 use crate::crud::history::{find_or_past, find_purged};
-use crate::crud::input::{GoneRecord, time};
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::session::{CommandTarget, Session};
+use crate::crud::lookup::GoneRecord;
+use crate::crud::outcome::CommandTarget;
+use crate::crud::session::Session;
 use crate::crud::subjects::records_of;
+use crate::crud::times::time;
 use crate::crud::write::{described, dry_run_note};
 use crate::model::kinds::system_log::Level;
 use crate::model::kinds::user::User;
@@ -116,7 +118,7 @@ impl Leaf for ArchiveFlags {
         let org = s.the_org().await?;
         let code = records::org_code(s.db().await?, org).await?;
         let text = self.before;
-        let (before, _) = time(&text, s.clock.now(), s.origin.zone)?;
+        let (before, _) = time(&text, s.context.clock.now(), s.origin.zone)?;
         let path = self.out;
         let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
         if fs::symlink_metadata(&path).is_ok() {
@@ -135,7 +137,7 @@ impl Leaf for ArchiveFlags {
         let stripped = retention::spans_with_payload(s.db().await?, org, (first, last)).await?;
         let requests = retention::requests_with_payload(s.db().await?, org, (first, last)).await?;
         let n = count(&stripped);
-        if s.dry_run {
+        if s.context.dry_run {
             s.ui.status(&format!(
                 "dry run: would move the payloads of {n} records of {code} to {path}, and prove it first"
             ));
@@ -277,7 +279,7 @@ async fn still_there(s: &mut Session<'_>, row: &Record, given: Option<i32>, key:
     let problem =
         Problem::conflict(format!("{} is still there; what is recorded of people who are is kept", row.title()))
             .hint(format!("'orgctl user delete {0}', then 'orgctl user purge {0}', come first", row.key()));
-    let context = s.context.clone();
+    let context = s.parsing.clone();
     let deleted = records::by_key(s.db().await?, User::DESCRIPTOR, given, key, Deleted::Only, &context).await?;
     let mut gone: Vec<GoneRecord> = deleted.iter().map(GoneRecord::deleted).collect();
     gone.extend(find_purged(s, User::DESCRIPTOR, given, key).await?);
@@ -345,8 +347,8 @@ impl Leaf for EraseFlags {
         let org = s.org().await?;
         let given = org;
         let (org, id) = find_or_past(s, User::DESCRIPTOR, org, &key).await?;
-        s.about = org;
-        s.notes_target(CommandTarget { noun: KIND, org, id, key: None });
+        s.outcome.about = org;
+        s.outcome.targets.push(CommandTarget { noun: KIND, org, id, key: None });
         // The command line is recorded, and must not tell what is to be forgotten.
         for word in &mut s.origin.command {
             if word.contains(&key) {
@@ -364,7 +366,7 @@ impl Leaf for EraseFlags {
             names_of(payload, &mut names);
         }
         let days = s.setting(org, AUDIT_MIN_RETENTION_DAYS).await?;
-        let limit = s.clock.now() - TimeDelta::days(days.into());
+        let limit = s.context.clock.now() - TimeDelta::days(days.into());
         let stripped = joined(all.iter().filter(|(_, at, _)| *at < limit).map(|(seq, ..)| (*seq, *seq)).collect());
         let too_new: Vec<_> = all.iter().filter(|(_, at, _)| *at >= limit).collect();
         let kept = too_new.last().map(|(_, at, _)| *at + TimeDelta::days(days.into()));
@@ -392,7 +394,7 @@ impl Leaf for EraseFlags {
         if n == 0 && commands == 0 && rows == 0 {
             return nothing_to_erase(s, kept, &rule);
         }
-        if !s.dry_run {
+        if !s.context.dry_run {
             let what = format!(
                 "destroy what {n} records and {commands} command lines tell of this person{of_rows}? It can't be undone"
             );
@@ -409,7 +411,7 @@ impl Leaf for EraseFlags {
         }
         let strip = Strip { org, action: Action::Erase, subject: id, records: stripped, requests, unrecorded, details };
         gate::write(s, &strip).await?;
-        if !s.dry_run {
+        if !s.context.dry_run {
             wipe(s).await;
         }
         let until = kept.map(rfc3339);

@@ -145,7 +145,7 @@ impl Leaf for VerifyFlags {
             return offline::verify(s, path, &self.checkpoint, &keys).await;
         }
         let only = s.org().await?;
-        if !are_given && !s.env.contains_key(VERIFIER_KEY) {
+        if !are_given && !s.context.env.contains_key(VERIFIER_KEY) {
             // The key that happens to be on this machine may be that of another installation.
             let here = origin(installation(s.db().await?).await?, LOG);
             keys.retain(|key| key.name() == here || !self.checkpoint.is_empty());

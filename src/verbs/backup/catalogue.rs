@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::archive::Archive;
 use super::sidecar::is_same_backup;
 pub use super::sidecar::{archives, entry_of, in_folder, read_entry, read_sidecar, sidecar_path, write_sidecar};
+use crate::crud::context::xdg;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::session::{Session, xdg};
+use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Manifest};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -64,7 +65,7 @@ pub fn folder(s: &Session<'_>, named: Option<&str>, flag: &str) -> Result<PathBu
         Some(path) => return Ok(path.into()),
         None => {}
     }
-    xdg(s.env, "XDG_DATA_HOME", ".local/share").map(|p| p.join("orgctl/backups")).ok_or_else(|| {
+    xdg(s.context.env, "XDG_DATA_HOME", ".local/share").map(|p| p.join("orgctl/backups")).ok_or_else(|| {
         Problem::usage("there is no home folder to keep backups in").hint(format!("name a folder with --{flag}")).into()
     })
 }
@@ -305,7 +306,7 @@ pub fn unfinished(s: &Session<'_>, id: Uuid, status: BackupStatus, at: DateTime<
     let manifest = Manifest { id, created_at: at, ..Manifest::empty() };
     BackupEntry {
         status,
-        engine: s.location.engine().as_str().to_owned(),
+        engine: s.connection.location.engine().as_str().to_owned(),
         location: None,
         rows: None,
         size: None,
@@ -322,7 +323,7 @@ fn archives_being_made(s: &Session<'_>, folder: &Path) -> Vec<BackupEntry> {
         kind: BackupType::Full,
         location: Some(path.display().to_string()),
         size: fs::metadata(&path).ok().map(|m| m.len()),
-        ..unfinished(s, id, BackupStatus::Running, began(&id).unwrap_or(s.clock.now()))
+        ..unfinished(s, id, BackupStatus::Running, began(&id).unwrap_or(s.context.clock.now()))
     };
     super::archive::running(folder).into_iter().map(entry).collect()
 }
@@ -372,7 +373,7 @@ pub async fn enter(s: &mut Session<'_>, entry: BackupEntry, told: Map<String, se
 /// As [`enter`]; a verb of its own tells the database.
 pub async fn enter_by<V: Verb<Output = ()>>(s: &mut Session<'_>, entry: &BackupEntry, verb: &V) -> Result<()> {
     let place = entry.location.as_ref().map(PathBuf::from).filter(|p| entry.host == s.origin.host && p.exists());
-    if let Some(path) = place.filter(|_| !s.dry_run) {
+    if let Some(path) = place.filter(|_| !s.context.dry_run) {
         write_sidecar(&path, entry)?;
     }
     tell_database(s, verb).await
@@ -385,7 +386,7 @@ pub async fn tell_database<V: Verb<Output = ()>>(s: &mut Session<'_>, verb: &V) 
         None => {
             let Err(e) = gate::write(s, verb).await else { return Ok(()) };
             // It may have been migrated just now, which waited for the end of the backup.
-            s.close().await;
+            s.connection.close().await;
             unwritable(s).await.ok_or(e)?
         }
     };

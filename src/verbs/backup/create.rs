@@ -136,7 +136,7 @@ impl Leaf for CreateFlags {
         s.db().await?;
         let recipients = recipients(s, &self.encrypt_to).await?;
         let signing = signing_path(s, &self.signing)?;
-        if s.dry_run {
+        if s.context.dry_run {
             return describe_steps(s, &folder, &recipients, &signing);
         }
         let key = match signing.exists() {
@@ -173,11 +173,11 @@ pub async fn make(
     label: Option<String>,
     to: (&Path, Option<PathBuf>),
 ) -> Result<(BackupEntry, PathBuf)> {
-    let (id, began) = (s.new_id(), s.clock.micros());
+    let (id, began) = (s.new_id(), s.context.clock.micros());
     match make_archive(s, key, (id, kind), recipients, label.clone(), to).await {
         Ok(Made { entry, path, told, .. }) => {
             // An SQLite file may have been migrated meanwhile: it is looked at anew.
-            s.close().await;
+            s.connection.close().await;
             enter(s, entry.clone(), told).await?;
             Ok((entry, path))
         }
@@ -186,7 +186,7 @@ pub async fn make(
             let entry = BackupEntry {
                 kind,
                 label,
-                finished_at: Some(s.clock.micros()),
+                finished_at: Some(s.context.clock.micros()),
                 error: Some(e.to_string().chars().take(2000).collect()),
                 ..unfinished(s, id, BackupStatus::Failed, began)
             };
@@ -199,7 +199,7 @@ pub async fn make(
 /// Tells the database of a backup that came to nothing. What went wrong there matters more than whether that can be told.
 async fn enter_failed(s: &mut Session<'_>, entry: BackupEntry) {
     // The connection may be in the middle of something.
-    s.close().await;
+    s.connection.close().await;
     let told = Map::from_iter([
         ("id".to_owned(), entry.id.to_string().into()),
         ("failed".to_owned(), true.into()),
@@ -233,8 +233,8 @@ pub async fn make_archive(
     label: Option<String>,
     (folder, named): (&Path, Option<PathBuf>),
 ) -> Result<Made> {
-    let shapes = dump::shapes(s.kinds(), migrate::latest(s.kinds(), s.location.engine())?)?;
-    let began = s.clock.micros();
+    let shapes = dump::shapes(s.kinds(), migrate::latest(s.kinds(), s.connection.location.engine())?)?;
+    let began = s.context.clock.micros();
     let texts: Vec<String> = recipients.iter().map(ToString::to_string).collect();
     let mut writer = Writer::create(folder, id, recipients, began.timestamp())?;
     let opened = dump::open_snapshot(s.db().await?, &shapes).await;
@@ -252,7 +252,7 @@ pub async fn make_archive(
     let entry = BackupEntry {
         size: Some(size),
         checksum: Some(checksum),
-        finished_at: Some(s.clock.micros()),
+        finished_at: Some(s.context.clock.micros()),
         ..entry_of(&manifest, &path, &s.origin.host)
     };
     let mut told = Map::new();
@@ -315,9 +315,9 @@ async fn write(
     shapes: &[Shape],
     kind: BackupType,
 ) -> Result<Manifest> {
-    let at = s.clock.micros();
+    let at = s.context.clock.micros();
     let progress = s.ui.progress();
-    let engine = s.location.engine();
+    let engine = s.connection.location.engine();
     let db = s.db().await?;
     let installation = installation(db).await?;
     let mut manifest = Manifest {

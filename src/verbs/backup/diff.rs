@@ -285,7 +285,7 @@ impl Leaf for DiffFlags {
         let identities = Identities::read(&self.identity)?;
         let (then, now) = (
             shapes_of(s.kinds(), &archive.manifest)?,
-            dump::shapes(s.kinds(), migrate::latest(s.kinds(), s.location.engine())?)?,
+            dump::shapes(s.kinds(), migrate::latest(s.kinds(), s.connection.location.engine())?)?,
         );
         let heads = match asked {
             None => ["kind", "change", "key", "org_id", "id", "fields"]
@@ -297,7 +297,7 @@ impl Leaf for DiffFlags {
         let mut counts: BTreeMap<String, [u64; 3]> = BTreeMap::new();
         let mut is_known = false;
         s.db().await?;
-        let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
+        let Some(mut db) = s.connection.take() else { return Err(anyhow::anyhow!("the connection is in use")) };
         let done: Result<()> = async {
             dump::open_snapshot(&mut db, &now).await?;
             for shape in now.iter().filter(|shape| shape.class == Class::Recorded) {
@@ -338,7 +338,7 @@ impl Leaf for DiffFlags {
         }
         .await;
         dump::close_snapshot(&mut db).await;
-        s.put_db(db);
+        s.connection.put(db);
         done?;
         if let Some(Asked { desc, key }) = asked.filter(|_| !is_known) {
             let sentence = format!("{} {key} is neither in the backup nor in the database", desc.noun);

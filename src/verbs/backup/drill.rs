@@ -88,7 +88,7 @@ impl Leaf for DrillFlags {
             .into());
         }
         let proof = prove_one(s, &plan, &path).await?;
-        let now = s.clock.now();
+        let now = s.context.clock.now();
         let age = proof.created_at.map(|at| now - at);
         let mut told = proof.json();
         told["age_seconds"] = json!(age.map(|a| a.num_seconds()));

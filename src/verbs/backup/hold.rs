@@ -7,9 +7,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::catalogue::{KnownBackups, enter_by, short};
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::time_to_come;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
+use crate::crud::times::time_to_come;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::BackupEntry;
 use crate::model::kinds::org::SYSTEM;
@@ -77,7 +77,7 @@ async fn meant(s: &mut Session<'_>, from: Option<&str>, backup: &str) -> Result<
 }
 
 fn until(s: &Session<'_>, text: Option<&str>) -> Result<Option<DateTime<Utc>>> {
-    Ok(text.map(|text| time_to_come(text, s.clock.now(), s.origin.zone)).transpose()?)
+    Ok(text.map(|text| time_to_come(text, s.context.clock.now(), s.origin.zone)).transpose()?)
 }
 
 async fn set(s: &mut Session<'_>, mut entry: BackupEntry, until: Option<DateTime<Utc>>, shortens: bool) -> Result<()> {
@@ -159,7 +159,7 @@ impl Leaf for ReleaseFlags {
         gate::allow(s)?;
         let until = until(s, self.until.as_deref())?;
         let entry = meant(s, self.from.as_deref(), &self.backup).await?;
-        if !entry.is_held(s.clock.now()) {
+        if !entry.is_held(s.context.clock.now()) {
             return Err(Problem::conflict(format!("the backup {} is not held", short(entry.id))).into());
         }
         if until > entry.hold_until {

@@ -156,7 +156,7 @@ fn tell(s: &mut Session<'_>, archive: &Archive, into: &Location, done: &Loaded, 
     let is_left = |name: &&str| done.tables.iter().all(|(t, _)| t != name);
     let left: Vec<&str> = manifest.tables.iter().map(|t| t.name.as_str()).filter(is_left).collect();
     let came: Vec<String> = done.tables.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
-    let did = if s.dry_run { "would restore" } else { "restored" };
+    let did = if s.context.dry_run { "would restore" } else { "restored" };
     s.ui.status(&format!(
         "{did} {rows} rows of a part of the backup {} into {}: {}",
         short(manifest.id),

@@ -52,20 +52,20 @@ pub async fn is_filled(s: &mut Session<'_>, into: &Location) -> Result<bool> {
     if matches!(&into, Location::Sqlite(path) if !path.exists()) {
         return Ok(false);
     }
-    s.location = into;
+    s.connection.location = into;
     let found = migrate::state(s.unchecked_db().await?).await;
-    s.close().await;
+    s.connection.close().await;
     Ok(matches!(found?, Schema::At(version) if version > 0))
 }
 
 /// Restores a backup into the place of the database that the session was led to.
 pub async fn replace(s: &mut Session<'_>, signing: &SigningKey, archive: &Archive, mut verb: Restore) -> Result<()> {
-    let into = s.location.clone();
+    let into = s.connection.location.clone();
     let is_own = require_fitting(s, archive).await?;
     let (staying, publications) = require_movable(s).await?;
     let identities = Identities::read(&verb.identities)?;
     let (common, loss, before) = compare(s, archive, &identities).await.map_err(unreadable)?;
-    let safety = if s.dry_run { None } else { Some(ask_and_save(s, signing, archive, &loss).await?) };
+    let safety = if s.context.dry_run { None } else { Some(ask_and_save(s, signing, archive, &loss).await?) };
     let state = safety.as_ref().map_or(&before, |safety| &safety.made.state);
     let loss = lost(s.db().await?, archive, state, &common).await?;
     let db = s.db().await?;
@@ -93,11 +93,11 @@ pub async fn replace(s: &mut Session<'_>, signing: &SigningKey, archive: &Archiv
             let name = swap_postgres::name(&short(id));
             verb.told.insert("old_schema".into(), name.as_str().into());
             verb.told.insert("stays_with_old_schema".into(), json!(staying));
-            Some(Replacement { name, state: state.clone(), staying, is_dry: s.dry_run })
+            Some(Replacement { name, state: state.clone(), staying, is_dry: s.context.dry_run })
         }
     };
     verb.replaces = Some(Replaces { catalogue, aside, ..replaces });
-    s.close().await;
+    s.connection.close().await;
     let done = match &into {
         Location::Sqlite(path) => replace_file(s, &verb, path, state).await,
         Location::Postgres(_) => replace_schema(s, &verb).await,
@@ -117,9 +117,9 @@ pub async fn replace(s: &mut Session<'_>, signing: &SigningKey, archive: &Archiv
 /// The command that brings back what was replaced. `is_own`: what is there now is of the same installation.
 fn way_back(s: &Session<'_>, signing: &SigningKey, made: &Made, is_own: bool) -> String {
     // Elsewhere than where a command looks without being told, it is not found by its id.
-    let is_at_home = s.home.clone().map(followed).as_ref() == Some(&s.location);
+    let is_at_home = s.connection.home.clone().map(followed).as_ref() == Some(&s.connection.location);
     let backup = if is_at_home { short(made.entry.id) } else { quote(&made.path.display().to_string()) };
-    let mut line = format!("orgctl backup restore {backup} --into {} --replace", quote(&s.location.shown()));
+    let mut line = format!("orgctl backup restore {backup} --into {} --replace", quote(&s.connection.location.shown()));
     if !is_own {
         line.push_str(" --force");
     }
@@ -135,10 +135,10 @@ fn way_back(s: &Session<'_>, signing: &SigningKey, made: &Made, is_own: bool) ->
 /// Refuses a place on a server that can't be replaced, or not without leaving something behind: what that is, and which
 /// publications the tables are in.
 async fn require_movable(s: &mut Session<'_>) -> Result<(Vec<String>, Vec<String>)> {
-    if matches!(s.location, Location::Sqlite(_)) {
+    if matches!(s.connection.location, Location::Sqlite(_)) {
         return Ok((Vec::new(), Vec::new()));
     }
-    let is_forced = s.force;
+    let is_forced = s.context.force;
     let db = s.db().await?;
     swap_postgres::require_able(db).await?;
     let staying = swap_postgres::staying(db).await?;
@@ -154,7 +154,7 @@ async fn require_fitting(s: &mut Session<'_>, archive: &Archive) -> Result<bool>
             .hint("'orgctl backup list' shows which backups are full")
             .into());
     }
-    let at = s.location.shown();
+    let at = s.connection.location.shown();
     let here = installation(s.db().await?).await?;
     if manifest.installation == here {
         return Ok(true);
@@ -164,7 +164,7 @@ async fn require_fitting(s: &mut Session<'_>, archive: &Archive) -> Result<bool>
         archive.path.display(),
         manifest.installation
     );
-    match s.force {
+    match s.context.force {
         true => Ok(false),
         false => Err(Problem::conflict(sentence).hint("--force replaces it all the same").into()),
     }
@@ -232,7 +232,7 @@ async fn ask_and_save(s: &mut Session<'_>, signing: &SigningKey, archive: &Archi
     let manifest = &archive.manifest;
     let question = format!(
         "replace everything in {} by the backup {} of {}? {} (a backup of it is made first)",
-        s.location.shown(),
+        s.connection.location.shown(),
         named(manifest),
         rfc3339(manifest.created_at),
         loss.describe()
@@ -243,7 +243,7 @@ async fn ask_and_save(s: &mut Session<'_>, signing: &SigningKey, archive: &Archi
         true => keys::signer(s, signing)?,
         false => keys::make(s, signing).await?,
     };
-    let (origin, clock) = (s.origin.clone(), s.clock);
+    let (origin, clock) = (s.origin.clone(), s.context.clock);
     // Else the transaction that replaces it would be the first to write there.
     tx::ensure_actor(s.db().await?, &origin, clock).await?;
     let folder = folder(s, None, "to")?;
@@ -259,7 +259,7 @@ async fn ask_and_save(s: &mut Session<'_>, signing: &SigningKey, archive: &Archi
 
 /// Fills a file beside the live one, and puts its content into that one's place.
 async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &DatabaseState) -> Result<Restored> {
-    let into = s.location.clone();
+    let into = s.connection.location.clone();
     let folder = folder_of(path);
     remove_partial(folder);
     // What is loaded is at least as large as its lines, and lies in the log beside the live file once more.
@@ -267,21 +267,21 @@ async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &
     let size = manifest.tables.iter().filter_map(|t| t.member.as_ref()).map(|m| m.content_size).sum::<u64>();
     swap_sqlite::require_room(path, size.saturating_add(swap_sqlite::room_needed(path, size)))?;
     let page_size = swap_sqlite::page_size(s.db().await?).await?;
-    s.close().await;
+    s.connection.close().await;
     let scratch = scratch(folder)?;
-    s.location = Location::Sqlite(scratch.path().to_owned());
+    s.connection.location = Location::Sqlite(scratch.path().to_owned());
     let filled = fill(s, verb, page_size).await;
-    s.close().await;
-    s.location = into.clone();
+    s.connection.close().await;
+    s.connection.location = into.clone();
     let done = filled?;
-    let (location, opening) = (into.clone(), s.opening.clone());
+    let (location, opening) = (into.clone(), s.connection.opening.clone());
     let still = async || {
         let mut db = Db::open(&location, &opening).await?;
         let now = swap::state_now(&mut db).await;
         db.close().await;
         state.require_same(&now?, &location.shown())
     };
-    if s.dry_run {
+    if s.context.dry_run {
         still().await?;
         return Ok(done);
     }
@@ -290,7 +290,7 @@ async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &
         swap_sqlite::room_needed(path, fs::metadata(scratch.path()).map_or(0, |m| m.len())),
     )?;
     verb.progress.part("replacing", None, "");
-    let (ui, is_committing) = (&mut s.ui, s.committing.clone());
+    let (ui, is_committing) = (&mut s.ui, s.outcome.committing.clone());
     let swap = Swap {
         from: scratch.path(),
         into: path,
@@ -309,7 +309,7 @@ async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &
 /// Fills a new schema, and gives it the name of the live one.
 async fn replace_schema(s: &mut Session<'_>, verb: &Restore) -> Result<Restored> {
     let done = gate::write_unchecked(s, verb).await?;
-    if done.erased > 0 && !s.dry_run && wipe(s.db().await?).await.is_err() {
+    if done.erased > 0 && !s.context.dry_run && wipe(s.db().await?).await.is_err() {
         s.ui.warn("the database's files may hold traces of who was erased again until they are next cleaned (VACUUM)");
     }
     Ok(done)
@@ -318,7 +318,7 @@ async fn replace_schema(s: &mut Session<'_>, verb: &Restore) -> Result<Restored>
 async fn fill(s: &mut Session<'_>, verb: &Restore, page_size: i64) -> Result<Restored> {
     swap_sqlite::set_page_size(s.unchecked_db().await?, page_size).await?;
     let done = fill_scratch(s, verb).await?;
-    if done.erased > 0 && !s.dry_run {
+    if done.erased > 0 && !s.context.dry_run {
         wipe(s.unchecked_db().await?).await?;
     }
     Ok(done)

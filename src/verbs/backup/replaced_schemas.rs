@@ -24,7 +24,7 @@ pub const HINT: &str = "'orgctl backup restore --drop-old' drops it";
 /// Adds to a report how much is kept, and warns whoever subscribes to what was replaced.
 pub async fn measure(s: &mut Session<'_>, told: &mut Map<String, Json>, publications: &[String]) -> Result<()> {
     let Some(name) = told.get("old_schema").and_then(Json::as_str).map(str::to_owned) else { return Ok(()) };
-    if s.dry_run {
+    if s.context.dry_run {
         return Ok(());
     }
     let olds = swap_postgres::list_replaced(s.db().await?).await?;
@@ -58,7 +58,7 @@ pub fn tell_kept(s: &mut Session<'_>, told: &Map<String, Json>) {
 
 /// Sentences about what is kept, for those who look after a database.
 pub async fn kept(s: &mut Session<'_>) -> Vec<String> {
-    if matches!(s.location, Location::Sqlite(_)) {
+    if matches!(s.connection.location, Location::Sqlite(_)) {
         return Vec::new();
     }
     // Whoever looks hears of it where that can be asked; nothing else depends on it.
@@ -103,10 +103,10 @@ impl Verb for DropOld {
 /// `backup restore --drop-old`.
 pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
     if let Some(into) = into {
-        s.location = Location::parse(into)?;
-        s.close().await;
+        s.connection.location = Location::parse(into)?;
+        s.connection.close().await;
     }
-    if matches!(s.location, Location::Sqlite(_)) {
+    if matches!(s.connection.location, Location::Sqlite(_)) {
         return Err(Problem::usage("only PostgreSQL keeps an old schema")
             .hint("where a backup took the place of an SQLite file, the backup of that one is the way back")
             .into());
@@ -122,18 +122,18 @@ pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
     }
     let (count, bytes) = (olds.len(), olds.iter().map(|o| o.bytes).sum());
     let what = if count == 1 { format!("the old schema {}", olds[0].name) } else { format!("{count} old schemas") };
-    if !with.is_empty() && !s.force {
+    if !with.is_empty() && !s.context.force {
         let sentence = format!("this depends on what would be dropped: {}; nothing was dropped", with.join(", "));
         return Err(Problem::conflict(sentence)
             .hint("make it anew on the schema orgctl; with --force it is dropped too")
             .into());
     }
-    if !s.dry_run {
+    if !s.context.dry_run {
         let also = if with.is_empty() { String::new() } else { format!(", and with it {}", with.join(", ")) };
         s.ui.confirm(&format!("drop {what} ({}) for good{also}?", size(bytes))).await?;
     }
     gate::write(s, &DropOld { olds, with }).await?;
-    let did = if s.dry_run { "would drop" } else { "dropped" };
+    let did = if s.context.dry_run { "would drop" } else { "dropped" };
     s.ui.status(&format!("{did} {what} ({})", size(bytes)));
     dry_run_note(s);
     Ok(())
@@ -142,7 +142,7 @@ pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
 fn show(s: &mut Session<'_>, olds: &[ReplacedSchema], with: &[String]) -> Result<()> {
     if is_for_programs(&s.ui) {
         let list: Vec<Json> = olds.iter().map(|o| json!({ "schema": o.name, "bytes": o.bytes })).collect();
-        return report(&mut s.ui, &json!({ "old_schemas": list, "with": with, "dry_run": s.dry_run }));
+        return report(&mut s.ui, &json!({ "old_schemas": list, "with": with, "dry_run": s.context.dry_run }));
     }
     let heads = vec![OutputColumn::new("schema", ValueType::Text), OutputColumn::new("bytes", ValueType::Int)];
     let mut listing = Listing::new(&s.ui, heads, 0);

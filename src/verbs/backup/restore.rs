@@ -324,7 +324,7 @@ impl Leaf for RestoreFlags {
             return Err(Problem::usage("--force goes with --replace or --drop-old").into());
         }
         // Whatever comes of it is recorded where the command began, and not in what was to be made.
-        s.home = Some(s.location.clone());
+        s.connection.home = Some(s.connection.location.clone());
         if self.drop_old {
             return replaced_schemas::drop(s, self.into.as_deref()).await;
         }
@@ -335,7 +335,7 @@ impl Leaf for RestoreFlags {
                 .into());
         }
         let archive = selection::choose(s, self.from.as_deref(), self.backup.as_deref(), self.at.as_deref()).await?;
-        s.close().await;
+        s.connection.close().await;
         let is_signed = trust(s, &self.trust, &archive)?;
         require_readable(s.kinds(), &archive.manifest)?;
         let identities = self.identity;
@@ -398,7 +398,7 @@ pub fn tell(
     loss: Option<Loss>,
 ) -> Result<()> {
     let (manifest, rows) = (&archive.manifest, done.rows);
-    let did = if s.dry_run { "would restore" } else { "restored" };
+    let did = if s.context.dry_run { "would restore" } else { "restored" };
     s.ui.status(&format!("{did} {rows} rows of the backup {} into {}", named(manifest), into.shown()));
     s.ui.status(&format!(
         "it shows what was there at {}, and nothing that came after it",

@@ -119,7 +119,7 @@ fn remove_files(entries: &[BackupEntry], host: &str) -> Result<()> {
 }
 
 async fn remove(s: &mut Session<'_>, entries: Vec<BackupEntry>, by: &str) -> Result<()> {
-    let (host, now) = (s.origin.host.clone(), s.clock.now());
+    let (host, now) = (s.origin.host.clone(), s.context.clock.now());
     match unwritable(s).await {
         None => gate::write(s, &Remove { entries, by: by.to_owned(), host }).await,
         Some(why) => {
@@ -169,7 +169,7 @@ impl Keeps {
 /// What becomes of each backup on this machine. Those of other installations are left alone, and each folder is for
 /// itself: a second copy elsewhere takes nobody's place here.
 fn plan(s: &Session<'_>, known: &KnownBackups, keep: &KeepPolicy) -> (Vec<(BackupEntry, Fate)>, Vec<&'static str>) {
-    let (now, zone) = (s.clock.now(), s.origin.zone);
+    let (now, zone) = (s.context.clock.now(), s.origin.zone);
     let mut groups: BTreeMap<(PathBuf, uuid::Uuid), Vec<BackupEntry>> = BTreeMap::new();
     let here = known.entries.iter().filter(|e| e.host == s.origin.host && known.is_own(e));
     let folder_of = |e: &BackupEntry| e.location.as_ref().and_then(|l| Path::new(l).parent()).map(Path::to_owned);
@@ -240,7 +240,7 @@ impl Leaf for PruneFlags {
         let (all, objected) = plan(s, &known, &keep);
         show(s, &all)?;
         let gone: Vec<BackupEntry> = all.iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e.clone()).collect();
-        if s.dry_run {
+        if s.context.dry_run {
             for objection in objected {
                 s.ui.warn(&format!("it would be refused without --force: {objection}"));
             }
@@ -348,7 +348,7 @@ impl Leaf for ForgetFlags {
         gate::allow(s)?;
         let known = KnownBackups::load(s, self.from.as_deref()).await?;
         let entry = known.pick(&self.backup)?;
-        refuse_held(&entry, None, s.clock.now())?;
+        refuse_held(&entry, None, s.context.clock.now())?;
         if entry.status == BackupStatus::Running {
             return Err(Problem::conflict(format!("the backup {} is being made", short(entry.id))).into());
         }
@@ -358,7 +358,7 @@ impl Leaf for ForgetFlags {
                 .into());
         }
         let what = entry.location.clone().unwrap_or_else(|| short(entry.id));
-        if !s.dry_run {
+        if !s.context.dry_run {
             s.ui.confirm(&format!("remove the backup {what} for good?")).await?;
             remove(s, vec![entry.clone()], "forget").await?;
         }

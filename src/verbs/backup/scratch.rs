@@ -35,7 +35,7 @@ impl Scratch {
                     .hint("--scratch names a folder, or a server of PostgreSQL: nothing that exists is written over")
                     .into());
             }
-            _ => s.env.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from),
+            _ => s.context.env.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from),
         };
         remove_leftovers(&parent);
         let (folder, lock) = locked_folder(&parent)
@@ -44,7 +44,7 @@ impl Scratch {
             Some(base @ Location::Postgres(_)) => {
                 // The number of the process tells those apart that count from the same time.
                 let id = format!("{}_{}", short(s.new_id()), std::process::id());
-                Some(ScratchDatabase::create(base, &s.opening, &id).await?)
+                Some(ScratchDatabase::create(base, &s.connection.opening, &id).await?)
             }
             _ => None,
         };

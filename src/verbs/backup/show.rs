@@ -57,7 +57,7 @@ impl Leaf for ShowFlags {
             .and_then(|k| k.entries.into_iter().find(|e| e.id == archive.manifest.id));
         let entry = known.or_else(|| read_entry(s, &archive.path));
         let manifest = &archive.manifest;
-        let for_people = s.ui.style.format == Format::Table && s.columns.is_none();
+        let for_people = s.ui.style.format == Format::Table && s.context.columns.is_none();
         let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let list = |all: &[String]| match all.is_empty() {
             true if for_people => Value::Null(ValueType::Json),

@@ -86,7 +86,7 @@ fn entry_from_name(s: &Session<'_>, path: &Path) -> Option<BackupEntry> {
     let of_file = || meta.modified().map_or(DateTime::UNIX_EPOCH, DateTime::<Utc>::from);
     let manifest =
         Manifest { id: Uuid::from_u128(id.into()), created_at: made.unwrap_or_else(of_file), ..Manifest::empty() };
-    let engine = s.location.engine().as_str().to_owned();
+    let engine = s.connection.location.engine().as_str().to_owned();
     Some(BackupEntry { kind: BackupType::Full, rows: None, engine, ..entry_of(&manifest, path, &s.origin.host) })
 }
 

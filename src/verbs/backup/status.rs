@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use super::catalogue::{KnownBackups, folder, short};
 use super::replaced_schemas;
 use crate::crud::gate;
-use crate::crud::input::time;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
+use crate::crud::times::time;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType};
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType, rfc3339};
@@ -137,7 +137,7 @@ impl Leaf for StatusFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let max_age = self.max_age.as_ref().map_or(MAX_AGE, String::as_str).to_owned();
-        let now = s.clock.now();
+        let now = s.context.clock.now();
         let (oldest, _) = time(&max_age, now, s.origin.zone)?;
         let (state, has_database) = look(s, self.from.as_deref()).await?;
         if !has_database && self.from.is_none() {

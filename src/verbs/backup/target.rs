@@ -46,7 +46,7 @@ impl EmptyTarget {
     /// Takes a place, and leads the session there. One that holds anything is refused.
     pub async fn take(s: &mut Session<'_>, location: Location, flag: &'static str) -> Result<EmptyTarget> {
         let mut place = EmptyTarget { location: followed(location), held: None, flag };
-        s.location = place.location.clone();
+        s.connection.location = place.location.clone();
         let Location::Sqlite(path) = &place.location else {
             place.require_empty(s).await?;
             return Ok(place);
@@ -54,7 +54,7 @@ impl EmptyTarget {
         if path.exists() {
             place.held = Some(place.hold(path)?);
             place.require_empty(s).await?;
-            s.close().await;
+            s.connection.close().await;
         } else {
             require_no_journal(path)?;
         }
@@ -99,8 +99,8 @@ impl EmptyTarget {
         let Location::Sqlite(path) = &self.location else { return gate::write_unchecked(s, verb).await };
         let folder = match folder_of(path) {
             // A dry run makes no folder either.
-            folder if s.dry_run && !folder.is_dir() => {
-                s.env.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+            folder if s.context.dry_run && !folder.is_dir() => {
+                s.context.env.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
             }
             folder => {
                 make_folder(folder)?;
@@ -109,12 +109,12 @@ impl EmptyTarget {
         };
         remove_partial(&folder);
         let scratch = scratch(&folder)?;
-        s.location = Location::Sqlite(scratch.path().to_owned());
+        s.connection.location = Location::Sqlite(scratch.path().to_owned());
         let filled = fill_scratch(s, verb).await;
-        s.close().await;
-        s.location = self.location.clone();
+        s.connection.close().await;
+        s.connection.location = self.location.clone();
         let done = filled?;
-        if s.dry_run {
+        if s.context.dry_run {
             return Ok(done);
         }
         let failed = failed(path);
@@ -129,7 +129,7 @@ impl EmptyTarget {
                 _ => failed(e),
             })?,
         }
-        s.committing.set(true);
+        s.outcome.committing.set(true);
         // So that the name is there after a power cut too; some file systems know no such thing.
         let _ = File::open(&folder).and_then(|f| f.sync_all());
         Ok(done)
@@ -141,7 +141,7 @@ pub async fn fill_scratch<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::O
     rebuild::relax_durability(s.unchecked_db().await?).await?;
     let done = gate::write_unchecked(s, verb).await?;
     // Committed in a file that nobody knows yet: a signal may still be heard.
-    s.committing.set(false);
+    s.outcome.committing.set(false);
     rebuild::restore_durability(s.unchecked_db().await?).await?;
     Ok(done)
 }

@@ -266,7 +266,7 @@ fn tell_live(s: &mut Session<'_>, live: &[Compared]) {
 
 /// Proves one archive, and marks it. An error is what has nothing to do with the archive.
 pub async fn prove_one(s: &mut Session<'_>, plan: &VerifyPlan, path: &Path) -> Result<Proof> {
-    let began = s.clock.now();
+    let began = s.context.clock.now();
     let mut proof = Proof {
         id: None,
         path: path.to_owned(),
@@ -293,7 +293,7 @@ pub async fn prove_one(s: &mut Session<'_>, plan: &VerifyPlan, path: &Path) -> R
     }
     .await;
     progress.finish();
-    proof.took = s.clock.now() - began;
+    proof.took = s.context.clock.now() - began;
     let fault = match tried {
         Ok(()) => None,
         Err(e) => Some(as_fault(e)?),
@@ -405,8 +405,8 @@ async fn in_scratch(
     proof: &mut Proof,
     progress: &Progress,
 ) -> Result<()> {
-    let mut db = scratch.open(&s.opening).await?;
-    let at = s.clock.micros();
+    let mut db = scratch.open(&s.connection.opening).await?;
+    let at = s.context.clock.micros();
     let source = Source { archive, identities: &plan.identities, progress: progress.clone() };
     let done = async {
         rebuild::relax_durability(&mut db).await?;
@@ -510,7 +510,7 @@ async fn mark(
     fault: Option<&Problem>,
 ) -> Result<()> {
     let Some(mut entry) = read_entry(s, path) else { return Ok(()) };
-    let now = s.clock.micros();
+    let now = s.context.clock.micros();
     entry.checked_at = Some(now);
     match fault {
         Some(p) => {
@@ -521,14 +521,14 @@ async fn mark(
         }
         None => return Ok(()),
     }
-    if s.dry_run {
+    if s.context.dry_run {
         return Ok(());
     }
     if let Err(e) = write_sidecar(path, &entry) {
         s.ui.warn(&format!("what came of it is not told beside the archive: {e}"));
     }
     // It may have been migrated meanwhile: it is looked at anew.
-    s.close().await;
+    s.connection.close().await;
     if let Err(e) = mark_in_catalogue(s, manifest, entry, fault).await {
         let e = gate::in_words(s, e);
         s.ui.warn(&format!("what came of it is not told in the database: {e}"));

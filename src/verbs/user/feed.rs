@@ -9,7 +9,7 @@ use super::leaver_limit::Absentees;
 use crate::crud::contents;
 use crate::crud::import::limit::names;
 use crate::crud::import::{Run, Scope, TOLD, Whole};
-use crate::crud::input::find_in;
+use crate::crud::lookup::find_in;
 use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::model::kinds::org::SYSTEM;

@@ -217,7 +217,7 @@ fn code_column(s: &Session<'_>, desc: &Descriptor, opened: &Opened) -> Result<Op
     let Some(code) = desc.key_field() else { return Ok(None) };
     // A code has no small letters: what has some is a number of the directory, where they tell two apart.
     let is_code = |text: &String| {
-        text.chars().count() == 6 && code.parse(text, &s.context).is_ok_and(|code| code.to_text() == *text)
+        text.chars().count() == 6 && code.parse(text, &s.parsing).is_ok_and(|code| code.to_text() == *text)
     };
     for at in (0..opened.header.len()).filter(|at| fold(&opened.header[*at]) == "userid") {
         let texts = opened.first_texts(at, LOOKED_AT)?;
@@ -233,7 +233,7 @@ async fn note_passwords(s: &mut Session<'_>, rows: &Import, report: &Report) -> 
     if rows.secret.is_some() && !rows.resets_secrets && report.updated + report.unchanged > 0 {
         s.ui.status("note: passwords of users that were there stay as they are; --reset-passwords sets them");
     }
-    let was_written = report.created + report.updated > 0 && !report.refused && !s.dry_run;
+    let was_written = report.created + report.updated > 0 && !report.refused && !s.context.dry_run;
     let mut given = rows.columns.iter().flatten().chain(rows.constants.iter().map(|(name, _)| name));
     if was_written
         && let Some(org) = rows.org
@@ -259,7 +259,7 @@ impl UserImport {
         let Some(feed) = &self.feed else { return more };
         let (rows, told) = (&report.rows, &report.feed);
         more.left = Some(told.left);
-        more.lines = self.lines(feed, report, s.dry_run);
+        more.lines = self.lines(feed, report, s.context.dry_run);
         let mut members = Map::new();
         members.insert("left".into(), told.left.into());
         members.insert("joiners".into(), told.joiners.clone().into());

@@ -1,26 +1,22 @@
-//! From what the user gave to what a verb takes: keys to records, flags to values, words to filters.
+//! Records by the keys that people give: live ones, deleted ones, and what is said where there is none, or several.
 
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::leaf::{FieldTexts, FlagGroup};
-use super::prompt;
 use super::session::Session;
-use crate::model::kinds::{Kinds, org};
-use crate::model::problem::{ErrorKind, Problem};
+use crate::model::kinds::org;
+use crate::model::problem::Problem;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::lifetime::Lifetime;
 use crate::model::resource::verbs::Verb;
-use crate::model::resource::{Descriptor, Field, Record, YEARS};
+use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::values::scalar::truncate;
 use crate::model::values::value::{Value, rfc3339};
-use crate::model::values::zone::{Zone, span};
 use crate::store::records::{self, Deleted, keys as store_keys};
 use crate::store::tx::not_in_charge;
-use crate::ui::bounded;
 
 /// Finds the one record that a key names, or says which is nearest: what the command is about, and a refusal of it too.
 pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Deleted) -> Result<Record> {
@@ -38,7 +34,7 @@ pub async fn find_in(
     key: &str,
     life: Deleted,
 ) -> Result<Record> {
-    let context = s.context.clone();
+    let context = s.parsing.clone();
     let found = records::by_key(s.db().await?, desc, org, key, life, &context).await?;
     if found.is_empty() {
         return Err(not_found(s, desc, org, key, life).await?.into());
@@ -48,7 +44,7 @@ pub async fn find_in(
         let gone: Vec<GoneRecord> = found.iter().map(GoneRecord::deleted).collect();
         return Err(several_gone(desc, key, &gone).into());
     };
-    s.about = record.meta.org_id;
+    s.outcome.about = record.meta.org_id;
     Ok(record.clone())
 }
 
@@ -96,7 +92,7 @@ async fn find_all(
                 (None, _) => find_in(s, desc, org, key, life).await?,
             };
             if seen.insert(record.meta.record_id()) {
-                s.about = record.meta.org_id;
+                s.outcome.about = record.meta.org_id;
                 if matches!(life, Deleted::Only) {
                     s.is_about(&record);
                 }
@@ -117,7 +113,7 @@ async fn known_by(
     if keys.len() == 1 {
         return Ok(HashMap::new());
     }
-    let context = s.context.clone();
+    let context = s.parsing.clone();
     let among = store_keys::Among { org, life, now: false, context: &context };
     let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
     let mut meant = store_keys::ids(s.db().await?, desc, among, &texts).await?;
@@ -141,7 +137,7 @@ async fn known_by(
 /// them, and is not deleted.
 async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = s.org_of(desc).await?;
-    let context = s.context.clone();
+    let context = s.parsing.clone();
     // A duplicate that was merged is named by what it was called, though that means another one now.
     let found = records::own_holders(s.db().await?, desc, org, key, &context).await?;
     let (live, mut gone): (Vec<Record>, Vec<Record>) = found.into_iter().partition(|r| r.is_live());
@@ -152,7 +148,7 @@ async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &s
         return Err(not_found(s, desc, org, key, Deleted::Only).await?.into());
     }
     if let Some(live) = live.first() {
-        s.about = live.meta.org_id;
+        s.outcome.about = live.meta.org_id;
         s.is_about(live);
         let all: Vec<String> = gone.iter().take(10).map(GoneRecord::told_of).collect();
         return Err(Problem::conflict(format!("{} has the key {}, and is not deleted", live.title(), truncate(key)))
@@ -171,7 +167,7 @@ async fn find_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str)
         return Err(several_gone(desc, key, &gone).into());
     }
     let record = found.remove(0);
-    s.about = record.meta.org_id;
+    s.outcome.about = record.meta.org_id;
     s.is_about(&record);
     Ok(record)
 }
@@ -189,7 +185,7 @@ async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: 
             earlier.join(", ")
         ));
     }
-    s.about = record.meta.org_id;
+    s.outcome.about = record.meta.org_id;
     s.is_about(&record);
     Ok(record)
 }
@@ -197,7 +193,7 @@ async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: 
 /// Everybody who has a key, and everybody who had it when deleted.
 pub async fn find_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = s.org_of(desc).await?;
-    let context = s.context.clone();
+    let context = s.parsing.clone();
     let found = records::holders(s.db().await?, desc, org, key, &context).await?;
     if found.is_empty() {
         return Err(not_found(s, desc, org, key, Deleted::Include).await?.into());
@@ -289,8 +285,15 @@ pub(super) async fn not_found(
     key: &str,
     life: Deleted,
 ) -> Result<Problem> {
-    let context = s.context.clone();
-    let as_of = s.past.as_ref().map(|past| format!(" --as-of {}", rfc3339(past.at)));
+    if key.trim().is_empty() {
+        return Ok(Problem::usage(format!("the key of a {} is empty", desc.noun)).hint(format!(
+            "'orgctl {} {}' shows all",
+            desc.noun,
+            desc.list_word()
+        )));
+    }
+    let context = s.parsing.clone();
+    let as_of = s.connection.past.as_ref().map(|past| format!(" --as-of {}", rfc3339(past.at)));
     let db = s.db().await?;
     let place = match org {
         Some(org) if !desc.is_org() => format!(" in {}", records::org_code(db, org).await?),
@@ -357,184 +360,6 @@ pub async fn find_ref(
         return Err(not_in_charge(&found, field.name()).into());
     }
     Ok(found.meta.id.into())
-}
-
-/// Keys from the command line; `-` reads them from standard input, one a line. Where none is given, a person picks.
-pub async fn keys(
-    s: &mut Session<'_>,
-    desc: &'static Descriptor,
-    life: Deleted,
-    given: &[String],
-) -> Result<Vec<String>> {
-    if let Some(only) = &s.only_key {
-        return Ok(vec![only.clone()]);
-    }
-    if given.is_empty() {
-        return Ok(vec![prompt::key(s, desc, life).await?]);
-    }
-    let mut keys = Vec::new();
-    for key in given {
-        if key != "-" {
-            keys.push(key.clone());
-            continue;
-        }
-        let text = s.ui.read_stdin_text(bounded::LARGE).await?;
-        // What an editor of Windows puts before a text is none of its first line.
-        let text = text.trim_start_matches('\u{feff}');
-        keys.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));
-    }
-    if keys.is_empty() {
-        return Err(Problem::usage("no key was given").hint("standard input had none").into());
-    }
-    Ok(keys)
-}
-
-/// The values that flags give to some fields, parsed; references resolved in `org`. `None` for the organisation leaves them
-/// as they are, for a resource that has none.
-pub async fn given_of(
-    s: &mut Session<'_>,
-    desc: &'static Descriptor,
-    fields: impl Iterator<Item = &'static Field>,
-    org: Option<i32>,
-    texts: &FieldTexts,
-) -> Result<Vec<(String, Value)>> {
-    let (mut values, mut wrong) = (Vec::new(), Vec::new());
-    for field in fields {
-        let Some(text) = texts.get(field.name()) else { continue };
-        if let Some(part) = field.parts().and_then(|parts| parts.iter().find(|p| texts.get(p).is_some())) {
-            let (whole, part) = (field.name(), part.replace('_', "-"));
-            return Err(Problem::usage(format!("--{whole} and --{part} both say what somebody is called"))
-                .hint(format!("leave out --{whole}: it is split into its parts"))
-                .into());
-        }
-        match parse(s, desc, field, org, text).await {
-            Ok(value) => values.push((field.column.to_owned(), value)),
-            // All that can't be read is told at once.
-            Err(e) => wrong.push(mendable(e)?),
-        }
-    }
-    Problem::joined(wrong).map_or(Ok(values), |problem| Err(problem.into()))
-}
-
-/// A mistake in what a flag or a form says; all else is no matter of these.
-pub fn mendable(e: anyhow::Error) -> Result<Problem> {
-    let problem = e.downcast::<Problem>()?;
-    match problem.kind {
-        ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Usage => Ok(problem),
-        _ => Err(problem.into()),
-    }
-}
-
-/// One value for one field. Says so where a code was normalised.
-pub async fn parse(
-    s: &mut Session<'_>,
-    desc: &Descriptor,
-    field: &'static Field,
-    org: Option<i32>,
-    text: &str,
-) -> Result<Value> {
-    if field.ty.needs_context() {
-        // A field of an organisation is read as the organisation itself says; that of a new one as the installation does.
-        s.use_context_of(org.unwrap_or(s.about)).await?;
-    }
-    let value = field.parse(text, &s.context_for(field))?;
-    if let (Value::Time(at), Some(_)) = (&value, span(text.trim())) {
-        s.ui.status(&format!("{} {}", field.name(), rfc3339(*at)));
-    }
-    if field.ty.is_doubtful(&value) {
-        let (name, number) = (field.name(), value.to_text());
-        s.ui.status(&format!("note: {name} {number} is possible, but not known to be valid"));
-    }
-    match (field.target(), org, &value) {
-        (Some(_), Some(org), Value::Text(key)) => {
-            let key = key.clone();
-            find_ref(s, desc, field, org, &key).await
-        }
-        _ => {
-            if let (true, Value::Text(kept)) = (desc.is_key(field), &value)
-                && kept != text.trim()
-            {
-                s.ui.status(&format!("note: {} '{}' is kept as '{kept}'", field.name(), text.trim()));
-            }
-            Ok(value)
-        }
-    }
-}
-
-/// A time as people give it: RFC 3339, a date, a date and time, `2h` or `7d` ago; dates in the operator's zone.
-/// The second value is the end of what was named: a whole day for a date.
-pub fn time(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
-    let text = text.trim();
-    let wrong = || {
-        Problem::usage(format!("'{}' is no time", truncate(text)))
-            .hint("write 2026-11-21, 2026-11-21T09:30:00+05:30, 2h or 7d (ago)")
-    };
-    let (from, to) = time_of_any_year(text, now, zone, wrong)?;
-    if YEARS.contains(&from.year()) && YEARS.contains(&to.year()) { Ok((from, to)) } else { Err(wrong()) }
-}
-
-fn time_of_any_year(
-    text: &str,
-    now: DateTime<Utc>,
-    zone: Zone,
-    wrong: impl Fn() -> Problem,
-) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
-    if let Some(span) = span(text) {
-        return now.checked_sub_signed(span).map(|t| (t, t)).ok_or_else(wrong);
-    }
-    zone.read(text).ok_or_else(wrong)
-}
-
-/// `--since` and `--until`
-#[derive(clap::Args, Default)]
-pub struct Span {
-    /// Only from this time or day on: 7d, 2026-11-01
-    #[arg(long, value_name = "TIME")]
-    pub since: Option<String>,
-    /// Only up to this time, or to the end of this day
-    #[arg(long, value_name = "TIME")]
-    pub until: Option<String>,
-}
-
-impl FlagGroup for Span {
-    fn is_of(_: Kinds, desc: &Descriptor) -> bool {
-        desc.stays()
-    }
-}
-
-impl Span {
-    /// The beginning of the one, and the end of the other.
-    pub fn times(&self, s: &Session<'_>) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> {
-        let of = |text: &String| time(text, s.clock.now(), s.origin.zone);
-        let (since, until) = (self.since.as_ref().map(of).transpose()?, self.until.as_ref().map(of).transpose()?);
-        let (since, until) = (since.map(|(start, _)| start), until.map(|(_, end)| end));
-        in_order(since, until)?;
-        Ok((since, until))
-    }
-}
-
-/// Refuses a span that ends before it begins: nothing could be in it.
-pub fn in_order(since: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>) -> Result<(), Problem> {
-    match (since, until) {
-        (Some(since), Some(until)) if until < since => {
-            Err(Problem::usage("--until is before --since").hint("write --since EARLIER --until LATER"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A time to come as people give it: RFC 3339, a date (its beginning), or `2h` or `7d` from now.
-pub fn time_to_come(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<DateTime<Utc>, Problem> {
-    let (given, _) = time(text, now, zone).map_err(|p| Problem {
-        hints: vec!["write 2026-12-24, 2026-12-24T09:30:00+05:30, 2h or 7d (from now)".into()],
-        ..p
-    })?;
-    // What is so long ago is so long from now.
-    let meant = if span(text.trim()).is_some() { now + (now - given) } else { given };
-    if meant <= now {
-        return Err(Problem::usage(format!("'{}' is in the past", truncate(text))).hint("name a time to come"));
-    }
-    Ok(meant)
 }
 
 /// Refuses what nobody may do to SYSTEM.

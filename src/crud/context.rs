@@ -1,0 +1,56 @@
+//! What a command is run with: it is made once, of the command line and the environment, and nothing of it changes afterwards.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::stored::Tape;
+use crate::access::Subject;
+use crate::model::clock::Clock;
+use crate::model::random::Random;
+
+/// The environment variables, handed in.
+pub type Env = BTreeMap<String, String>;
+
+/// A folder of the XDG base directory specification; relative paths in the variables are to be ignored.
+pub fn xdg(env: &Env, variable: &str, fallback: &str) -> Option<PathBuf> {
+    let absolute = |v: &String| Some(PathBuf::from(v)).filter(|p| p.is_absolute());
+    env.get(variable).and_then(absolute).or_else(|| env.get("HOME").and_then(absolute).map(|home| home.join(fallback)))
+}
+
+/// The surroundings of a command.
+pub struct Context<'a> {
+    pub env: &'a Env,
+    pub clock: &'a dyn Clock,
+    pub random: &'a dyn Random,
+    /// Who asks.
+    pub subject: &'a Subject,
+    /// The command as it is called: `audit archive`.
+    pub verb: String,
+    /// `--org`
+    pub org_key: Option<String>,
+    /// `--columns`
+    pub columns: Option<Vec<String>>,
+    pub dry_run: bool,
+    /// `--force`
+    pub force: bool,
+    /// Where commands are taken down as they come by.
+    pub tape: Option<&'a Tape>,
+}
+
+/// What a leaf of the command tree declares about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// `branches:update`
+    pub permission: String,
+    /// The word under which its refusal is recorded: that of its success, wherever it has one.
+    pub recorded: &'static str,
+    /// Whether it changes the database: then a refusal of it is recorded.
+    pub writes: bool,
+}
+
+impl Access {
+    /// The resource word of the permission.
+    pub fn resource(&self) -> &str {
+        self.permission.split_once(':').map_or("", |(resource, _)| resource)
+    }
+}

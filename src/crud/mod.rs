@@ -5,6 +5,7 @@ pub mod connection;
 pub mod contents;
 pub mod context;
 pub mod create;
+pub mod defaults;
 pub mod deletion;
 pub mod edit;
 pub mod filter;

@@ -5,63 +5,20 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::defaults::owner_of;
 use super::gate::{self, Verb};
 use super::keys::keys;
-use super::lookup::{find, find_in, not_system};
+use super::lookup::{find, not_system};
 use super::read::print_changed;
 use super::session::Session;
-use super::write::{
-    self, Change, ChangedRecord, Created, begun, create, described, dry_run_note, of_defaults, say_changed,
-};
-use crate::model::problem::{ErrorKind, Problem};
-use crate::model::resource::{Descriptor, Meta, Record};
+use super::write::{self, Change, ChangedRecord, Created, begun, create, described, dry_run_note, say_changed};
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Record};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
-use crate::store::records::{self, Column, Deleted, STORED};
+use crate::store::records::{self, Deleted};
 use crate::store::tx::Tx;
-use crate::ui::format::Format;
-
-/// The owner that a key names, where no record of the kind is found under it; otherwise what was found, or why not.
-pub async fn owner_of(
-    s: &mut Session<'_>,
-    desc: &'static Descriptor,
-    key: &str,
-    not_found: anyhow::Error,
-) -> Result<Record> {
-    let is_absent = not_found.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound);
-    let Some((_, kind)) = desc.owner().filter(|_| is_absent) else { return Err(not_found) };
-    let org = s.org_of(kind).await?;
-    find_in(s, kind, org, key, Deleted::Exclude).await.map_err(|_| not_found)
-}
-
-/// The record that an owner without one is told to have.
-pub async fn default_of(s: &mut Session<'_>, desc: &'static Descriptor, owner: &Record) -> Result<Record> {
-    let org = owner.meta.org_id;
-    s.use_context_of(org).await?;
-    let mut record = of_defaults(desc, Meta::new(org, Uuid::nil(), s.asked_at(), 0), &s.parsing)?;
-    if let Some((field, _)) = desc.owner() {
-        record.set(field.column, owner.meta.id.into());
-        record.referred = vec![owner.key()];
-    }
-    Ok(record)
-}
-
-/// The cells of such a record: of what only a row has, nothing.
-pub async fn cells(s: &mut Session<'_>, record: &Record, owner: &Record, columns: &[Column]) -> Result<Vec<Value>> {
-    let org = records::org_code(s.db().await?, record.meta.org_id).await?;
-    let at = s.asked_at();
-    let name = if s.ui.style.format == Format::Table { owner.label() } else { owner.key() };
-    let cell = |column: &Column| match (column.name.as_str(), column.field) {
-        (STORED, _) => false.into(),
-        ("org", _) => org.as_str().into(),
-        (_, Some(field)) if field.target().is_some() && column.is_key => name.as_str().into(),
-        (_, Some(field)) => record.get(field.column).clone(),
-        _ if column.status.is_some() => record.status(at).into(),
-        _ => Value::Null(column.kind),
-    };
-    Ok(columns.iter().map(cell).collect())
-}
 
 /// The records that keys name, and the owners without one.
 pub async fn targets(

@@ -18,7 +18,7 @@ use super::leaf::{FlagGroup, KindVerb, flags};
 use super::lookup::{find, find_holders};
 use super::session::Session;
 use super::times::Span;
-use super::{as_of, owned};
+use super::{as_of, defaults};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind, Problem};
@@ -623,7 +623,7 @@ impl KindVerb for ShowFlags {
                     let found = Err(e);
                     as_of::ensure_known(s, desc, &found).await?;
                     if let Err(e) = found {
-                        defaults.push(owned::owner_of(s, desc, &key, e).await?);
+                        defaults.push(defaults::owner_of(s, desc, &key, e).await?);
                     }
                 }
             }
@@ -632,9 +632,9 @@ impl KindVerb for ShowFlags {
         let asked = which.len() + defaults.len();
         let mut rows = rows_of(s, desc, &columns, &which).await?;
         for owner in defaults {
-            let record = owned::default_of(s, desc, &owner).await?;
+            let record = defaults::default_of(s, desc, &owner).await?;
             s.ui.status(&format!("nothing is stored for {}: these are the defaults", owner.title()));
-            rows.push(Row(owned::cells(s, &record, &owner, &columns).await?));
+            rows.push(Row(defaults::cells(s, &record, &owner, &columns).await?));
         }
         print_rows(s, desc, &columns, asked, rows)
     }

@@ -9,8 +9,9 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::defaults::blank;
 use super::gate::Verb;
-use super::write::blank;
+
 use crate::model::resource::{Descriptor, Record};
 use crate::model::seed::Seed;
 use crate::model::trail::audit::Action;

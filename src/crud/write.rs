@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use uuid::Uuid;
 
+use super::defaults::blank;
 use super::flags::Named;
 use super::former;
 use super::gate::{self, Verb};
@@ -27,7 +28,7 @@ use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::stored::Stored;
 use crate::model::resource::verbs;
 use crate::model::resource::verbs::Verb as VerbName;
-use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, Meta, Record, Resource, examples};
+use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record, Resource, examples};
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, rfc3339};
@@ -165,29 +166,6 @@ fn valid(record: &Record, given: &[(String, Value)], today: NaiveDate) -> Result
     let is_given = |f: &Field| given.iter().any(|(column, _)| column == f.column);
     let faults = record.faults(today).into_iter().map(|p| record.desc.as_given(p, is_given));
     Problem::joined(faults).map_or(Ok(()), Err)
-}
-
-/// A record as it is before anything is given: defaults, who acts, and nothing.
-pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, context: &ParseContext) -> Result<Record> {
-    let mut record = of_defaults(desc, Meta::new(org, id, tx.at(), 0), context)?;
-    let acting = tx.acting_user(org);
-    for (field, value) in desc.fields.iter().zip(&mut record.values).filter(|(_, value)| value.is_null()) {
-        match acting {
-            Some(acting) if field.has(Attr::FromActor) => *value = acting.into(),
-            _ if field.has(Attr::FromClock) => *value = tx.at().into(),
-            _ => {}
-        }
-    }
-    Ok(record)
-}
-
-/// A record of nothing but defaults.
-pub fn of_defaults(desc: &'static Descriptor, meta: Meta, context: &ParseContext) -> Result<Record, Problem> {
-    let values = desc.fields.iter().map(|f| match desc.default(f, context) {
-        Some(default) => f.parse(&default, context),
-        None => Ok(Value::Null(f.ty.kind)),
-    });
-    Ok(Record::new(desc, meta, values.collect::<Result<_, _>>()?))
 }
 
 /// Ends the live record whose place a new one of a superseding kind takes: that of the same natural key.

@@ -12,7 +12,7 @@ use super::rows::{self, BuildOrder, ImportPlan, RowBuilder};
 use super::run::Run;
 use super::secrets::NewSecret;
 use super::{BATCH, CHANNEL_DEPTH, HASHED_BATCH};
-use crate::crud::write::blank;
+use crate::crud::defaults::blank;
 use crate::model::password::StoredHash;
 use crate::model::resource::Field;
 use crate::store::import::stage::ResolvedRow;

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 
+use crate::crud::defaults::blank;
 use crate::crud::import::Run;
 use crate::crud::import::missing::MissingRecord;
-use crate::crud::write::{blank, keys_free};
+use crate::crud::write::keys_free;
 use crate::model::kinds::role::Role;
 use crate::model::kinds::role_permission::RolePermission;
 use crate::model::kinds::seeds::given;

@@ -25,6 +25,7 @@ use crate::model::values::scalar::ParseContext;
 use crate::store::Error;
 use crate::store::backup::partial::refusal;
 use crate::store::engine::db::Db;
+use crate::store::engine::opening::Telling;
 use crate::store::reader::{self, Reader, Told};
 use crate::store::tx::journal::JOURNAL_WAIT;
 use crate::store::tx::{self, Permit, Rights, Tx};
@@ -93,7 +94,7 @@ fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {
 
 /// What may be told by a command; none: everything. What is about no kind of record is about the whole database: it is allowed
 /// without conditions or not at all, and reads all that it needs.
-pub fn reader_of(subject: &Subject, kinds: Kinds, access: &Access) -> Option<Arc<Reader>> {
+pub fn reader_of(subject: &Subject, kinds: Kinds, access: &Access) -> Option<Arc<dyn Telling>> {
     let Subject::Somebody(actor) = subject else { return None };
     let own = kinds.by_table(access.resource())?;
     let is_telling = !access.writes || access.recorded == Action::Export.as_str();
@@ -101,7 +102,7 @@ pub fn reader_of(subject: &Subject, kinds: Kinds, access: &Access) -> Option<Arc
 }
 
 /// The same where no command is known yet: what each permission to read gives.
-pub fn reader_of_all(subject: &Subject, kinds: Kinds) -> Option<Arc<Reader>> {
+pub fn reader_of_all(subject: &Subject, kinds: Kinds) -> Option<Arc<dyn Telling>> {
     match subject {
         Subject::LocalOperator => None,
         Subject::Somebody(actor) => Some(reader_for(actor, kinds, None)),
@@ -109,7 +110,7 @@ pub fn reader_of_all(subject: &Subject, kinds: Kinds) -> Option<Arc<Reader>> {
 }
 
 /// Each kind by its own permission to read, and one by another besides.
-fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Option<&str>)>) -> Arc<Reader> {
+fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Option<&str>)>) -> Arc<dyn Telling> {
     let read = |desc: &Descriptor| actor.facts.covered(&format!("{}:{}", desc.table, desc.action(verbs::Verb::List)));
     let told = |desc: &'static Descriptor| {
         if desc.is_org() {

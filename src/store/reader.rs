@@ -1,6 +1,6 @@
 //! What may be told: the rows of each kind that somebody may see, and the one place where statements learn of it.
 //!
-//! A connection is opened for a reader ([`Opening::reader`](super::engine::location::Opening)); none means that everything may
+//! A connection is opened for a reader ([`Opening::reader`](super::engine::opening::Opening)); none means that everything may
 //! be told, and then a statement is run as it was written. For a reader, each statement that names the table of a kind is
 //! begun with a common table expression of the same name, `with users as (select * from main.users where ...)`: whatever the
 //! statement does with `users`, it does with the rows that may be told. So no query knows of scopes, and none can forget them:
@@ -27,7 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::engine::db::Db;
-use super::engine::location::Engine;
+use super::engine::dialect::{Engine, Tables};
+use super::engine::opening::Telling;
 use super::engine::sql::{Sql, quoted};
 use super::records::{lists, place, subjects};
 use crate::model::resource::path::Place;
@@ -75,48 +76,10 @@ impl Reader {
         Reader { org, told: told.into_iter().map(|(desc, told)| (desc.table, told)).collect(), places }
     }
 
-    /// Whether all records of a kind may be told, of one organisation.
-    pub fn tells_all_of(&self, desc: &Descriptor, org: i32) -> bool {
-        org == self.org && matches!(self.told.get(desc.table), Some(Told::Of(Scope::All)))
-    }
-
-    /// Lets a statement see what may be told.
-    pub(super) fn narrow(&self, db: &Db, mut sql: Sql) -> Sql {
-        let begins = |word: &str| sql.text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-        if !["select ", "with ", "insert ", "update ", "delete "].into_iter().any(begins) {
-            return sql;
-        }
-        let named: BTreeSet<&str> = words(&sql.text)
-            .filter(|(_, word, is_bare)| *is_bare && !word.is_empty())
-            .map(|(_, word, _)| word)
-            .collect();
-        let told: Vec<String> = db
-            .kinds()
-            .resources()
-            .filter(|desc| named.contains(desc.table))
-            .map(|desc| self.relation(db, desc))
-            .collect();
-        if told.is_empty() {
-            return sql;
-        }
-        let places = self.places.iter().enumerate().filter(|(i, _)| told.iter().any(|t| t.contains(&place_name(*i))));
-        let places = places.map(|(i, (desc, set))| {
-            let reached = qualified(db, &place::with_below(desc, self.org, set, db.engine()));
-            format!("{} (id) as materialized ({reached})", place_name(i))
-        });
-        let told = places.chain(told.iter().cloned()).collect::<Vec<_>>().join(", ");
-        sql.text = match (begins("with recursive "), begins("with ")) {
-            (true, _) => format!("with recursive {told}, {}", &sql.text["with recursive ".len()..]),
-            (_, true) => format!("with {told}, {}", &sql.text["with ".len()..]),
-            _ => format!("with {told} {}", sql.text),
-        };
-        sql
-    }
-
     /// The rows of a kind that may be told, under the name of its table.
-    fn relation(&self, db: &Db, desc: &'static Descriptor) -> String {
-        let of = table(db, desc);
-        format!("{} as not materialized (select * from {of} t where {})", desc.table, self.condition(db, desc))
+    fn relation(&self, tables: Tables<'_>, desc: &'static Descriptor) -> String {
+        let of = table(tables, desc);
+        format!("{} as not materialized (select * from {of} t where {})", desc.table, self.condition(tables, desc))
     }
 
     /// A query of places with all below them, which the statement has looked up.
@@ -126,7 +89,7 @@ impl Reader {
     }
 
     /// Whether the row `t` may be told.
-    fn condition(&self, db: &Db, desc: &'static Descriptor) -> String {
+    fn condition(&self, tables: Tables<'_>, desc: &'static Descriptor) -> String {
         let org = self.org;
         // What is the installation's is everybody's, as far as it may be told at all.
         let of_org = match desc.is_org() || desc.may_be_in_system() {
@@ -137,15 +100,50 @@ impl Reader {
             None => "false".to_owned(),
             Some(Told::Of(Scope::All) | Told::With(_, _, Scope::All)) => of_org,
             Some(Told::Of(scope)) => {
-                format!("{of_org} and {}", condition(db, desc, org, scope, &|desc, set| self.place(desc, set)))
+                format!("{of_org} and {}", condition(tables, desc, org, scope, &|desc, set| self.place(desc, set)))
             }
             Some(Told::With(field, whole, scope)) => format!(
                 "{of_org} and t.{} in (select t.id from {} t where t.org_id = {org} and {})",
                 quoted(field.column),
-                table(db, whole),
-                condition(db, whole, org, scope, &|desc, set| self.place(desc, set))
+                table(tables, whole),
+                condition(tables, whole, org, scope, &|desc, set| self.place(desc, set))
             ),
         }
+    }
+}
+
+impl Telling for Reader {
+    fn narrow(&self, tables: Tables<'_>, text: String) -> String {
+        let begins = |word: &str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        if !["select ", "with ", "insert ", "update ", "delete "].into_iter().any(begins) {
+            return text;
+        }
+        let named: BTreeSet<&str> =
+            words(&text).filter(|(_, word, is_bare)| *is_bare && !word.is_empty()).map(|(_, word, _)| word).collect();
+        let told: Vec<String> = tables
+            .kinds
+            .resources()
+            .filter(|desc| named.contains(desc.table))
+            .map(|desc| self.relation(tables, desc))
+            .collect();
+        if told.is_empty() {
+            return text;
+        }
+        let places = self.places.iter().enumerate().filter(|(i, _)| told.iter().any(|t| t.contains(&place_name(*i))));
+        let places = places.map(|(i, (desc, set))| {
+            let reached = qualified(tables, &place::with_below(desc, self.org, set, tables.engine));
+            format!("{} (id) as materialized ({reached})", place_name(i))
+        });
+        let told = places.chain(told.iter().cloned()).collect::<Vec<_>>().join(", ");
+        match (begins("with recursive "), begins("with ")) {
+            (true, _) => format!("with recursive {told}, {}", &text["with recursive ".len()..]),
+            (_, true) => format!("with {told}, {}", &text["with ".len()..]),
+            _ => format!("with {told} {text}"),
+        }
+    }
+
+    fn tells_all_of(&self, desc: &Descriptor, org: i32) -> bool {
+        org == self.org && matches!(self.told.get(desc.table), Some(Told::Of(Scope::All)))
     }
 }
 
@@ -159,13 +157,13 @@ type Reached<'a> = &'a dyn Fn(&Descriptor, &BTreeSet<Uuid>) -> Option<String>;
 
 /// The condition that the row `t` of an organisation is in a scope, for a statement by itself.
 pub(super) fn condition_of(db: &Db, desc: &'static Descriptor, org: i32, scope: &Scope) -> String {
-    condition(db, desc, org, scope, &|_, _| None)
+    condition(db.tables(), desc, org, scope, &|_, _| None)
 }
 
 /// The condition that the row `t` of an organisation is in a scope. Each step of the way to a place has an index of its own.
-fn condition(db: &Db, desc: &'static Descriptor, org: i32, scope: &Scope, reached: Reached<'_>) -> String {
+fn condition(tables: Tables<'_>, desc: &'static Descriptor, org: i32, scope: &Scope, reached: Reached<'_>) -> String {
     let Scope::AnyOf(any) = scope else { return "true".to_owned() };
-    let any: Vec<String> = any.iter().map(|all| met(db, desc, org, all, reached)).collect();
+    let any: Vec<String> = any.iter().map(|all| met(tables, desc, org, all, reached)).collect();
     if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" or ")) }
 }
 
@@ -179,22 +177,32 @@ pub async fn covers(db: &mut Db, record: &Record, scope: &Scope) -> Result<bool>
 }
 
 /// That the row `t` meets all of some conditions.
-fn met(db: &Db, desc: &'static Descriptor, org: i32, conditions: &Conditions, reached: Reached<'_>) -> String {
+fn met(
+    tables: Tables<'_>,
+    desc: &'static Descriptor,
+    org: i32,
+    conditions: &Conditions,
+    reached: Reached<'_>,
+) -> String {
     let mut all = Vec::new();
     for (place, sets) in [(Place::Branch, &conditions.branches), (Place::Department, &conditions.departments)] {
         for set in sets {
             all.push(match desc.place(place).filter(|_| !set.is_empty()) {
                 Some(of) => {
-                    let places = reached(of, set).unwrap_or_else(|| place::with_below(of, org, set, db.engine()));
-                    format!("t.id in ({})", qualified(db, &place::of_any(desc, place, org, &places)))
+                    let places = reached(of, set).unwrap_or_else(|| place::with_below(of, org, set, tables.engine));
+                    format!("t.id in ({})", qualified(tables, &place::of_any(desc, place, org, &places)))
                 }
                 None => "false".to_owned(),
             });
         }
     }
     if let Some(person) = conditions.own_of {
-        let own = own(db.engine(), desc, person);
-        all.push(if own.is_empty() { "false".to_owned() } else { format!("({})", qualified(db, &own.join(" or "))) });
+        let own = own(tables.engine, desc, person);
+        all.push(if own.is_empty() {
+            "false".to_owned()
+        } else {
+            format!("({})", qualified(tables, &own.join(" or ")))
+        });
     }
     if all.is_empty() { "true".to_owned() } else { format!("({})", all.join(" and ")) }
 }
@@ -209,19 +217,20 @@ fn own(engine: Engine, desc: &'static Descriptor, person: Uuid) -> Vec<String> {
 }
 
 /// The table of a kind itself, or of the past the view of it.
-fn table(db: &Db, desc: &Descriptor) -> String {
-    let schema = if db.past.contains(desc.table) { db.temp_schema() } else { db.main_schema() };
+fn table(tables: Tables<'_>, desc: &Descriptor) -> String {
+    let schema =
+        if tables.past.contains(desc.table) { tables.engine.temp_schema() } else { tables.engine.main_schema() };
     format!("{schema}.{}", quoted(desc.table))
 }
 
 /// A piece of a statement, in which every table of a kind is the table itself.
-fn qualified(db: &Db, text: &str) -> String {
+fn qualified(tables: Tables<'_>, text: &str) -> String {
     let mut qualified = String::with_capacity(text.len() * 2);
     let mut done = 0;
     for (at, word, is_bare) in words(text) {
-        if let Some(desc) = db.kinds().by_table(word).filter(|_| is_bare) {
+        if let Some(desc) = tables.kinds.by_table(word).filter(|_| is_bare) {
             qualified.push_str(&text[done..at]);
-            qualified.push_str(&table(db, desc));
+            qualified.push_str(&table(tables, desc));
             done = at + word.len();
         }
     }

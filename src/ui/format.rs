@@ -12,8 +12,8 @@ use super::layout::ColumnRole;
 use super::table;
 use super::text::{relative, visible};
 use crate::model::problem::Problem;
-use crate::model::values::scalar::is_format;
 use crate::model::values::set;
+use crate::model::values::unseen::is_format;
 use crate::model::values::value::{Value, ValueType};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

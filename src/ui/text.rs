@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::values::scalar::is_format;
+use crate::model::values::unseen::is_format;
 
 /// Shows control and direction characters as escapes, so that text from a database or a file can't steer a terminal.
 pub fn visible(text: &str) -> String {

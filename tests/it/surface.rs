@@ -1,6 +1,6 @@
 //! What the surface promises: layers, permissions, help, completions, classes of tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use clap_complete::env::Shells;
@@ -44,8 +44,8 @@ fn every_verb_names_its_permission() {
     assert!(leaves > 35, "{leaves} leaves");
 }
 
-/// Source files with their text, without what stands in comments.
-fn sources() -> BTreeMap<String, String> {
+/// Source files with their text.
+fn files() -> BTreeMap<String, String> {
     fn walk(dir: &Path, found: &mut BTreeMap<String, String>) {
         for entry in std::fs::read_dir(dir).expect("a folder") {
             let path = entry.expect("an entry").path();
@@ -53,15 +53,71 @@ fn sources() -> BTreeMap<String, String> {
                 walk(&path, found);
             } else if path.extension().is_some_and(|e| e == "rs") {
                 let text = std::fs::read_to_string(&path).expect("a source file");
-                let code: Vec<&str> = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
                 let name = path.strip_prefix(root().join("src")).expect("below src").display().to_string();
-                found.insert(name, code.join("\n"));
+                found.insert(name, text);
             }
         }
     }
     let mut found = BTreeMap::new();
     walk(&root().join("src"), &mut found);
     found
+}
+
+/// The same without what stands in comments.
+fn sources() -> BTreeMap<String, String> {
+    let code = |text: String| {
+        let code: Vec<&str> = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
+        code.join("\n")
+    };
+    files().into_iter().map(|(name, text)| (name, code(text))).collect()
+}
+
+/// The most lines that a function has, with all that is in it.
+const LONGEST: usize = 70;
+
+/// The name of the function that a line begins.
+fn begun_function(line: &str) -> Option<&str> {
+    let mut rest = line.trim_start();
+    if let Some(public) = rest.strip_prefix("pub") {
+        rest = match public.strip_prefix('(') {
+            Some(within) => within.split_once(')')?.1,
+            None => public,
+        };
+        rest = rest.strip_prefix(' ')?;
+    }
+    for word in ["const ", "async ", "unsafe "] {
+        rest = rest.strip_prefix(word).unwrap_or(rest);
+    }
+    rest.strip_prefix("fn ")?.split(['(', '<']).next()
+}
+
+/// A function is read in one go.
+#[test]
+fn no_function_is_longer_than_a_screen() {
+    let (mut seen, mut too_long) = (0, Vec::new());
+    for (file, text) in files() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (first, line) in lines.iter().enumerate() {
+            let Some(name) = begun_function(line) else { continue };
+            let indent = &line[..line.len() - line.trim_start().len()];
+            let (mut has_body, mut length) = (false, 0);
+            for line in &lines[first..] {
+                length += 1;
+                has_body |= line.contains('{');
+                let is_end = line.strip_prefix(indent).is_some_and(|rest| rest.starts_with('}'));
+                let is_whole = length == 1 && has_body && line.ends_with('}');
+                if is_end || is_whole || (!has_body && line.ends_with(';')) {
+                    break;
+                }
+            }
+            seen += 1;
+            if length > LONGEST {
+                too_long.push(format!("{name} in {file} has {length} lines"));
+            }
+        }
+    }
+    assert!(seen > 3000, "{seen} functions");
+    assert!(too_long.is_empty(), "{}", too_long.join("\n"));
 }
 
 /// DESIGN: floors, arrows point down only.
@@ -95,6 +151,115 @@ fn arrows_point_down() {
     assert!(seen > 50, "{seen} arrows");
 }
 
+/// The paths of a `use`, each by itself.
+fn paths(tree: &str) -> Vec<String> {
+    let tree = tree.trim();
+    let Some((before, group)) = tree.split_once('{') else {
+        return vec![tree.split(" as ").next().unwrap_or(tree).trim().to_owned()];
+    };
+    let group = group.rsplit_once('}').map_or(group, |(inner, _)| inner);
+    let (mut depth, mut items) = (0, vec![String::new()]);
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        match items.last_mut() {
+            Some(item) if c != ',' || depth > 0 => item.push(c),
+            _ => items.push(String::new()),
+        }
+    }
+    let items = items.iter().filter(|item| !item.trim().is_empty());
+    items.flat_map(|item| paths(item)).map(|path| format!("{before}{path}")).collect()
+}
+
+/// The module that a file is.
+fn module_of(file: &str) -> String {
+    let name = file.trim_end_matches(".rs").replace('/', "::");
+    name.trim_end_matches("::mod").to_owned()
+}
+
+/// Which modules each uses: by paths that begin at the root, above it or at itself. What it takes from its own by their bare
+/// names is not among them.
+fn arrows() -> BTreeMap<String, BTreeSet<String>> {
+    let sources = sources();
+    let modules: BTreeSet<String> = sources.keys().map(|file| module_of(file)).collect();
+    let arrows = sources.iter().map(|(file, text)| {
+        let module = module_of(file);
+        let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or(text);
+        let mut used: Vec<String> = code
+            .split(';')
+            .filter_map(|statement| Some(paths(statement.rsplit_once("use ")?.1)))
+            .flatten()
+            .map(|path| path.split_whitespace().collect())
+            .collect();
+        for root in ["crate::", "super::", "self::"] {
+            let path = |(at, _): (usize, &str)| {
+                code[at..].chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':')).collect()
+            };
+            used.extend(code.match_indices(root).map(path));
+        }
+        let absolute = |path: String| -> Option<String> {
+            if let Some(path) = path.strip_prefix("crate::") {
+                return Some(path.to_owned());
+            }
+            let (mut at, mut path) = (module.as_str(), path.as_str());
+            if let Some(own) = path.strip_prefix("self::") {
+                return Some(format!("{at}::{own}"));
+            }
+            path.starts_with("super::").then_some(())?;
+            while let Some(above) = path.strip_prefix("super::") {
+                (at, path) = (at.rsplit_once("::").map_or("", |(above, _)| above), above);
+            }
+            Some(if at.is_empty() { path.to_owned() } else { format!("{at}::{path}") })
+        };
+        let known = |path: String| {
+            let mut path = path.as_str();
+            while !modules.contains(path) {
+                path = path.rsplit_once("::")?.0;
+            }
+            Some(path.to_owned())
+        };
+        let used = used.into_iter().filter_map(absolute).filter_map(known).filter(|to| *to != module).collect();
+        (module.clone(), used)
+    });
+    arrows.collect()
+}
+
+/// All that a module uses, and what that uses.
+fn reached<'a>(from: &'a str, arrows: &'a BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&'a str> {
+    let (mut reached, mut open) = (BTreeSet::new(), vec![from]);
+    while let Some(module) = open.pop() {
+        for to in arrows.get(module).into_iter().flatten() {
+            if reached.insert(to.as_str()) {
+                open.push(to);
+            }
+        }
+    }
+    reached
+}
+
+/// The rooms of a floor stand in an order too: no file uses one that uses it, by whatever way.
+#[test]
+fn files_stand_in_no_circle() {
+    // What a kind is, what its fields hold, what is set for it and what is recorded of it are said by each other.
+    let declared = ["model::kinds", "model::resource", "model::setting", "model::trail::audit", "model::values::s"];
+    let arrows = arrows();
+    let floors = ["model", "store", "access", "ui", "cli"];
+    let is_held = |module: &str| floors.contains(&module.split("::").next().unwrap_or_default());
+    let mut seen = 0;
+    for module in arrows.keys().filter(|module| is_held(module)) {
+        let around = reached(module, &arrows);
+        seen += around.len();
+        let is_declared = declared.iter().any(|part| module.starts_with(part));
+        assert!(is_declared || !around.contains(module.as_str()), "{module} uses itself by way of others");
+    }
+    assert!(seen > 1000, "{seen} ways");
+    // The test would see one.
+    assert!(reached("model::resource", &arrows).contains("model::resource"));
+}
+
 /// Only `store` knows SQL's driver, only `ui` the terminal, and only the gate lets a transaction be opened.
 #[test]
 fn what_belongs_to_one_floor_stays_there() {
@@ -112,7 +277,7 @@ fn what_belongs_to_one_floor_stays_there() {
                 "store/reader.rs",
                 "store/as_of/mod.rs",
                 "store/records/mod.rs",
-                "store/records/keys.rs",
+                "store/records/among.rs",
             ],
         ),
         (".checking()", &["store/as_of/mod.rs", "store/reader.rs", "store/records/settings.rs", "crud/remove.rs"]),

@@ -7,7 +7,8 @@ use anyhow::Result;
 
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::scalar::{is_blank, truncate};
+use crate::model::values::scalar::truncate;
+use crate::model::values::unseen::is_blank;
 use crate::model::values::value::Value;
 
 /// Counts while the file is read for the first time.

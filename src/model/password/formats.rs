@@ -15,10 +15,6 @@
 //!
 //! Sources: the PHC string format (P-H-C/phc-string-format); `django.contrib.auth.hashers`; `werkzeug.security`;
 //! `passlib.hash`; OpenLDAP's `slapd-pw-sha2` and `slapd-pw-pbkdf2`. Keycloak's is in its own file.
-//!
-//! Whoever may import users may not thereby stop the machine: costs are capped so that one check takes seconds at most.
-
-use std::fmt;
 
 use argon2::{Algorithm, Version};
 use base64::Engine as _;
@@ -26,57 +22,12 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 
-use super::hash::{Before, Digest, Kdf};
+use super::kdf::{
+    BCRYPT_COST, Before, Digest, Kdf, MEMORY_KIB, Refusal, TEXT, WORK_KIB, bounded_argon2, costs, malformed,
+};
 use super::keycloak;
-use crate::model::values::scalar::is_format;
-
-/// Most bytes of a stored hash. A Keycloak credential is the longest, of 400 to 900.
-const TEXT: usize = 2048;
-/// 1 GiB.
-const MEMORY_KIB: u64 = 1 << 20;
-/// Memory times passes: 4 GiB written, some seconds.
-const WORK_KIB: u64 = 4 << 20;
-const ARGON2_PASSES: u64 = 64;
-const LANES: u64 = 64;
-const PBKDF2_ROUNDS: u64 = 10_000_000;
-const BCRYPT_COST: u32 = 16;
-/// Bytes of an output: fewer can be hit by chance, more only cost.
-const OUTPUT: std::ops::RangeInclusive<usize> = 16..=64;
-
-/// Why a text is not taken as a password's hash. Its words follow the name of the field; the text is never quoted, since
-/// it may be a password in the wrong column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// More than 2048 bytes
-    TooLong,
-    /// No scheme that is known by name
-    Unknown,
-    /// A scheme that is known, and not taken
-    Weak { scheme: &'static str, why: &'static str },
-    /// A known scheme with parts missing or out of bounds
-    Malformed { scheme: &'static str, why: &'static str },
-    /// One check would take more than the stated
-    TooCostly { scheme: &'static str, most: &'static str },
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::TooLong => write!(f, "must be {TEXT} bytes or fewer"),
-            Refusal::Unknown => f.write_str(
-                "must be a password hash of a known form (PHC argon2, bcrypt, passlib, Django, Werkzeug, LDAP, Keycloak)",
-            ),
-            Refusal::Weak { scheme, why } => write!(f, "must not be {scheme}: {why}"),
-            Refusal::Malformed { scheme, why } => write!(f, "must be a whole {scheme} hash: {why}"),
-            Refusal::TooCostly { scheme, most } => write!(f, "must cost less: {scheme} may take {most}"),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-/// A scheme's name, how its output comes from a password, and the output.
-pub(super) type Read = Result<(&'static str, Kdf, Vec<u8>), Refusal>;
+use super::parts::{BASE64, OUTPUT, Read, argon2_salt, decode, number, pbkdf2, salted_with, sized};
+use crate::model::values::unseen::is_format;
 
 /// Tells the scheme by how the text begins, and reads it. What is a hash of a scheme that nothing here can check is told
 /// apart from what is none.
@@ -217,33 +168,10 @@ fn phc(scheme: &'static str, text: &str) -> Read {
     let wrong = malformed(scheme, "its parameters are m, t and p, in this order, and nothing else");
     let [m, t, p] = params.split(',').collect::<Vec<_>>()[..] else { return Err(wrong) };
     let value = |param: &str, name: &str| param.strip_prefix(name).and_then(number).ok_or(wrong);
-    let params = argon2(scheme, value(m, "m=")?, value(t, "t=")?, value(p, "p=")?)?;
+    let params = bounded_argon2(scheme, value(m, "m=")?, value(t, "t=")?, value(p, "p=")?)?;
     let salt = argon2_salt(scheme, decode(scheme, &BASE64_STANDARD_NO_PAD, salt)?)?;
     let output = sized(scheme, decode(scheme, &BASE64_STANDARD_NO_PAD, output)?)?;
     Ok((scheme, Kdf::Argon2 { algorithm, version, params, salt }, output))
-}
-
-/// The bounds of RFC 9106, section 3.1, and our own.
-pub(super) fn argon2(
-    scheme: &'static str,
-    memory_kib: u64,
-    passes: u64,
-    lanes: u64,
-) -> Result<argon2::Params, Refusal> {
-    costs(scheme, memory_kib <= MEMORY_KIB, "1 GiB of memory")?;
-    costs(scheme, passes <= ARGON2_PASSES, "64 passes")?;
-    costs(scheme, lanes <= LANES, "64 lanes")?;
-    costs(scheme, memory_kib * passes <= WORK_KIB, "4 GiB of memory times passes")?;
-    match (u32::try_from(memory_kib), u32::try_from(passes), u32::try_from(lanes)) {
-        (Ok(memory), Ok(passes), Ok(lanes)) => argon2::Params::new(memory, passes, lanes, None).ok(),
-        _ => None,
-    }
-    .ok_or(malformed(scheme, "it has a pass, a lane and 8 KiB for each lane at least"))
-}
-
-pub(super) fn argon2_salt(scheme: &'static str, salt: Vec<u8>) -> Result<Vec<u8>, Refusal> {
-    // RFC 9106, section 3.1, leaves it open; the reference implementation (argon2.h) sets the 8 bytes.
-    if salt.len() < 8 { Err(malformed(scheme, "its salt has 8 bytes or more")) } else { Ok(salt) }
 }
 
 /// `$2b$12$`, then 22 and 31 characters of bcrypt's own base64.
@@ -393,22 +321,6 @@ fn adapted_pbkdf2(scheme: &'static str, digest: Digest, [rounds, salt, output]: 
 /// A hash as long as its digest, which all but Keycloak make: a shorter one was cut.
 fn whole(scheme: &'static str, digest: Digest, output: Vec<u8>) -> Result<Vec<u8>, Refusal> {
     if output.len() == digest.size() { Ok(output) } else { Err(malformed(scheme, "its hash is as long as its digest")) }
-}
-
-pub(super) fn pbkdf2(
-    scheme: &'static str,
-    digest: Digest,
-    rounds: Option<u64>,
-    salt: Vec<u8>,
-    output: Vec<u8>,
-) -> Read {
-    let rounds = rounds.filter(|n| *n > 0).ok_or(malformed(scheme, "its rounds are a whole number from 1"))?;
-    costs(scheme, rounds <= PBKDF2_ROUNDS, "10,000,000 rounds")?;
-    if rounds < FEWEST_ROUNDS {
-        return Err(Refusal::Weak { scheme, why: "fewer than 1,000 rounds make guesses cheap" });
-    }
-    let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
-    Ok((scheme, Kdf::Pbkdf2 { digest, rounds, salt: salted_with(scheme, salt)? }, sized(scheme, output)?))
 }
 
 /// N, r and p (RFC 7914, sections 2 and 6): 128 * N * r bytes are gone through p times, 128 * r * p hold what comes of it.
@@ -573,46 +485,12 @@ fn has_scheme(text: &str) -> bool {
 }
 
 const FAST: &str = "billions of guesses a second can be made at it";
-/// RFC 2898, section 4.2 (of the year 2000): at least 1,000. What has fewer was never meant to be safe.
-const FEWEST_ROUNDS: u64 = 1000;
 const FEW: &str = "its usual 5,000 rounds make guesses cheap";
 const ALIEN: &str = "nothing here can check it";
 const OPEN: &str = "whoever sees it has the password";
 
 fn weak(scheme: &'static str, why: &'static str) -> Refusal {
     Refusal::Weak { scheme, why }
-}
-
-pub(super) fn malformed(scheme: &'static str, why: &'static str) -> Refusal {
-    Refusal::Malformed { scheme, why }
-}
-
-fn costs(scheme: &'static str, bearable: bool, most: &'static str) -> Result<(), Refusal> {
-    if bearable { Ok(()) } else { Err(Refusal::TooCostly { scheme, most }) }
-}
-
-fn salted_with(scheme: &'static str, salt: Vec<u8>) -> Result<Vec<u8>, Refusal> {
-    if salt.is_empty() { Err(malformed(scheme, "its salt is not empty")) } else { Ok(salt) }
-}
-
-pub(super) fn sized(scheme: &'static str, output: Vec<u8>) -> Result<Vec<u8>, Refusal> {
-    if OUTPUT.contains(&output.len()) { Ok(output) } else { Err(malformed(scheme, "its hash has 16 to 64 bytes")) }
-}
-
-/// Base64 with its padding: what lacks it was cut.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
-);
-
-pub(super) fn decode(scheme: &'static str, base64: &GeneralPurpose, text: &str) -> Result<Vec<u8>, Refusal> {
-    base64.decode(text).map_err(|_| malformed(scheme, "its salt or hash is not base64"))
-}
-
-/// Decimal digits without a leading zero.
-pub(super) fn number(text: &str) -> Option<u64> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if plain { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]

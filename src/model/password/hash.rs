@@ -2,55 +2,19 @@
 
 use std::fmt;
 
-use argon2::{Algorithm, Argon2, Version};
+use argon2::{Algorithm, Version};
 use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
-use pbkdf2::hmac::{Hmac, KeyInit, Mac as _};
-use sha1::Sha1;
-use sha2::{Digest as _, Sha256, Sha512};
+use base64::prelude::BASE64_STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::formats::{self, Refusal};
+use super::formats;
+pub use super::kdf::Params;
+use super::kdf::{Kdf, Refusal};
 use super::secret::Secret;
 
 /// Bytes of a hash of our own (RFC 9106, section 4, asks for 16 and more).
 const OUTPUT: usize = 32;
-
-/// What a new hash costs, to us and to whoever guesses. The default is OWASP's least for argon2id (Password Storage
-/// Cheat Sheet): 19456 KiB, 2 passes, 1 lane.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Params(argon2::Params);
-
-impl Params {
-    /// Memory in KiB (at least 8 a lane), passes over it, lanes that could run side by side.
-    ///
-    /// # Errors
-    /// Where argon2 does not allow it (RFC 9106, section 3.1), or checking one password would take too much.
-    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Params, Refusal> {
-        formats::argon2("argon2id", memory_kib.into(), passes.into(), lanes.into()).map(Params)
-    }
-    pub fn memory_kib(&self) -> u32 {
-        self.0.m_cost()
-    }
-    pub fn passes(&self) -> u32 {
-        self.0.t_cost()
-    }
-    pub fn lanes(&self) -> u32 {
-        self.0.p_cost()
-    }
-
-    fn kdf(&self, salt: &[u8]) -> Kdf {
-        let params = self.0.clone();
-        Kdf::Argon2 { algorithm: Algorithm::Argon2id, version: Version::V0x13, params, salt: salt.to_vec() }
-    }
-}
-
-impl Default for Params {
-    fn default() -> Params {
-        Params(argon2::Params::DEFAULT) // those costs; a test holds that
-    }
-}
 
 /// The argon2id hash of a password in normalisation form KC, as a PHC string. The salt must be random.
 ///
@@ -148,148 +112,9 @@ impl fmt::Debug for StoredHash {
     }
 }
 
-/// How an output comes from a password: the function with its costs and its salt, all within bounds.
-pub(super) enum Kdf {
-    Argon2 {
-        algorithm: Algorithm,
-        version: Version,
-        params: argon2::Params,
-        salt: Vec<u8>,
-    },
-    /// The output has 23 bytes.
-    Bcrypt {
-        cost: u32,
-        salt: [u8; 16],
-        before: Before,
-        /// Whether the NUL at the password's end belongs to the key: not in the first version.
-        with_nul: bool,
-    },
-    Pbkdf2 {
-        digest: Digest,
-        rounds: u32,
-        salt: Vec<u8>,
-    },
-    Scrypt {
-        params: scrypt::Params,
-        salt: Vec<u8>,
-    },
-    /// One digest over password and salt, as directories do it.
-    Salted {
-        digest: Digest,
-        salt: Vec<u8>,
-    },
-    /// The account has no password. Checking takes as long as with one.
-    Unusable,
-}
-
-/// What other software does to a password before bcrypt sees it, so that it may be longer than 72 bytes.
-pub(super) enum Before {
-    Nothing,
-    /// The hexadecimal SHA-256: Django.
-    HexSha256,
-    /// The base64 of the SHA-256: passlib.
-    Base64Sha256,
-    /// The base64 of HMAC-SHA-256 with this key: passlib, since 1.7.3.
-    Base64Hmac(Vec<u8>),
-}
-
-impl Before {
-    fn apply(&self, password: &[u8]) -> Zeroizing<Vec<u8>> {
-        let base64 = |digest: [u8; 32]| BASE64_STANDARD.encode(*Zeroizing::new(digest)).into_bytes();
-        Zeroizing::new(match self {
-            Before::Nothing => password.to_vec(),
-            Before::HexSha256 => {
-                hex::encode(Zeroizing::new(<[u8; 32]>::from(Sha256::digest(password))).as_slice()).into_bytes()
-            }
-            Before::Base64Sha256 => base64(Sha256::digest(password).into()),
-            Before::Base64Hmac(key) => {
-                #[expect(clippy::expect_used, reason = "a key may have any length")]
-                let mut hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("a key");
-                hmac.update(password);
-                base64(hmac.finalize().into_bytes().into())
-            }
-        })
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Digest {
-    Sha1,
-    Sha256,
-    Sha512,
-}
-
-impl Digest {
-    /// Bytes of its output.
-    pub(super) fn size(self) -> usize {
-        match self {
-            Digest::Sha1 => 20,
-            Digest::Sha256 => 32,
-            Digest::Sha512 => 64,
-        }
-    }
-}
-
-impl Kdf {
-    /// Fills `output`; false where no password of this form can match.
-    fn derive(&self, password: &[u8], output: &mut [u8]) -> bool {
-        match self {
-            Kdf::Argon2 { algorithm, version, params, salt } => {
-                let argon2 = Argon2::new(*algorithm, *version, params.clone());
-                #[expect(clippy::expect_used, reason = "all bounds were checked on the way in; the rest is memory")]
-                argon2.hash_password_into(password, salt, output).expect("memory for argon2");
-                true
-            }
-            Kdf::Bcrypt { cost, salt, before, with_nul } => {
-                bcrypt(*cost, *salt, &before.apply(password), *with_nul, output)
-            }
-            Kdf::Pbkdf2 { digest, rounds, salt } => {
-                match digest {
-                    Digest::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, *rounds, output),
-                    Digest::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, *rounds, output),
-                    Digest::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, *rounds, output),
-                }
-                true
-            }
-            Kdf::Scrypt { params, salt } => scrypt::scrypt(password, salt, params, output).is_ok(),
-            Kdf::Salted { digest, salt } => {
-                match digest {
-                    Digest::Sha1 => {
-                        output.copy_from_slice(&Sha1::new().chain_update(password).chain_update(salt).finalize());
-                    }
-                    Digest::Sha256 => {
-                        output.copy_from_slice(&Sha256::new().chain_update(password).chain_update(salt).finalize());
-                    }
-                    Digest::Sha512 => {
-                        output.copy_from_slice(&Sha512::new().chain_update(password).chain_update(salt).finalize());
-                    }
-                }
-                true
-            }
-            Kdf::Unusable => {
-                Params::default().kdf(&[0; 16]).derive(password, output);
-                false
-            }
-        }
-    }
-}
-
-/// bcrypt sees 72 bytes: what a longer password has behind them its maker did not look at, so it does not count here
-/// either, until the password is hashed anew. It stops at a NUL, which no password of a maker's had.
-fn bcrypt(cost: u32, salt: [u8; 16], password: &[u8], with_nul: bool, output: &mut [u8]) -> bool {
-    let mut key = Zeroizing::new([0; 72]);
-    let seen = password.len().min(key.len());
-    key[..seen].copy_from_slice(&password[..seen]);
-    // The NUL at the end belongs to the key where there is room for it. Nothing at all is one NUL.
-    let end = if with_nul || seen == 0 { key.len().min(seen + 1) } else { seen };
-    let digest = bcrypt::bcrypt(cost, salt, &key[..end]);
-    output.copy_from_slice(&digest[..output.len()]);
-    !password.contains(&0)
-}
-
 #[cfg(test)]
 mod tests {
-    use argon2::{AssociatedData, ParamsBuilder};
+    use argon2::{Argon2, AssociatedData, ParamsBuilder};
     use proptest::prelude::*;
 
     use super::*;

@@ -8,8 +8,8 @@ use argon2::{Algorithm, Version};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::formats::{self, BASE64, Read, Refusal, argon2_salt, decode, malformed, number, pbkdf2, sized};
-use super::hash::{Digest, Kdf};
+use super::kdf::{Digest, Kdf, Refusal, bounded_argon2, malformed};
+use super::parts::{BASE64, Read, argon2_salt, decode, number, pbkdf2, sized};
 
 /// One of a user's `credentials` in a realm export. Data and secret are JSON in a string there, or as they are.
 #[derive(Deserialize)]
@@ -90,7 +90,7 @@ pub(super) fn read(text: &str) -> Read {
         _ => return Err(wrong),
     };
     let (memory, lanes) = (number(one("memory")?).ok_or(wrong)?, number(one("parallelism")?).ok_or(wrong)?);
-    let params = formats::argon2(scheme, memory, data.hash_iterations, lanes)?;
+    let params = bounded_argon2(scheme, memory, data.hash_iterations, lanes)?;
     let salt = argon2_salt(scheme, salt)?;
     Ok((scheme, Kdf::Argon2 { algorithm, version, params, salt }, sized(scheme, output)?))
 }

@@ -5,5 +5,6 @@ pub mod fold;
 pub mod permission;
 pub mod scalar;
 pub mod set;
+pub mod unseen;
 pub mod value;
 pub mod zone;

@@ -6,12 +6,12 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+pub use crate::model::partial::Partial;
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
-use crate::store::schema::migrate::latest;
 
 /// What the mark's version has more than the schema's.
 pub const MARK: i64 = 1_000_000_000;
@@ -20,56 +20,9 @@ pub const MARK: i64 = 1_000_000_000;
 const NAME: &str = "partial: ";
 const UNSIGNED: &str = "partial, unsigned: ";
 
-/// What is in a partial database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Partial {
-    pub backup: Uuid,
-    /// A trusted key had signed it.
-    pub is_signed: bool,
-    pub tables: Vec<String>,
-}
-
-impl Partial {
-    pub fn has(&self, table: &str) -> bool {
-        self.tables.iter().any(|t| t == table)
-    }
-
-    /// `the backup 1a2b3c4d, of which it holds orgs, users`
-    pub fn describe(&self) -> String {
-        let unsigned = if self.is_signed { "" } else { "unsigned " };
-        format!("the {unsigned}backup {}, of which it holds {}", self.short(), self.tables.join(", "))
-    }
-
-    /// The last digits of the backup's id, as it is named everywhere.
-    pub fn short(&self) -> String {
-        let text = self.backup.simple().to_string();
-        text[text.len() - 8..].to_owned()
-    }
-
-    /// That a table is not among them.
-    pub fn left_out(&self, at: &str, table: &str) -> Problem {
-        Problem::failed(format!(
-            "the database {at} is partial, and the table {table} was left out: it was made of {}",
-            self.describe()
-        ))
-        .hint(format!(
-            "'orgctl backup restore {} --only {table} --into URL' brings it back, into another place",
-            self.short()
-        ))
-    }
-
-    /// A problem with this database, and where the rest is.
-    pub fn problem(&self, sentence: String) -> Problem {
-        Problem::failed(sentence).hint(format!(
-            "'orgctl backup restore {} --into URL' brings everything back, into another place",
-            self.short()
-        ))
-    }
-}
-
-/// Marks a database in which these tables alone were filled. Inside the transaction.
-pub async fn mark(db: &mut Db, partial: &Partial, at: DateTime<Utc>) -> Result<()> {
-    let version = latest(db.kinds(), db.engine())? + MARK;
+/// Marks a database of a schema's version in which these tables alone were filled. Inside the transaction.
+pub async fn mark(db: &mut Db, schema: i64, partial: &Partial, at: DateTime<Utc>) -> Result<()> {
+    let version = schema + MARK;
     let name = if partial.is_signed { NAME } else { UNSIGNED };
     let name = format!("{name}{}", partial.tables.join(" "));
     let args: [Value; 4] = [version.into(), name.into(), partial.backup.as_bytes().to_vec().into(), at.into()];

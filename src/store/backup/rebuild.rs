@@ -188,9 +188,11 @@ pub async fn load_table(
     let (mut rows, mut block) = (0, Vec::new());
     match db.split() {
         (Conn::Sqlite(c), location) => {
+            let of_line = words.as_ref().map(|words| |line: &[u8]| words.of_line(line));
+            let of_line = of_line.as_ref().map(|of_line| of_line as &dyn Fn(&[u8]) -> Option<String>);
             while next(&mut block)? {
                 let table = (shape.name.as_str(), columns.as_slice(), kinds.as_slice());
-                rows += sqlite::load_lines(c, location, table, words.as_ref(), &block).await?;
+                rows += sqlite::load_lines(c, location, table, of_line, &block).await?;
                 done(rows);
                 // A signal may be heard.
                 tokio::task::yield_now().await;

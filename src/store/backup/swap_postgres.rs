@@ -18,7 +18,7 @@ use super::swap::{self, DatabaseState};
 use crate::model::problem::Problem;
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
-use crate::store::engine::postgres::SCHEMA;
+use crate::store::engine::dialect::SCHEMA;
 use crate::store::engine::sql::Sql;
 use crate::store::schema::catalogue;
 use crate::store::schema::migrate;

@@ -5,15 +5,16 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
+use super::dialect::Tables;
 use super::location::{Engine, Location, Opening};
 use super::sql::{Row, Sql};
 use super::sqlite_raw::HeldSqlite;
 use super::{postgres, sqlite};
 use crate::model::kinds::Kinds;
+use crate::model::partial::Partial;
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::Result;
-use crate::store::backup::partial::Partial;
 
 pub(in crate::store) enum Conn {
     Sqlite(Box<HeldSqlite>),
@@ -113,11 +114,16 @@ impl Db {
     }
 
     /// A statement as it is run: what reads tables of records reads what may be told of them.
-    pub fn as_told(&self, sql: Sql) -> Sql {
-        match &self.opening.reader {
-            Some(reader) if !self.sees_all => reader.narrow(self, sql),
-            _ => sql,
+    pub fn as_told(&self, mut sql: Sql) -> Sql {
+        if let Some(reader) = self.opening.reader.as_ref().filter(|_| !self.sees_all) {
+            sql.text = reader.narrow(self.tables(), sql.text);
         }
+        sql
+    }
+
+    /// Which tables there are.
+    pub(in crate::store) fn tables(&self) -> Tables<'_> {
+        Tables { engine: self.engine(), kinds: self.kinds(), past: &self.past }
     }
 
     pub fn engine(&self) -> Engine {
@@ -202,12 +208,12 @@ impl Db {
 
     /// The schema that temporary tables are in.
     pub(in crate::store) fn temp_schema(&self) -> &'static str {
-        if self.is_postgres() { "pg_temp" } else { "temp" }
+        self.engine().temp_schema()
     }
 
     /// The schema that all other tables are in, for where a temporary one has the name too.
     pub(in crate::store) fn main_schema(&self) -> &'static str {
-        if self.is_postgres() { postgres::SCHEMA } else { "main" }
+        self.engine().main_schema()
     }
 
     /// What stands before the name of an index of a temporary table: PostgreSQL knows by the table.

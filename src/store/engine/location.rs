@@ -2,28 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
-use super::postgres_url;
-use crate::model::kinds::Kinds;
+pub use super::dialect::Engine;
+pub use super::opening::Opening;
+use super::postgres_url::{self, is_setting, percent_decode};
 use crate::model::problem::{Problem, nearest};
-use crate::store::reader::Reader;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
-    Sqlite,
-    Postgres,
-}
-
-impl Engine {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Engine::Sqlite => "sqlite",
-            Engine::Postgres => "postgres",
-        }
-    }
-}
 
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,31 +151,6 @@ fn file_of_url(path: &str) -> Result<Location, Problem> {
     }
 }
 
-/// Whether it may be the name of a setting, so that it can be repeated.
-pub(in crate::store) fn is_setting(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b"_-[]".contains(&b))
-}
-
-/// `%41` is `A`; what is no such number stays.
-pub(in crate::store) fn percent_decode(text: &str) -> Vec<u8> {
-    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let Some((first, more)) = rest.split_first() {
-        let number = more.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let number = number.filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
-        match number.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &more[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = more;
-            }
-        }
-    }
-    bytes
-}
-
 fn file(path: &str) -> Result<Location, Problem> {
     if path.contains(":memory:") {
         return Err(Problem::usage("a database in memory is gone when the command ends").hint(FORM));
@@ -208,21 +166,4 @@ fn file(path: &str) -> Result<Location, Problem> {
         )));
     }
     Ok(Location::Sqlite(path.into()))
-}
-
-/// How to open.
-#[derive(Debug, Clone)]
-pub struct Opening {
-    /// Make the SQLite file if there is none.
-    pub create: bool,
-    /// How long to wait for a lock.
-    pub wait: Duration,
-    /// Told to PostgreSQL, so that others see who holds a lock: `orgctl branch import`.
-    pub application: String,
-    /// The environment's variables for PostgreSQL: PGUSER, PGSSLMODE, ...
-    pub variables: BTreeMap<String, String>,
-    /// The kinds of record that are in it.
-    pub kinds: Kinds,
-    /// What of it may be told; none: all.
-    pub reader: Option<Arc<Reader>>,
 }

@@ -2,10 +2,12 @@
 
 pub(super) mod copy_binary;
 pub mod db;
+pub mod dialect;
 pub(super) mod inet;
 pub mod load;
 pub mod location;
 pub(super) mod numeric;
+pub mod opening;
 pub mod postgres;
 pub(super) mod postgres_url;
 pub mod sql;

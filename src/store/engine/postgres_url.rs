@@ -12,8 +12,8 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use super::location::{Opening, is_setting, percent_decode};
-use super::postgres::SCHEMA;
+use super::dialect::SCHEMA;
+use super::opening::Opening;
 use crate::model::problem::{Problem, io_message, nearest};
 use crate::model::redact::secrets;
 
@@ -385,4 +385,29 @@ pub fn shown(text: &str) -> String {
 pub fn database(text: &str, variables: &BTreeMap<String, String>) -> Option<String> {
     let said = read(text).ok()?;
     said.settings.get("dbname").or_else(|| variables.get("PGDATABASE")).cloned()
+}
+
+/// Whether it may be the name of a setting, so that it can be repeated.
+pub(in crate::store) fn is_setting(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b"_-[]".contains(&b))
+}
+
+/// `%41` is `A`; what is no such number stays.
+pub(in crate::store) fn percent_decode(text: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((first, more)) = rest.split_first() {
+        let number = more.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let number = number.filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
+        match number.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &more[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = more;
+            }
+        }
+    }
+    bytes
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::location::Engine;
+use super::dialect::Engine;
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::{Error, Result};

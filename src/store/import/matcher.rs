@@ -9,13 +9,13 @@ use std::collections::hash_map::Entry;
 use uuid::Uuid;
 
 use super::match_target::{HeldRow, Match, MatchTarget};
+use super::{match_postgres, match_sqlite};
 use crate::model::resource::key::Key;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::{Conn, Db};
 use crate::store::engine::sql::Sql;
-use crate::store::engine::{postgres, sqlite};
 use crate::store::records::Deleted;
 use crate::store::records::keys::{self, Among};
 use crate::store::records::{self, former, search};
@@ -73,8 +73,8 @@ impl RowMatcher {
     ) -> Result<Vec<Option<Match>>> {
         self.find_references(db, rows, context).await?;
         let mut matches = match db.split() {
-            (Conn::Sqlite(c), location) => sqlite::match_rows(c, location, &mut self.held, rows).await?,
-            (Conn::Postgres(c), location) => postgres::match_rows(c, location, &self.held, rows).await?,
+            (Conn::Sqlite(c), location) => match_sqlite::match_rows(c, location, &mut self.held, rows).await?,
+            (Conn::Postgres(c), location) => match_postgres::match_rows(c, location, &self.held, rows).await?,
         };
         self.match_formerly(db, rows, context, &mut matches).await?;
         Ok(matches)

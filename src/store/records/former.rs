@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::keys::Among;
+use super::among::Among;
 use super::status_sql;
 use super::{Deleted, live_with, with_record_ids};
 use crate::model::resource::former::FormerKeys;

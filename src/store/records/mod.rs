@@ -1,5 +1,6 @@
 //! Reading and naming records of any resource: the only SQL that all of them share.
 
+mod among;
 pub mod credentials;
 pub mod cycles;
 pub mod former;

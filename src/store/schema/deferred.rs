@@ -6,8 +6,8 @@ use crate::model::problem::Problem;
 use crate::model::values::value::ValueType;
 use crate::store::Result;
 use crate::store::engine::db::Db;
+use crate::store::engine::dialect::SCHEMA;
 use crate::store::engine::location::Engine;
-use crate::store::engine::postgres::SCHEMA;
 use crate::store::engine::sql::Sql;
 
 /// The deferred constraints of the migrations. What they demand is asked before anything is written, and a row may stand

@@ -25,6 +25,7 @@ use crate::model::values::value::rfc3339;
 use crate::store::backup::partial::{self, Partial};
 use crate::store::backup::rebuild;
 use crate::store::engine::location::Location;
+use crate::store::schema::migrate;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::ui::progress::Progress;
@@ -113,7 +114,7 @@ impl Verb for RestorePart {
         source.progress.part("indexes", None, "");
         rebuild::finish(tx.db, aside, at, &mut |_| {}).await?;
         let made = Partial { backup: archive.manifest.id, is_signed: self.is_signed, tables: self.tables.clone() };
-        partial::mark(tx.db, &made, at).await?;
+        partial::mark(tx.db, migrate::latest(tx.kinds(), tx.db.engine())?, &made, at).await?;
         Ok(Loaded { tables, loading: began.elapsed() })
     }
 }

@@ -160,6 +160,15 @@ enum Work<'a> {
     Stored(&'a StoredCommand),
 }
 
+impl Work<'_> {
+    fn is_forced(&self) -> bool {
+        match self {
+            Work::Leaf(_, leaf) => OfAnyVerb::of(leaf).force,
+            Work::Stored(stored) => stored.force,
+        }
+    }
+}
+
 /// On a terminal, what is missing can be asked for; that the help calls it required stays true elsewhere.
 fn asked(program: Program, argv: &[OsString], words: &[String], e: &clap::Error, io: &Io) -> Option<ArgMatches> {
     let terminal = io.stdin_is_terminal && io.stderr_is_terminal;
@@ -214,10 +223,7 @@ fn with_session(
         org_key: config.get("org").map(str::to_owned),
         columns: ui.style.columns.clone(),
         dry_run,
-        force: match work {
-            Work::Leaf(_, leaf) => OfAnyVerb::of(leaf).force,
-            Work::Stored(stored) => stored.force,
-        },
+        force: work.is_forced(),
         tape: world.tape,
     };
     let connection = Connection::new(location, opening);

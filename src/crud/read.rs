@@ -812,22 +812,7 @@ pub async fn export(
         // Keys are unique within an organisation: an export that can be read back is of one.
         query.org = s.the_org_of(desc).await?;
     }
-    query.columns = match &s.context.columns {
-        Some(_) => chosen(s, desc, true)?,
-        // What no file brings back is told whole.
-        None if !comes_back => query.columns,
-        // What the database joins of other columns is told by these.
-        None => {
-            // And who is deleted where such are among them: a file that does not tell would bring them back.
-            let is_gone = |c: &Column| query.life != Deleted::Exclude && c.name == "deleted_at";
-            // Whether a pending invitation is what somebody came by, no field alone tells.
-            let is_state = |c: &Column| is_gone(c) || (c.status.is_some() && status::tells_more(desc));
-            // What else links give is theirs to tell: a file of them brings it back.
-            let is_listed = |c: &Column| c.list.is_some_and(|(list, _)| list.first.is_some());
-            let is_told = |c: &Column| is_listed(c) || c.field.is_some_and(|f| f.parts().is_none()) || is_state(c);
-            query.columns.into_iter().filter(is_told).collect()
-        }
-    };
+    query.columns = exported_columns(s, desc, &mut query)?;
     let tells_state = |c: &Column| c.status.is_some() || c.name.starts_with("deleted");
     if query.life != Deleted::Exclude && !query.columns.iter().any(tells_state) {
         s.ui.status("note: without a column status or deleted_at nothing tells the deleted ones from the others");
@@ -839,30 +824,69 @@ pub async fn export(
         s.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
     }
     as_of::rewrite(s, &mut query).await?;
-    let file = asked.file.file.as_ref();
-    let format = export_format(&s.ui, file, Format::Csv);
-    let mut listing = Listing::in_format(format, output_columns(&query.columns), key_index(desc, &query.columns));
-    if with_hashes && format == Format::Key {
-        return Err(Problem::usage("--with-hashes has no use for -o key, which gives nothing but keys")
-            .hint("leave out the one or the other")
-            .into());
-    }
-    if asked.safe.safe_for_spreadsheets {
-        if format != Format::Csv {
-            return Err(Problem::usage("--safe-for-spreadsheets is for CSV")
-                .hint("leave out the other format; only a spreadsheet runs formulas")
-                .into());
-        }
-        listing = listing.safe_for_spreadsheets();
-    }
+    let format = export_format(&s.ui, asked.file.file.as_ref(), Format::Csv);
+    let mut listing = export_listing(desc, &query, format, asked, with_hashes)?;
     // Before the first row is out.
     let org = query.org.unwrap_or(SYSTEM);
-    let mut exported = Exported::new(desc.noun, org, format, file, with_hashes);
+    let mut exported = Exported::new(desc.noun, org, format, asked.file.file.as_ref(), with_hashes);
     exported.details.extend(s.connection.past.as_ref().map(|past| ("as_of".to_owned(), rfc3339(past.at).into())));
     let then = as_of::suspend(s);
     let recorded = record_export(s, &exported).await;
     as_of::resume(s, then).await;
     recorded?;
+    hand_out(s, desc, &query, &mut listing, (asked.file.file.as_ref(), with_hashes)).await
+}
+
+/// The columns that an export has.
+fn exported_columns(s: &Session<'_>, desc: &'static Descriptor, query: &mut Query) -> Result<Vec<Column>> {
+    let (columns, life) = (std::mem::take(&mut query.columns), query.life);
+    if s.context.columns.is_some() {
+        return chosen(s, desc, true);
+    }
+    if !desc.does(VerbName::Import) {
+        // What no file brings back is told whole.
+        return Ok(columns);
+    }
+    // What the database joins of other columns is told by these. And who is deleted where such are among them: a file that does
+    // not tell would bring them back.
+    let is_gone = |c: &Column| life != Deleted::Exclude && c.name == "deleted_at";
+    // Whether a pending invitation is what somebody came by, no field alone tells.
+    let is_state = |c: &Column| is_gone(c) || (c.status.is_some() && status::tells_more(desc));
+    // What else links give is theirs to tell: a file of them brings it back.
+    let is_listed = |c: &Column| c.list.is_some_and(|(list, _)| list.first.is_some());
+    let is_told = |c: &Column| is_listed(c) || c.field.is_some_and(|f| f.parts().is_none()) || is_state(c);
+    Ok(columns.into_iter().filter(is_told).collect())
+}
+
+/// How an export is written.
+fn export_listing(
+    desc: &'static Descriptor,
+    query: &Query,
+    format: Format,
+    asked: &ExportFlags,
+    with_hashes: bool,
+) -> Result<Listing, Problem> {
+    let listing = Listing::in_format(format, output_columns(&query.columns), key_index(desc, &query.columns));
+    if with_hashes && format == Format::Key {
+        return Err(Problem::usage("--with-hashes has no use for -o key, which gives nothing but keys")
+            .hint("leave out the one or the other"));
+    }
+    match (asked.safe.safe_for_spreadsheets, format) {
+        (false, _) => Ok(listing),
+        (true, Format::Csv) => Ok(listing.safe_for_spreadsheets()),
+        (true, _) => Err(Problem::usage("--safe-for-spreadsheets is for CSV")
+            .hint("leave out the other format; only a spreadsheet runs formulas")),
+    }
+}
+
+/// Hands out what an export was recorded of.
+async fn hand_out(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    query: &Query,
+    listing: &mut Listing,
+    (file, with_hashes): (Option<&String>, bool),
+) -> Result<()> {
     if s.context.dry_run {
         // What was not recorded is not handed out.
         let n = query.count(s.db().await?).await?;
@@ -871,7 +895,7 @@ pub async fn export(
         return Ok(());
     }
     let to = RedirectedOutput::begin(&mut s.ui, file, with_hashes)?;
-    let mut done = stream(s, &query, &mut listing).await;
+    let mut done = stream(s, query, listing).await;
     if done.is_ok() {
         done = listing.finish(&mut s.ui);
     }

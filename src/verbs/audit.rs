@@ -2,8 +2,10 @@
 
 pub mod append;
 pub mod checkpoint;
+mod checkpoint_files;
 pub mod clock;
 pub mod export;
+pub mod findings;
 pub mod keys;
 pub mod lineage;
 pub mod log;

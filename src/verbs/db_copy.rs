@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
-use super::audit::verify::counted;
+use super::audit::findings::counted;
 use super::backup::restore::prove;
 use super::backup::scratch::Scratch;
 use super::backup::target::EmptyTarget;

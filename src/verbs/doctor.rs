@@ -8,8 +8,8 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::audit::findings::counted;
 use super::audit::keys::{own_fault, signing_path};
-use super::audit::verify::counted;
 use super::backup::catalogue::folder;
 use super::backup::replaced_schemas;
 use super::backup::status::{self, MAX_AGE};

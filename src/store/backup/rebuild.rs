@@ -189,7 +189,7 @@ pub async fn load_table(
     match db.split() {
         (Conn::Sqlite(c), location) => {
             let of_line = words.as_ref().map(|words| |line: &[u8]| words.of_line(line));
-            let of_line = of_line.as_ref().map(|of_line| of_line as &dyn Fn(&[u8]) -> Option<String>);
+            let of_line = of_line.as_ref().map(|of_line| of_line as sqlite::WordsOfLine<'_>);
             while next(&mut block)? {
                 let table = (shape.name.as_str(), columns.as_slice(), kinds.as_slice());
                 rows += sqlite::load_lines(c, location, table, of_line, &block).await?;

@@ -276,12 +276,15 @@ pub async fn each_line(
     .await
 }
 
+/// The words that a line is found by; none where it is no line of its table.
+pub type WordsOfLine<'a> = &'a dyn Fn(&[u8]) -> Option<String>;
+
 /// Writes lines that [`each_line`] made, in `kinds`; the words of each go into its table's search index. Their number.
 pub async fn load_lines(
     conn: &mut Connection,
     location: &Location,
     (table, columns, kinds): (&str, &[String], &[ValueType]),
-    words: Option<&dyn Fn(&[u8]) -> Option<String>>,
+    words: Option<WordsOfLine<'_>>,
     block: &[u8],
 ) -> Result<u64> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);

@@ -65,7 +65,9 @@ impl Tx<'_> {
         if loaders.are_few {
             let (desc, org) = (loaders.desc, loaders.org);
             let touched = |row: &PreparedRow| Touched { desc, org, id: row.id(), columns: Columns::of_new(desc) };
-            rows.iter().for_each(|row| self.rows.touch(touched(row)));
+            for row in &rows {
+                self.rows.touch(touched(row));
+            }
         }
         self.bulk.write(self.db, loaders, rows).await
     }

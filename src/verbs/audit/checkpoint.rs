@@ -9,9 +9,10 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
+use super::checkpoint_files::signed_in;
+use super::findings::{counted, refuse};
 use super::keys::{KeyFlags, SigningKey, signer, signing_path, verifiers};
 use super::lineage;
-use super::verify::{counted, refuse, signed_in};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;

@@ -3,8 +3,8 @@
 
 use anyhow::Result;
 
+use super::findings::tell_lost;
 use super::keys::KeyFlags;
-use super::verify::tell_lost;
 use crate::crud::session::Session;
 use crate::model::backup::Manifest;
 use crate::model::problem::Problem;

@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Value as Json, json};
 
-use super::verify::{checkpoints_in, counted, refusal, report_with};
+use super::checkpoint_files::checkpoints_in;
+use super::findings::{counted, refusal, report_with};
 use crate::crud::session::Session;
 use crate::model::problem::{Problem, io_message};
 use crate::model::trail::export::{ExportLine, TrailHeader};

@@ -8,8 +8,8 @@ use clap::ArgGroup;
 use serde_json::json;
 
 use super::checkpoint::to_file_or_stdout;
+use super::checkpoint_files::checkpoints_in;
 use super::keys::{VerifierKeys, verifiers};
-use super::verify::checkpoints_in;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;

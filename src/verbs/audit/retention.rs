@@ -12,8 +12,8 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::export::stretch_lines;
+use super::findings::refuse;
 use super::offline::read_export;
-use super::verify::refuse;
 use crate::crud::gate::{self, Verb};
 use crate::crud::history::{find_or_past, find_purged};
 use crate::crud::leaf::{Leaf, Spec};
@@ -120,7 +120,6 @@ impl Leaf for ArchiveFlags {
         let text = self.before;
         let (before, _) = time(&text, s.context.clock.now(), s.origin.zone)?;
         let path = self.out;
-        let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
         if fs::symlink_metadata(&path).is_ok() {
             return Err(Problem::conflict(format!("{path} is there already; an archive is never overwritten"))
                 .hint("name another file with --out")
@@ -144,37 +143,11 @@ impl Leaf for ArchiveFlags {
             return Ok(());
         }
         gate::preflight(s, org).await?;
-        let (whole, file) = AtomicFile::create(std::path::Path::new(&path)).map_err(failed)?;
-        let mut out = GzEncoder::new(Hashed::new(io::BufWriter::new(file)), Compression::default());
-        let progress = s.ui.progress();
-        progress.part("writing", u64::try_from(last.saturating_sub(first)).ok(), "records");
-        let mut lines = 0;
-        let written = stretch_lines(s.db().await?, org, (first, last), |line| {
-            lines += 1;
-            progress.set(lines);
-            Ok(out.write_all(line.as_bytes()).map_err(failed)?)
-        })
-        .await;
-        progress.finish();
-        written?;
-        let written = out.finish().map_err(failed)?;
-        let checksum = written.digest();
-        let mut file = written.inner.into_inner().map_err(|e| failed(e.into_error()))?;
-        file.sync_all().map_err(failed)?;
-        // What will be relied on is what can be read back.
-        io::Seek::rewind(&mut file).map_err(failed)?;
-        let read = read_export(BufReader::new(file), &path, &[], &mut |_| {})?;
-        let expected = u64::try_from(last.saturating_sub(first).saturating_add(1))?;
-        if !read.verified.findings.is_empty() || read.verified.records != expected {
-            return Err(Problem::integrity(format!("the archive {path} could not be read back as it was written"))
-                .hint("nothing was taken out of the trail; look at the disk")
-                .into());
-        }
-        whole.finish().map_err(failed)?;
+        let checksum = write_proven(s, org, (first, last), &path).await?;
         let place = fs::canonicalize(&path).map_or(path.clone(), |p| p.display().to_string());
         let mut details = Map::new();
         details.insert("file".into(), place.into());
-        details.insert("sha256".into(), checksum.to_string().into());
+        details.insert("sha256".into(), checksum.into());
         details.insert("before".into(), rfc3339(before).into());
         let told = json!({ "records": n, "file": details["file"], "sha256": details["sha256"] });
         let strip = Strip {
@@ -194,6 +167,39 @@ impl Leaf for ArchiveFlags {
         s.ui.status("keep the archive: with it, 'orgctl audit verify --file' proves what the records said");
         Ok(())
     }
+}
+
+/// Writes an archive, proves it, and puts it in its place; its SHA-256.
+async fn write_proven(s: &mut Session<'_>, org: i32, (first, last): Span, path: &str) -> Result<String> {
+    let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
+    let (whole, file) = AtomicFile::create(std::path::Path::new(path)).map_err(failed)?;
+    let mut out = GzEncoder::new(Hashed::new(io::BufWriter::new(file)), Compression::default());
+    let progress = s.ui.progress();
+    progress.part("writing", u64::try_from(last.saturating_sub(first)).ok(), "records");
+    let mut lines = 0;
+    let written = stretch_lines(s.db().await?, org, (first, last), |line| {
+        lines += 1;
+        progress.set(lines);
+        Ok(out.write_all(line.as_bytes()).map_err(failed)?)
+    })
+    .await;
+    progress.finish();
+    written?;
+    let written = out.finish().map_err(failed)?;
+    let checksum = written.digest();
+    let mut file = written.inner.into_inner().map_err(|e| failed(e.into_error()))?;
+    file.sync_all().map_err(failed)?;
+    // What will be relied on is what can be read back.
+    io::Seek::rewind(&mut file).map_err(failed)?;
+    let read = read_export(BufReader::new(file), path, &[], &mut |_| {})?;
+    let expected = u64::try_from(last.saturating_sub(first).saturating_add(1))?;
+    if !read.verified.findings.is_empty() || read.verified.records != expected {
+        return Err(Problem::integrity(format!("the archive {path} could not be read back as it was written"))
+            .hint("nothing was taken out of the trail; look at the disk")
+            .into());
+    }
+    whole.finish().map_err(failed)?;
+    Ok(checksum.to_string())
 }
 
 /// Who works with the data every day can't take anything out of the trail.
@@ -319,6 +325,61 @@ fn warn_of_what_is_there(s: &mut Session<'_>, records: &[Record]) {
     }
 }
 
+/// The command line is recorded, and must not tell what is to be forgotten.
+fn forget_in_command(s: &mut Session<'_>, key: &str, id: Uuid) {
+    for word in &mut s.origin.command {
+        if word.contains(key) {
+            *word = word.replace(key, &id.to_string());
+        }
+    }
+}
+
+/// What may be erased of a person, and what a rule keeps.
+struct Erasable {
+    records: Vec<Span>,
+    requests: Vec<Span>,
+    /// Rows that nothing is recorded of, by noun and id.
+    unrecorded: Vec<(String, Uuid)>,
+    /// Rows of the person that are there still.
+    recorded: Vec<Record>,
+    /// Records and rows that are kept, and until when.
+    n_kept: usize,
+    kept: Option<DateTime<Utc>>,
+    /// Command lines that are kept.
+    newer: i64,
+    rule: String,
+}
+
+/// Looks for all that is told of a person.
+async fn look(s: &mut Session<'_>, org: i32, id: Uuid) -> Result<Erasable> {
+    let ids = merged_ids(s.db().await?, org, User::DESCRIPTOR, id).await?;
+    let all = retention::about(s.db().await?, org, &ids).await?;
+    let mut names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+    for (_, _, payload) in &all {
+        names_of(payload, &mut names);
+    }
+    let days = s.setting(org, AUDIT_MIN_RETENTION_DAYS).await?;
+    let limit = s.context.clock.now() - TimeDelta::days(days.into());
+    let records = joined(all.iter().filter(|(_, at, _)| *at < limit).map(|(seq, ..)| (*seq, *seq)).collect());
+    let too_new: Vec<_> = all.iter().filter(|(_, at, _)| *at >= limit).collect();
+    let kinds = s.kinds();
+    let rows = records_of(s.db().await?, kinds, User::DESCRIPTOR, org, &ids).await?;
+    let (recorded, unrecorded): (Vec<Record>, Vec<Record>) = rows.into_iter().partition(|r| r.desc.is_recorded());
+    let (young, old): (Vec<Record>, Vec<Record>) = unrecorded.into_iter().partition(|r| r.meta.created_at >= limit);
+    let newest = too_new.last().map(|(_, at, _)| *at).max(young.iter().map(|r| r.meta.created_at).max());
+    let (requests, newer) = retention::requests_naming(s.db().await?, org, limit, &names).await?;
+    Ok(Erasable {
+        records,
+        requests,
+        unrecorded: old.iter().map(|r| (r.desc.noun.to_owned(), r.meta.id)).collect(),
+        recorded,
+        n_kept: too_new.len() + young.len(),
+        kept: newest.map(|at| at + TimeDelta::days(days.into())),
+        newer,
+        rule: format!("setting audit.min_retention_days, {days} days"),
+    })
+}
+
 /// Destroys what is recorded of one person, as far as no rule keeps it.
 #[derive(clap::Args)]
 pub struct EraseFlags {
@@ -349,42 +410,14 @@ impl Leaf for EraseFlags {
         let (org, id) = find_or_past(s, User::DESCRIPTOR, org, &key).await?;
         s.outcome.about = org;
         s.outcome.targets.push(CommandTarget { noun: KIND, org, id, key: None });
-        // The command line is recorded, and must not tell what is to be forgotten.
-        for word in &mut s.origin.command {
-            if word.contains(&key) {
-                *word = word.replace(&key, &id.to_string());
-            }
-        }
+        forget_in_command(s, &key, id);
         let row = records::load(s.db().await?, User::DESCRIPTOR, org, id).await?;
         if let Some(row) = row.as_ref().filter(|r| r.is_live()) {
             return Err(still_there(s, row, given, &key).await?.into());
         }
-        let ids = merged_ids(s.db().await?, org, User::DESCRIPTOR, id).await?;
-        let all = retention::about(s.db().await?, org, &ids).await?;
-        let mut names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-        for (_, _, payload) in &all {
-            names_of(payload, &mut names);
-        }
-        let days = s.setting(org, AUDIT_MIN_RETENTION_DAYS).await?;
-        let limit = s.context.clock.now() - TimeDelta::days(days.into());
-        let stripped = joined(all.iter().filter(|(_, at, _)| *at < limit).map(|(seq, ..)| (*seq, *seq)).collect());
-        let too_new: Vec<_> = all.iter().filter(|(_, at, _)| *at >= limit).collect();
-        let kept = too_new.last().map(|(_, at, _)| *at + TimeDelta::days(days.into()));
-        let kinds = s.kinds();
-        let (recorded, unrecorded): (Vec<Record>, Vec<Record>) =
-            records_of(s.db().await?, kinds, User::DESCRIPTOR, org, &ids)
-                .await?
-                .into_iter()
-                .partition(|r| r.desc.is_recorded());
-        let (young, old): (Vec<Record>, Vec<Record>) = unrecorded.into_iter().partition(|r| r.meta.created_at >= limit);
-        let unrecorded: Vec<_> = old.iter().map(|r| (r.desc.noun.to_owned(), r.meta.id)).collect();
-        let kept = kept.max(young.iter().map(|r| r.meta.created_at + TimeDelta::days(days.into())).max());
-        let n_kept = too_new.len() + young.len();
-        let rows = unrecorded.len();
+        let Erasable { records, requests, unrecorded, recorded, n_kept, kept, newer, rule } = look(s, org, id).await?;
+        let (n, commands, rows) = (count(&records), count(&requests), unrecorded.len());
         let of_rows = if rows > 0 { format!(", and {rows} rows of journals") } else { String::new() };
-        let (requests, newer) = retention::requests_naming(s.db().await?, org, limit, &names).await?;
-        let (n, commands) = (count(&stripped), count(&requests));
-        let rule = format!("setting audit.min_retention_days, {days} days");
         if let Some(until) = kept {
             s.ui.status(&format!("{n_kept} records are kept until {} ({rule})", rfc3339(until)));
         }
@@ -409,7 +442,7 @@ impl Leaf for EraseFlags {
             details.insert("kept".into(), n_kept.into());
             details.insert("kept_until".into(), rfc3339(until).into());
         }
-        let strip = Strip { org, action: Action::Erase, subject: id, records: stripped, requests, unrecorded, details };
+        let strip = Strip { org, action: Action::Erase, subject: id, records, requests, unrecorded, details };
         gate::write(s, &strip).await?;
         if !s.context.dry_run {
             wipe(s).await;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::archive::Archive;
 use super::sidecar::is_same_backup;
-pub use super::sidecar::{archives, entry_of, in_folder, read_entry, read_sidecar, sidecar_path, write_sidecar};
+pub use super::sidecar::{archives, entry_of, in_folder, read_entry, read_sidecar, short, sidecar_path, write_sidecar};
 use crate::crud::context::xdg;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
@@ -121,12 +121,6 @@ fn located(s: &Session<'_>, entry: &BackupEntry) -> Result<PathBuf> {
 /// The archive that a word means, as [`locate`] takes it.
 pub async fn find(s: &mut Session<'_>, from: Option<&str>, word: &str) -> Result<Archive> {
     Archive::open(&locate(s, from, word).await?)
-}
-
-/// The last digits of an id: by them archives are named and told apart.
-pub fn short(id: Uuid) -> String {
-    let text = id.simple().to_string();
-    text[text.len() - 8..].to_owned()
 }
 
 /// What is known of backups, from both catalogues.

@@ -294,52 +294,16 @@ impl Leaf for DiffFlags {
             Some(_) => ["change", "field", "then", "now"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec(),
         };
         let mut listing = Listing::new(&s.ui, heads, 0);
-        let mut counts: BTreeMap<String, [u64; 3]> = BTreeMap::new();
-        let mut is_known = false;
         s.db().await?;
         let Some(mut db) = s.connection.take() else { return Err(anyhow::anyhow!("the connection is in use")) };
-        let done: Result<()> = async {
-            dump::open_snapshot(&mut db, &now).await?;
-            for shape in now.iter().filter(|shape| shape.class == Class::Recorded) {
-                let Some(before) = then.iter().find(|t| t.name == shape.name) else { continue };
-                let sides = Sides { then: before, now: shape, desc: s.kinds().by_table(&shape.name) };
-                let ui = &mut s.ui;
-                let mut waiting = Vec::new();
-                walk(&mut db, &archive, &identities, &sides, &mut |change| {
-                    if change.is_same && asked.is_none()
-                        || asked.as_ref().is_some_and(|asked| !sides.is(&change, asked))
-                    {
-                        return Ok(());
-                    }
-                    is_known = true;
-                    if change.is_same {
-                        return Ok(());
-                    }
-                    let (nth, word) = match (&change.then, &change.now) {
-                        (None, _) => (0, "added"),
-                        (_, Some(_)) => (1, "changed"),
-                        _ => (2, "removed"),
-                    };
-                    counts.entry(sides.noun().to_owned()).or_default()[nth] += 1;
-                    match sides.desc.filter(|d| asked.is_none() && d.key().references().next().is_some()) {
-                        Some(desc) => waiting.push(sides.row(&change, word, sides.key_parts(&change, desc))),
-                        None => show(ui, &mut listing, &sides, &change, word, asked.is_some())?,
-                    }
-                    Ok(())
-                })
-                .await?;
-                if let Some(desc) = sides.desc {
-                    for row in in_words(&mut db, desc, waiting).await? {
-                        listing.row(&mut s.ui, row)?;
-                    }
-                }
-            }
-            Ok(())
-        }
-        .await;
+        let source = (&archive, &identities);
+        let done = match dump::open_snapshot(&mut db, &now).await {
+            Ok(()) => tell_differences(s, &mut db, source, (&then, &now), asked.as_ref(), &mut listing).await,
+            Err(e) => Err(e.into()),
+        };
         dump::close_snapshot(&mut db).await;
         s.connection.put(db);
-        done?;
+        let (counts, is_known) = done?;
         if let Some(Asked { desc, key }) = asked.filter(|_| !is_known) {
             let sentence = format!("{} {key} is neither in the backup nor in the database", desc.noun);
             return Err(Problem::not_found(sentence)
@@ -356,6 +320,53 @@ impl Leaf for DiffFlags {
         }
         Ok(())
     }
+}
+
+/// Tells what is different: how often something was added, changed and removed of each kind, and whether what is asked about
+/// is there.
+async fn tell_differences(
+    s: &mut Session<'_>,
+    db: &mut Db,
+    (archive, identities): (&Archive, &Identities),
+    (then, now): (&[Shape], &[Shape]),
+    asked: Option<&Asked>,
+    listing: &mut Listing,
+) -> Result<(BTreeMap<String, [u64; 3]>, bool)> {
+    let mut counts: BTreeMap<String, [u64; 3]> = BTreeMap::new();
+    let mut is_known = false;
+    for shape in now.iter().filter(|shape| shape.class == Class::Recorded) {
+        let Some(before) = then.iter().find(|t| t.name == shape.name) else { continue };
+        let sides = Sides { then: before, now: shape, desc: s.kinds().by_table(&shape.name) };
+        let ui = &mut s.ui;
+        let mut waiting = Vec::new();
+        walk(db, archive, identities, &sides, &mut |change| {
+            if change.is_same && asked.is_none() || asked.is_some_and(|asked| !sides.is(&change, asked)) {
+                return Ok(());
+            }
+            is_known = true;
+            if change.is_same {
+                return Ok(());
+            }
+            let (nth, word) = match (&change.then, &change.now) {
+                (None, _) => (0, "added"),
+                (_, Some(_)) => (1, "changed"),
+                _ => (2, "removed"),
+            };
+            counts.entry(sides.noun().to_owned()).or_default()[nth] += 1;
+            match sides.desc.filter(|d| asked.is_none() && d.key().references().next().is_some()) {
+                Some(desc) => waiting.push(sides.row(&change, word, sides.key_parts(&change, desc))),
+                None => show(ui, listing, &sides, &change, word, asked.is_some())?,
+            }
+            Ok(())
+        })
+        .await?;
+        if let Some(desc) = sides.desc {
+            for row in in_words(db, desc, waiting).await? {
+                listing.row(&mut s.ui, row)?;
+            }
+        }
+    }
+    Ok((counts, is_known))
 }
 
 fn show(

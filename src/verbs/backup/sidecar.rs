@@ -9,11 +9,16 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use uuid::Uuid;
 
 use super::archive::{Archive, PREFIX, write_atomically};
-use super::catalogue::short;
 use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, Manifest};
 use crate::model::problem::{Problem, io_message};
 use crate::ui::bounded;
+
+/// The last digits of an id: by them archives are named and told apart.
+pub fn short(id: Uuid) -> String {
+    let text = id.simple().to_string();
+    text[text.len() - 8..].to_owned()
+}
 
 /// The file beside an archive that tells what is known of it.
 pub fn sidecar_path(archive: &Path) -> PathBuf {

@@ -36,8 +36,8 @@ use crate::store::trail::verify::frontier_at;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::ui::progress::Progress;
+use crate::verbs::audit::findings::counted;
 use crate::verbs::audit::keys::verifiers;
-use crate::verbs::audit::verify::counted;
 
 /// How a backup is to be proven.
 pub struct VerifyPlan {

@@ -9,7 +9,7 @@ use super::create::ask_missing;
 use super::flags::{Cascade, Forced, Named, flag, flag_of_new};
 use super::gate::{self, Verb};
 use super::keys::keys;
-use super::leaf::{FieldTexts, FlagGroup, Flags, Given};
+use super::leaf::{FieldTexts, FlagGroup as _, Flags as _, Given};
 use super::lookup::{find_each, find_in};
 use super::parse::given_of;
 use super::prompt;

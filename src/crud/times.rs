@@ -35,6 +35,9 @@ fn time_of_any_year(
     zone.read(text).ok_or_else(wrong)
 }
 
+/// From when on, and up to when.
+type FromTo = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
 /// `--since` and `--until`
 #[derive(clap::Args, Default)]
 pub struct Span {
@@ -54,7 +57,7 @@ impl FlagGroup for Span {
 
 impl Span {
     /// The beginning of the one, and the end of the other.
-    pub fn times(&self, s: &Session<'_>) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> {
+    pub fn times(&self, s: &Session<'_>) -> Result<FromTo> {
         let of = |text: &String| time(text, s.context.clock.now(), s.origin.zone);
         let (since, until) = (self.since.as_ref().map(of).transpose()?, self.until.as_ref().map(of).transpose()?);
         let (since, until) = (since.map(|(start, _)| start), until.map(|(_, end)| end));

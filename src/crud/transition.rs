@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::create::ask_missing;
 use super::flags::{IfVersion, Named, flag, flag_of_needed};
 use super::gate::{self, Verb};
-use super::leaf::{FieldTexts, Flags, Given};
+use super::leaf::{FieldTexts, Flags as _, Given};
 use super::lookup::not_system;
 use super::parse::given_of;
 use super::read::{known_columns, print_changed};

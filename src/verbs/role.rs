@@ -115,7 +115,7 @@ impl Leaf for ApplyFlags {
         let desc = Role::DESCRIPTOR;
         known_columns(s, desc)?;
         let mut codes: Vec<String> = Vec::new();
-        for word in self.template.iter() {
+        for word in &self.template {
             let template = known(s.kinds().seeds().templates, word)?;
             if !codes.iter().any(|code| code == template.code) {
                 codes.push(template.code.to_owned());

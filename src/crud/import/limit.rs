@@ -48,7 +48,7 @@ pub struct LeaverLimit {
 impl LeaverLimit {
     /// What the flags say.
     pub fn of(most: Option<&str>, force: bool) -> Result<LeaverLimit> {
-        Ok(LeaverLimit { most: most.map_or(Ok(MaxLeavers::Setting), |t| MaxLeavers::parse(t))?, force })
+        Ok(LeaverLimit { most: most.map_or(Ok(MaxLeavers::Setting), MaxLeavers::parse)?, force })
     }
 
     /// How many of so many may go. However small a share is, `least` may, unless none may.

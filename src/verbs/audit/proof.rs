@@ -114,7 +114,7 @@ impl ProveFlags {
             match piece {
                 TrailItem::Request(r) => request = Some(r),
                 TrailItem::Record(r) => {
-                    sealed = request.take().and_then(|request| SealedRecord::new(tree, &request, &r))
+                    sealed = request.take().and_then(|request| SealedRecord::new(tree, &request, &r));
                 }
             }
             Ok(())

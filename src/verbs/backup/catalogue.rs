@@ -59,7 +59,7 @@ impl Verb for CatalogueUpdate {
 pub fn folder(s: &Session<'_>, named: Option<&str>, flag: &str) -> Result<PathBuf> {
     match named {
         // A variable that is not set: what stands here is not what was meant.
-        Some(path) if path.is_empty() => {
+        Some("") => {
             return Err(Problem::usage(format!("--{flag} names no folder")).hint("it is empty; leave it out").into());
         }
         Some(path) => return Ok(path.into()),

@@ -134,7 +134,7 @@ pub async fn restore(
             .hint("'orgctl backup list' shows the others")
             .into());
     }
-    let tables = tables(s.kinds(), manifest, &words)?;
+    let tables = tables(s.kinds(), manifest, words)?;
     let progress = s.ui.progress();
     let verb = RestorePart {
         archive: archive.path.clone(),

@@ -309,7 +309,7 @@ pub async fn prune_behind(s: &mut Session<'_>, keep: &KeepPolicy, folder: &Path)
         e.location.as_ref().and_then(|l| fs::canonicalize(l).ok()).is_some_and(|l| l.parent() == Some(&folder))
     };
     known.entries.retain(is_in);
-    let (all, objected) = plan(s, &known, &keep);
+    let (all, objected) = plan(s, &known, keep);
     let gone: Vec<BackupEntry> = all.into_iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e).collect();
     if !objected.is_empty() {
         s.ui.warn(&format!("no backup was pruned: {}; 'orgctl backup prune --force' does it", objected.join("; ")));

@@ -1,13 +1,17 @@
 //! The decision: may this actor do this, and with which records. A pure function over loaded facts; the gate asks it before
 //! every verb.
 
-pub mod permission;
+mod check;
+mod explain;
 
-use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::model::scope::{Belongings, Conditions, Scope};
+pub use crate::model::rights::facts::Facts;
+pub use crate::model::rights::permission;
+pub use crate::model::scope::About;
+use crate::model::scope::{Conditions, Scope};
 use crate::model::values::permission::ALL;
+pub use explain::{Explanation, Lack, Way};
 use permission::Permission;
 
 /// Who asks.
@@ -42,20 +46,22 @@ pub struct Grant {
     pub contains_critical: bool,
 }
 
-/// What is known of who asks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
-    pub grants: Vec<Grant>,
-    /// Permissions that the catalogue marks critical.
-    pub critical: BTreeSet<Permission>,
+/// The answer to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Allow,
+    NeedsApproval,
+    Deny,
 }
 
-/// What is asked about.
-#[derive(Debug, Clone, Copy)]
-pub enum About<'a> {
-    /// No record yet: the answer says which ones.
-    Unnamed,
-    Record(&'a Belongings),
+impl Answer {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Answer::Allow => "allow",
+            Answer::NeedsApproval => "needs approval",
+            Answer::Deny => "deny",
+        }
+    }
 }
 
 /// Why not.
@@ -64,6 +70,10 @@ pub enum Reason {
     NothingGrants,
     /// It is granted, but not of this record.
     Elsewhere,
+    /// The account is out of use.
+    Account,
+    /// It is about the whole installation.
+    Installation,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +88,8 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Reason::NothingGrants => "no role grants it",
             Reason::Elsewhere => "it is granted of other records",
+            Reason::Account => "the user is blocked, or has left",
+            Reason::Installation => "it is about the whole installation",
         })
     }
 }
@@ -93,27 +105,17 @@ impl Grant {
             contains_critical: true,
         }
     }
-
-    fn grants(&self, permission: &Permission, is_critical: bool) -> bool {
-        let fits = |pattern: &str, word: &str| pattern == ALL || pattern == word;
-        let is_by_name = self.resource != ALL && self.action != ALL;
-        fits(&self.resource, permission.resource())
-            && fits(&self.action, permission.action())
-            && (is_by_name || !is_critical || self.contains_critical)
-    }
 }
 
 impl Facts {
-    /// What holds of a subject of whom no roles are loaded.
+    /// What holds of a subject.
     pub fn of(subject: &Subject) -> Facts {
         match subject {
-            Subject::LocalOperator => Facts { grants: vec![Grant::of_everything()], critical: BTreeSet::new() },
+            Subject::LocalOperator => Facts::of_grants([Grant::of_everything()], []),
             Subject::Somebody(actor) => actor.facts.clone(),
         }
     }
-}
 
-impl Facts {
     /// The records that somebody may do without approval what a permission names.
     pub fn covered(&self, permission: &str) -> Scope {
         match Permission::parse(permission).map(|asked| decide(&asked, About::Unnamed, self)) {
@@ -123,35 +125,35 @@ impl Facts {
     }
 }
 
-/// May somebody of whom these facts hold do what the permission names? Of several grants one is enough, and one without
-/// approval wins over one with it.
+/// May somebody of whom these facts hold do what the permission names, and of which records? The answer is that of
+/// [`Facts::check`].
 pub fn decide(permission: &Permission, about: About<'_>, facts: &Facts) -> Decision {
-    let is_critical = facts.critical.contains(permission);
-    let granting: Vec<&Grant> = facts.grants.iter().filter(|g| g.grants(permission, is_critical)).collect();
-    if granting.is_empty() {
-        return Decision::Deny(Reason::NothingGrants);
+    match facts.lack_of_all(permission) {
+        Some(Lack::OfTheInstallation) => return Decision::Deny(Reason::Installation),
+        Some(_) => return Decision::Deny(Reason::Account),
+        None => {}
     }
     let scope = |requires_approval: bool| {
-        let some = granting.iter().filter(|g| g.requires_approval == requires_approval);
-        let scope = Scope::of(some.map(|g| g.conditions.clone()));
-        match about {
-            About::Record(record) if !scope.covers(record) => Scope::NOTHING,
-            _ => scope,
-        }
+        let some = facts.ways(permission).filter(|(.., given)| given.requires_approval == requires_approval);
+        Scope::of(some.map(|(held, _, given)| facts.conditions(held, given)))
     };
-    match (scope(false), scope(true)) {
-        (free, _) if !free.is_nothing() => Decision::Allow(free),
-        (_, approved) if !approved.is_nothing() => Decision::NeedsApproval(approved),
-        _ => Decision::Deny(Reason::Elsewhere),
+    match facts.check(permission, about) {
+        Answer::Allow => Decision::Allow(scope(false)),
+        Answer::NeedsApproval => Decision::NeedsApproval(scope(true)),
+        Answer::Deny if facts.ways(permission).next().is_none() => Decision::Deny(Reason::NothingGrants),
+        Answer::Deny => Decision::Deny(Reason::Elsewhere),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
+    use crate::model::scope::Belongings;
 
     fn permission(text: &str) -> Permission {
         Permission::parse(text).expect("two words")
@@ -169,7 +171,6 @@ mod tests {
     #[test]
     fn the_local_operator_may_everything() {
         let facts = Facts::of(&Subject::LocalOperator);
-        let facts = Facts { critical: BTreeSet::from([permission("kyc:reveal")]), ..facts };
         for text in ["users:read", "kyc:reveal", "anything:at_all"] {
             assert_eq!(decide(&permission(text), About::Unnamed, &facts), Decision::Allow(Scope::All), "{text}");
         }
@@ -182,8 +183,7 @@ mod tests {
         for (resource, action, is_granted) in
             [("kyc", "*", false), ("*", "reveal", false), ("*", "*", false), ("kyc", "reveal", true)]
         {
-            let critical = BTreeSet::from([asked.clone()]);
-            let facts = Facts { grants: vec![grant(resource, action, Conditions::default())], critical };
+            let facts = Facts::of_grants([grant(resource, action, Conditions::default())], [asked.clone()]);
             let expected = if is_granted { Decision::Allow(Scope::All) } else { Decision::Deny(Reason::NothingGrants) };
             assert_eq!(decide(&asked, About::Unnamed, &facts), expected, "{resource}:{action}");
             let read = decide(&permission("kyc:read"), About::Unnamed, &facts);
@@ -195,7 +195,7 @@ mod tests {
     fn conditions_hold_together_and_grants_by_themselves() {
         let person = Uuid::from_u128(7);
         let own_here = Conditions { own_of: Some(person), ..of_branch(1) };
-        let facts = |grants| Facts { grants, critical: BTreeSet::new() };
+        let facts = |grants: Vec<Grant>| Facts::of_grants(grants, []);
         let asked = permission("users:update");
         let record = |branch, people: &[Uuid]| Belongings {
             branches: BTreeSet::from([Uuid::from_u128(branch)]),
@@ -223,7 +223,7 @@ mod tests {
     fn who_needs_no_approval_asks_for_none() {
         let asked = permission("users:update");
         let approved = Grant { requires_approval: true, ..grant("users", "update", Conditions::default()) };
-        let facts = |grants| Facts { grants, critical: BTreeSet::new() };
+        let facts = |grants: Vec<Grant>| Facts::of_grants(grants, []);
         let only = facts(vec![approved.clone()]);
         assert_eq!(decide(&asked, About::Unnamed, &only), Decision::NeedsApproval(Scope::All));
         let both = facts(vec![approved, grant("users", "update", of_branch(1))]);
@@ -266,7 +266,8 @@ mod tests {
             for (g, approval) in &grants {
                 let fits = (g.resource == "users" || g.resource == "*") && (g.action == "read" || g.action == "*");
                 let has_star = g.resource == "*" || g.action == "*";
-                let is_open = !is_critical || !has_star || g.contains_critical;
+                let has_all = g.resource == "*" && g.action == "*" && g.contains_critical;
+                let is_open = !is_critical || !has_star || has_all;
                 let in_branches = g.conditions.branches.iter().all(|set| set.iter().any(|b| record.branches.contains(b)));
                 let in_departments =
                     g.conditions.departments.iter().all(|set| set.iter().any(|d| record.departments.contains(d)));
@@ -275,8 +276,8 @@ mod tests {
                     if *approval { is_approved = true } else { is_free = true }
                 }
             }
-            let critical = if is_critical { BTreeSet::from([asked.clone()]) } else { BTreeSet::new() };
-            let facts = Facts { grants: grants.into_iter().map(|(g, _)| g).collect(), critical };
+            let critical = is_critical.then(|| asked.clone());
+            let facts = Facts::of_grants(grants.into_iter().map(|(g, _)| g), critical);
             let decision = decide(&asked, About::Record(&record), &facts);
             let answer = (matches!(decision, Decision::Allow(_)), matches!(decision, Decision::NeedsApproval(_)));
             prop_assert_eq!(answer, (is_free, is_approved && !is_free));

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`kinds`] | the kinds of record, a file for each, and the list of them |
 //! | [`resource`] | what a kind can say of itself: fields, attributes, lifetimes of references, states, status, verbs |
+//! | [`rights`] | what a decision goes by: permissions, roles, and what is known of somebody |
 //! | [`values`] | untyped values, and the types that parse them |
 //! | [`trail`] | audit records, their tree, and what proves it to others |
 //! | [`password`] | hashing, policy, and the hashes of other software |
@@ -18,6 +19,7 @@ pub mod problem;
 pub mod random;
 pub mod redact;
 pub mod resource;
+pub mod rights;
 pub mod scope;
 pub mod search;
 pub mod seed;

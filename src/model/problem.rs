@@ -38,6 +38,10 @@ pub enum ErrorKind {
     Partial,
     /// 8: integrity broken (audit, checksum, schema)
     Integrity,
+    /// 5: what was asked is answered with no; nothing was refused
+    No,
+    /// 9: it needs the approval of somebody else
+    Approval,
     /// 10: changes pending
     Pending,
     /// 130: SIGINT, or Ctrl-C at a prompt
@@ -56,10 +60,11 @@ impl ErrorKind {
             ErrorKind::Usage => 2,
             ErrorKind::NotFound => 3,
             ErrorKind::Conflict => 4,
-            ErrorKind::Denied => 5,
+            ErrorKind::Denied | ErrorKind::No => 5,
             ErrorKind::Invalid => 6,
             ErrorKind::Partial => 7,
             ErrorKind::Integrity => 8,
+            ErrorKind::Approval => 9,
             ErrorKind::Pending => 10,
             ErrorKind::Interrupted => 130,
             ErrorKind::Terminated => 143,
@@ -78,6 +83,8 @@ impl ErrorKind {
             ErrorKind::Invalid => "invalid",
             ErrorKind::Partial => "partial",
             ErrorKind::Integrity => "integrity",
+            ErrorKind::No => "no",
+            ErrorKind::Approval => "needs_approval",
             ErrorKind::Pending => "pending",
             ErrorKind::Interrupted => "interrupted",
             ErrorKind::Terminated => "terminated",

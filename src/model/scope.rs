@@ -24,6 +24,46 @@ pub struct Conditions {
     pub own_of: Option<Uuid>,
 }
 
+/// What is asked about.
+#[derive(Debug, Clone, Copy)]
+pub enum About<'a> {
+    /// No record yet: the answer says which ones.
+    Unnamed,
+    Record(&'a Belongings),
+    /// Any record of a branch, of a department, or of both: what is not said is not asked.
+    Places {
+        branches: Option<&'a BTreeSet<Uuid>>,
+        departments: Option<&'a BTreeSet<Uuid>>,
+    },
+}
+
+impl<'a> About<'a> {
+    /// The branch of what is asked about, with those above it; none where that is not asked.
+    pub fn branches(self) -> Option<&'a BTreeSet<Uuid>> {
+        match self {
+            About::Unnamed => None,
+            About::Record(record) => Some(&record.branches),
+            About::Places { branches, .. } => branches,
+        }
+    }
+
+    pub fn departments(self) -> Option<&'a BTreeSet<Uuid>> {
+        match self {
+            About::Unnamed => None,
+            About::Record(record) => Some(&record.departments),
+            About::Places { departments, .. } => departments,
+        }
+    }
+
+    /// Whom it is about, and who is in charge of it.
+    pub fn people(self) -> Option<&'a BTreeSet<Uuid>> {
+        match self {
+            About::Record(record) => Some(&record.people),
+            About::Unnamed | About::Places { .. } => None,
+        }
+    }
+}
+
 /// What a record belongs to. What belongs to nothing, as what is the whole organisation's, meets no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Belongings {

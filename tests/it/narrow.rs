@@ -82,7 +82,7 @@ fn grant(word: &str, conditions: &Conditions) -> Grant {
 }
 
 fn somebody(grants: impl IntoIterator<Item = Grant>) -> Subject {
-    let facts = Facts { grants: grants.into_iter().collect(), critical: BTreeSet::new() };
+    let facts = Facts::of_grants(grants, []);
     Subject::Somebody(Actor { org: 1, facts })
 }
 

@@ -27,3 +27,6 @@ resource! {
 }
 
 impl Check for Role {}
+
+/// The role whose `*:*` contains what is critical, too, where it is the program's own.
+pub const SUPER_ADMIN: &str = "SUPER_ADMIN";

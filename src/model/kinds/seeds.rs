@@ -7,7 +7,7 @@ use super::Kinds;
 use super::feature::Feature;
 use super::org::SYSTEM;
 use super::permission::Permission;
-use super::role::Role;
+use super::role::{Role, SUPER_ADMIN};
 use super::role_permission::RolePermission;
 use crate::model::resource::tenancy::Tenancy;
 use crate::model::resource::verbs::Verb;
@@ -231,7 +231,7 @@ const ALL_BUT_PURGE: &[&str] = &["create", "read", "update", "delete", "restore"
 pub const SEEDS: &Seeds = &Seeds {
     roles: &[
         SeedRole {
-            code: "SUPER_ADMIN",
+            code: SUPER_ADMIN,
             name: "Super administrator",
             description: "May do everything in the organisation; in SYSTEM, everywhere",
             gives: &[Gives("*", &["*"], &[])],
@@ -476,7 +476,7 @@ mod tests {
     #[test]
     fn an_administrator_has_nothing_that_is_critical_and_knows_each_word() {
         let catalogue = KINDS.catalogue();
-        let role = SEEDS.roles.iter().filter(|role| role.code != "SUPER_ADMIN");
+        let role = SEEDS.roles.iter().filter(|role| role.code != SUPER_ADMIN);
         for (resource, action, _) in role.flat_map(SeedRole::permissions) {
             let entry = catalogue.iter().find(|e| (e.resource, e.action) == (resource, action));
             let entry = entry.unwrap_or_else(|| panic!("{resource}:{action} is in no catalogue"));

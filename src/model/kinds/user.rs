@@ -7,6 +7,7 @@ use crate::{choice, resource};
 use super::branch::Branch;
 use super::dept::Dept;
 use super::former_key::FormerKey;
+use super::role::SUPER_ADMIN;
 use super::role_grant::RoleGrant;
 use super::user_branch::UserBranch;
 use crate::model::code_generator::CodeGenerator;
@@ -163,7 +164,7 @@ const LISTS: &[List] = &[
         help: "Roles that the person has everywhere and for good",
         aliases: &["role", "user_role"],
         ids: &["roleId"],
-        flags: &[("is_superuser", "SUPER_ADMIN")],
+        flags: &[("is_superuser", SUPER_ADMIN)],
         first: None,
         of: roles,
     },

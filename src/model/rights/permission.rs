@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::model::problem::Problem;
 use crate::model::values::permission::PermissionWord;
-use crate::model::values::scalar::{ParseContext, Scalar as _};
+use crate::model::values::scalar::{ParseContext, Scalar as _, truncate};
 
 /// What an action does to records; access levels go by it (DOMAIN.md, "The decision", c).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum ActionClass {
 }
 
 /// What a verb asks for: `branches:update`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Permission {
     resource: Cow<'static, str>,
     action: Cow<'static, str>,
@@ -41,6 +42,27 @@ impl Permission {
 
     pub fn action(&self) -> &str {
         &self.action
+    }
+
+    /// Reads what somebody typed: in any letters, with blanks around the words.
+    pub fn typed(text: &str) -> Result<Permission, Problem> {
+        let wrong = |why: &str| {
+            Problem::usage(format!("'{}' names no permission: {why}", truncate(text))).hint(
+                "write RESOURCE:ACTION: users:update; 'orgctl permission list --org SYSTEM' shows those that are known",
+            )
+        };
+        let word = |text: &str| {
+            let kept = (PermissionWord::TYPE.parse)(text, &ParseContext::default()).map_err(|why| wrong(&why))?;
+            Ok(Cow::Owned(kept.to_text()))
+        };
+        let (resource, action) = text.split_once(':').ok_or_else(|| wrong("it has no ':' between two words"))?;
+        Ok(Permission { resource: word(resource)?, action: word(action)? })
+    }
+
+    /// Whether it is about the installation, of which no organisation has a part: its backups, the database itself, and the key
+    /// that signs the trails. Only who is allowed it in SYSTEM may do it.
+    pub fn is_of_the_installation(&self) -> bool {
+        matches!((self.resource(), self.action()), ("backups" | "database", _) | ("audit", "keygen"))
     }
 
     pub fn class(&self) -> ActionClass {

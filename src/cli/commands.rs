@@ -19,6 +19,7 @@ use crate::verbs::password::SetPassword;
 use crate::verbs::repair::Repair;
 use crate::verbs::revert::Revert;
 use crate::verbs::role::Apply;
+use crate::verbs::role::grant::{CloneRole, Grant};
 use crate::verbs::setting::{Reset, Set};
 use crate::verbs::user::import::UserImport;
 use crate::verbs::user::{AssignBranches, Block, Invite, Merge, Unblock, Uninvite};
@@ -48,6 +49,8 @@ pub const COMMANDS: &[Storable] = &[
     Storable::of::<Merge>(),
     Storable::of::<SetPassword>(),
     Storable::of::<Apply>(),
+    Storable::of::<Grant>(),
+    Storable::of::<CloneRole>(),
     Storable::of::<Set>(),
     Storable::of::<Reset>(),
     Storable::of::<Append>(),

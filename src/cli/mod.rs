@@ -40,6 +40,7 @@ use crate::model::random::{Ids, Random};
 use crate::model::redact::secrets;
 use crate::model::signals;
 use crate::model::values::scalar::truncate;
+use crate::model::values::value::ValueType;
 use crate::model::values::zone::Zone;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::records::Deleted;
@@ -105,6 +106,10 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
             return end(ui, Err(problem.into()));
         }
         ("", "demo") => return demo::run_demo(ui, &words, world),
+        ("", "permissions") => {
+            let done = permissions(&mut ui, world.program);
+            return end(ui, done);
+        }
         ("config", "show") => {
             let done = config_show(&mut ui, &config);
             return end(ui, done);
@@ -647,8 +652,19 @@ fn malformed(text: &str) -> String {
     if shown == text && text.contains('@') { "***".to_owned() } else { shown }
 }
 
+/// Which permission each command asks for.
+fn permissions(ui: &mut Ui, program: Program) -> Result<()> {
+    let texts = ["command", "permission"].map(|name| OutputColumn::new(name, ValueType::Text));
+    let heads = texts.into_iter().chain([OutputColumn::new("writes", ValueType::Bool)]).collect();
+    let mut listing = Listing::new(ui, heads, 0);
+    for (command, access) in program.permissions() {
+        listing.row(ui, vec![command.into(), access.permission.into(), access.writes.into()])?;
+    }
+    listing.finish(ui)?;
+    ui.flush()
+}
+
 fn config_show(ui: &mut Ui, config: &Config) -> Result<()> {
-    use crate::model::values::value::ValueType;
     let heads = vec![
         OutputColumn::new("name", ValueType::Text),
         OutputColumn::new("value", ValueType::Text),

@@ -108,6 +108,12 @@ const PLAIN: &[Plain] = &[
         examples: "orgctl demo",
     },
     Plain {
+        noun: "",
+        verb: "permissions",
+        about: "List the permission that each command asks for",
+        examples: "orgctl permissions\norgctl permissions -o csv > permissions.csv",
+    },
+    Plain {
         noun: "config",
         verb: "show",
         about: "Show every option and where its value comes from",
@@ -146,6 +152,18 @@ pub const LEAVES: &[Leaf] = &[
     leaf::<user::DossierFlags>(),
     leaf::<user::StatsFlags>(),
     leaf::<user::WhoamiFlags>(),
+    leaf::<role::check::CheckFlags>(),
+    leaf::<role::check::ExplainFlags>(),
+    leaf::<role::who::WhoCanFlags>(),
+    leaf::<role::who::MembersFlags>(),
+    leaf::<role::can::PermissionsFlags>(),
+    leaf::<role::grant::GrantFlags>(),
+    leaf::<role::grant::RevokeFlags>(),
+    leaf::<role::grant::CloneFlags>(),
+    leaf::<role::compare::DiffFlags>(),
+    leaf::<role::compare::MatrixFlags>(),
+    leaf::<role::can::CanFlags>(),
+    leaf::<role::can::RolesFlags>(),
     leaf::<role::ListFlags>(),
     leaf::<role::ApplyFlags>(),
     leaf::<org::StatsFlags>(),
@@ -301,6 +319,18 @@ impl Program {
         self.leaves().map(|l| (l.spec.noun, l.spec.verb)).chain(self.kinds.resources().flat_map(of_kind))
     }
 
+    /// Every command with the permission that it asks for, and whether it writes, in the order of help.
+    pub fn permissions(self) -> impl Iterator<Item = (String, Access)> {
+        let nouns =
+            std::iter::once("").chain(self.kinds.resources().map(|d| d.noun)).chain(NOUNS.iter().map(|(n, _)| *n));
+        nouns.flat_map(move |noun| {
+            self.of_noun(noun).filter_map(move |found| {
+                let command = format!("{noun} {}", found.verb_name());
+                Some((command.trim_start().to_owned(), found.access()?))
+            })
+        })
+    }
+
     /// Nouns with another word for them and what is said of them, in the order of help.
     fn nouns(self, built: Built<'_>) -> impl Iterator<Item = (&'static str, Option<&'static str>, Cow<'static, str>)> {
         let is_listed = move |d: &&Descriptor| built.lists(d.noun) || d.alias.is_some_and(|alias| built.lists(alias));
@@ -383,7 +413,12 @@ impl Program {
             return c;
         }
         let c = match verb {
-            Found::Leaf(leaf) => (leaf.args)(with_examples(c, leaf.spec.examples)),
+            Found::Leaf(leaf) => {
+                let c = (leaf.args)(with_examples(c, leaf.spec.examples));
+                // The page of `role grant` is not that of `role-grant`.
+                let name = format!("{}-{}", leaf.spec.noun, leaf.spec.verb);
+                if self.kinds.by_noun(&name).is_some() { c.display_name(format!("orgctl-{name}-verb")) } else { c }
+            }
             Found::Generic(g, desc) => (g.args)(with_examples(c, &(g.examples)(desc)), self.kinds, desc),
             Found::Move(t, desc) => {
                 MoveFlags::add(with_examples(c, &examples::transition(desc, t)), self.kinds, desc, t)

@@ -13,7 +13,7 @@ type Verbs = &'static [(&'static str, &'static [&'static str])];
 
 /// What is about the installation, a file or nothing at all.
 const WITHOUT_ORG: Verbs = &[
-    ("", &["init", "doctor", "demo"]),
+    ("", &["init", "doctor", "demo", "permissions"]),
     ("user", &["whoami"]),
     ("audit", &["keygen", "pubkey", "check-proof"]),
     ("role template", &["list"]),
@@ -31,6 +31,7 @@ const WITHOUT_COLUMNS: Verbs = &[
     ("", &["init", "demo"]),
     ("*", &["delete", "purge", "import", "exists", "stats", "prune"]),
     ("branch", &["tree"]),
+    ("role", &["check", "explain", "revoke"]),
     (
         "user",
         &[
@@ -73,6 +74,7 @@ const WITHOUT_ROWS: Verbs = &[
     ("", &["init"]),
     ("*", &["delete", "purge", "exists", "import", "prune"]),
     ("user", &["assign-branch", "unassign-branch", "merge", "passwd", "check-password"]),
+    ("role", &["check", "explain", "revoke"]),
     (
         "audit",
         &[

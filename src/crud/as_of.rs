@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::flags::AsOf;
 use super::session::Session;
 use super::times::time;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Record};
@@ -32,6 +34,17 @@ pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, asked: &AsOf,
             .hint(format!("look into a field: --filter '{}'", examples::conditions(desc)))
             .into());
     }
+    open(s, at).await?;
+    // An organisation answers to the code that it had then.
+    let org = s.org_of(desc).await?;
+    let Some(mut past) = s.connection.past.take() else { return Ok(()) };
+    let done = past.restrict_to(s.db().await?, desc, org).await;
+    s.connection.past = Some(past);
+    Ok(done?)
+}
+
+/// Opens the past of organisations.
+async fn open(s: &mut Session<'_>, at: DateTime<Utc>) -> Result<()> {
     if let Some(part) = &s.db().await?.partial {
         let sentence = format!("what was cannot be told of a part: the database was made of {}", part.describe());
         return Err(part.problem(sentence).into());
@@ -39,10 +52,33 @@ pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, asked: &AsOf,
     s.ui.status(&format!("as of {}", rfc3339(at)));
     let past = Past::begin(s.db().await?, at).await?;
     s.connection.past = Some(past);
-    // An organisation answers to the code that it had then.
-    let org = s.org_of(desc).await?;
-    let Some(mut past) = s.connection.past.take() else { return Ok(()) };
-    let done = past.restrict_to(s.db().await?, desc, org).await;
+    Ok(())
+}
+
+/// Lets the connection read what was of several kinds at a time that is gone; a time to come is asked about by what is there.
+/// Nothing is now.
+pub async fn begin_at(s: &mut Session<'_>, text: Option<&str>, kinds: &[&'static Descriptor]) -> Result<DateTime<Utc>> {
+    let now = s.context.clock.micros();
+    let Some(text) = text else { return Ok(now) };
+    let (at, _) = time(text, now, s.origin.zone)?;
+    if at >= now {
+        return Ok(at);
+    }
+    open(s, at).await?;
+    let org = s.org().await?;
+    let Some(mut past) = s.connection.past.take() else { return Ok(at) };
+    // What the installation has, everybody has.
+    let is_asked = |tree: i32| tree == SYSTEM || org.is_none_or(|org| org == tree);
+    let done = past.restrict_to_kinds(s.db().await?, kinds, is_asked).await;
+    s.connection.past = Some(past);
+    done?;
+    Ok(at)
+}
+
+/// Refuses to decide about somebody where nobody can tell what went into it.
+pub async fn ensure_known_of(s: &mut Session<'_>, person: Uuid) -> Result<()> {
+    let Some(past) = s.connection.past.take() else { return Ok(()) };
+    let done = past.ensure_known_of(s.db().await?, person).await;
     s.connection.past = Some(past);
     Ok(done?)
 }

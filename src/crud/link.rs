@@ -1,7 +1,7 @@
 //! The two verbs of a link, at the noun of its item: one gives the item to others, the other takes it back.
 
 use anyhow::Result;
-use clap::{Args as _, Command};
+use clap::{Arg, Args as _, Command};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::verbs::{self, Link};
 use crate::model::resource::{Attr, Descriptor, Field, Record, examples};
 use crate::model::values::scalar::ParseContext;
-use crate::model::values::value::Value;
+use crate::model::values::value::{Value, ValueType};
 use crate::store::records::keys::{holders_of, parts_of};
 use crate::store::records::query::{Condition, Op, column};
 use crate::store::records::{self, Deleted, columns, referring};
@@ -183,6 +183,13 @@ fn cascades(kinds: Kinds, linking: Linking, link: Link) -> bool {
     linking == Linking::Unassign && !kinds.referring_to(link.desc).is_empty() && !link.desc.ends()
 }
 
+/// A flag of a link, under the other names that its field has too: `--until`, `--primary`.
+fn flag_of_link(field: &'static Field) -> Arg {
+    let names = field.aliases().iter().map(|alias| alias.replace('_', "-"));
+    let flag = flag_of_new(field).visible_aliases(names);
+    if field.ty.kind == ValueType::Bool { flag.num_args(0..=1).default_missing_value("yes") } else { flag }
+}
+
 impl LinkFlags {
     /// Adds them to the verb of a link.
     pub fn add(c: Command, kinds: Kinds, linking: Linking, link: Link) -> Command {
@@ -192,7 +199,7 @@ impl LinkFlags {
         let c = Ends::augment_args(c).mut_arg(ITEM, |a| a.value_name(name(item)).help(examples::keys(item)));
         let c = Named::in_words(c, other).mut_arg("key", |a| a.value_name(others));
         if linking == Linking::Assign {
-            let c = link.further().fold(c, |c, field| c.arg(flag_of_new(field)));
+            let c = link.further().fold(c, |c, field| c.arg(flag_of_link(field)));
             return Forced::add(c, kinds, link.desc);
         }
         let c = link.named_by().fold(c, |c, field| c.arg(flag(field)));

@@ -7,12 +7,14 @@
 //! | [`tx`] | the one way to write: takes a [`tx::Permit`], writes rows with their audit records, checks [`invariants`] |
 //! | [`records`] | reading any resource: by key, lists ([`records::query`]), search, status, settings, credentials |
 //! | [`reader`] | what of the records may be told: every statement passes it |
+//! | [`access`] | what a decision goes by: of somebody, or of everybody who may |
 //! | [`as_of`] | the same reads, as of an earlier time |
 //! | [`trail`] | the audit trail: looked up, verified, checkpointed, repaired, retained |
 //! | [`import`] | staging tables, and matching a file's rows with existing records |
 //! | [`schema`] | migrations, and the schema that is there against the one that is expected |
 //! | [`backup`] | whole databases: dumped, rebuilt, compared, put in the place of another |
 
+pub mod access;
 pub mod as_of;
 pub mod backup;
 pub mod engine;

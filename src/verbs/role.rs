@@ -1,4 +1,12 @@
-//! What only roles can do: be made of templates.
+//! What only roles can do: be asked about, be compared, be made of templates.
+
+pub mod can;
+pub mod check;
+pub mod compare;
+pub mod grant;
+mod question;
+pub mod who;
+mod words;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};

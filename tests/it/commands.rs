@@ -79,6 +79,8 @@ const SAMPLES: &[Sample] = &[
     ("user merge meena ravi --yes", "", &["user merge"]),
     ("user passwd ravi --password-stdin", "correct horse battery staple\n", &["user passwd"]),
     ("role template apply SALES", "", &["role template apply"]),
+    ("role grant R1 users:read '*:export' --own-branch", "", &["role grant"]),
+    ("role clone R1 R3 --name Three", "", &["role clone"]),
     ("setting set password.min_length 20 --org ACME", "", &["setting set"]),
     ("setting set --system argon2.passes 3", "", &["setting set"]),
     ("setting reset password.history --org ACME", "", &["setting reset"]),

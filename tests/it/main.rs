@@ -92,6 +92,7 @@ mod readme;
 mod references;
 mod refusals;
 mod replaced;
+mod rights;
 mod roles;
 mod roundtrip;
 mod sameness;

@@ -115,37 +115,21 @@ impl AsOf {
 
     /// Turns back what is asked of one kind of records, in one organisation or in all: they and what they refer to.
     pub async fn restrict_to(&mut self, db: &mut Db, desc: &'static Descriptor, org: Option<i32>) -> Result<()> {
-        let is_asked = |tree: i32| org.is_none_or(|org| org == tree);
+        self.restrict_to_kinds(db, &[desc], |tree| org.is_none_or(|org| org == tree)).await
+    }
+
+    /// The same of several kinds, in the organisations that `is_asked` says.
+    pub async fn restrict_to_kinds(
+        &mut self,
+        db: &mut Db,
+        asked: &[&'static Descriptor],
+        is_asked: impl Fn(i32) -> bool,
+    ) -> Result<()> {
         self.trees.retain(|(tree, _)| is_asked(*tree));
         self.unknown.retain(|u| is_asked(u.tree));
-        let made_of = desc.derived.iter().map(|x| (x.of)());
-        let referred = desc.fields.iter().filter_map(|f| f.target());
-        let on_the_way = Place::ALL.into_iter().flat_map(|place| desc.on_the_way(place));
-        let of_lists = desc.lists.iter().filter_map(List::link).flat_map(|link| [link.desc, link.item.1]);
-        let mut read: Vec<&Descriptor> = referred.chain(made_of).chain(on_the_way).chain(of_lists).collect();
-        let mut next = 0;
-        while let Some(kind) = read.get(next) {
-            // The key of what is referred to may be told by that of others, and what it is given by links.
-            let of_key = kind.key().references().map(|(_, target)| target);
-            let of_lists = kind.lists.iter().filter_map(List::link).flat_map(|link| [link.desc, link.item.1]);
-            let more: Vec<_> = of_key.chain(of_lists).filter(|t| !read.contains(t)).collect();
-            read.extend(more);
-            next += 1;
-        }
-        if db.is_narrow() {
-            // What may be told of them goes by where they belonged.
-            let belong = |kind: &&'static Descriptor| Place::ALL.into_iter().flat_map(|place| kind.on_the_way(place));
-            let ways: Vec<&'static Descriptor> = read.iter().flat_map(belong).collect();
-            let links = |kind: &&'static Descriptor| kind.lists.iter().filter_map(List::link).map(|link| link.desc);
-            let links: Vec<&'static Descriptor> = ways.iter().flat_map(links).collect();
-            read.extend(ways.into_iter().chain(links));
-        }
-        // What they were called formerly then.
-        let former: Vec<_> =
-            read.iter().copied().chain([desc]).filter_map(|kind| Some((kind.former_keys?)())).collect();
-        read.extend(former);
-        let kinds: Vec<_> =
-            db.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()).filter(|d| read.contains(d)).collect();
+        let read: HashSet<&str> = asked.iter().flat_map(|desc| read_with(db, desc)).map(|d| d.noun).collect();
+        let recorded = db.kinds().resources().filter(|d| !d.is_org() && d.is_recorded());
+        let kinds: Vec<_> = recorded.filter(|d| read.contains(d.noun)).collect();
         if kinds.is_empty() {
             return Ok(());
         }
@@ -263,6 +247,22 @@ impl AsOf {
         self.refuse(db, &self.unknown.iter().filter(|u| u.kind == desc).collect::<Vec<_>>()).await
     }
 
+    /// Refuses to decide about somebody where nobody can tell what went into it: of what is about people that is what is about
+    /// him or her.
+    pub async fn ensure_known_of(&self, db: &mut Db, person: Uuid) -> Result<()> {
+        let mut of_it = Vec::new();
+        for u in &self.unknown {
+            let subject = Sql::new("select subject_id from audit_records where tree = $1 and seq = $2")
+                .with([u.tree.into(), u.seq.into()]);
+            let row = db.first(subject.yields([ValueType::Uuid])).await?;
+            let subject = row.and_then(|row| row.value(0).as_uuid());
+            if subject.is_none_or(|subject| subject == person) {
+                of_it.push(u);
+            }
+        }
+        self.refuse(db, &of_it).await
+    }
+
     async fn refuse(&self, db: &mut Db, unknown: &[&Unknown]) -> Result<()> {
         // From the last of them on, all can be told; within a tree times run as the records do.
         let mut last: HashMap<i32, &Unknown> = HashMap::new();
@@ -290,6 +290,37 @@ impl AsOf {
         .hint(format!("from then on it can be told: --as-of {at}"))
         .into())
     }
+}
+
+/// The kinds that are read where records of one are told: itself, and what it refers to.
+fn read_with(db: &Db, desc: &'static Descriptor) -> Vec<&'static Descriptor> {
+    let made_of = desc.derived.iter().map(|x| (x.of)());
+    let referred = desc.fields.iter().filter_map(|f| f.target());
+    let on_the_way = Place::ALL.into_iter().flat_map(|place| desc.on_the_way(place));
+    let of_lists = desc.lists.iter().filter_map(List::link).flat_map(|link| [link.desc, link.item.1]);
+    let mut read: Vec<&Descriptor> = referred.chain(made_of).chain(on_the_way).chain(of_lists).collect();
+    let mut next = 0;
+    while let Some(kind) = read.get(next) {
+        // The key of what is referred to may be told by that of others, and what it is given by links.
+        let of_key = kind.key().references().map(|(_, target)| target);
+        let of_lists = kind.lists.iter().filter_map(List::link).flat_map(|link| [link.desc, link.item.1]);
+        let more: Vec<_> = of_key.chain(of_lists).filter(|t| !read.contains(t)).collect();
+        read.extend(more);
+        next += 1;
+    }
+    if db.is_narrow() {
+        // What may be told of them goes by where they belonged.
+        let belong = |kind: &&'static Descriptor| Place::ALL.into_iter().flat_map(|place| kind.on_the_way(place));
+        let ways: Vec<&'static Descriptor> = read.iter().flat_map(belong).collect();
+        let links = |kind: &&'static Descriptor| kind.lists.iter().filter_map(List::link).map(|link| link.desc);
+        let links: Vec<&'static Descriptor> = ways.iter().flat_map(links).collect();
+        read.extend(ways.into_iter().chain(links));
+    }
+    // What they were called formerly then.
+    let former: Vec<_> = read.iter().copied().chain([desc]).filter_map(|kind| Some((kind.former_keys?)())).collect();
+    read.extend(former);
+    read.push(desc);
+    read
 }
 
 /// A condition on what rows refer to, as one on its ids: so an index serves.

@@ -12,15 +12,15 @@ use crate::store::records::Deleted;
 use crate::store::records::pointing::{RecordAt, Taken, Waiting, alike, deletions_of, pointing_at, read, taken_by};
 use crate::store::tx::Tx;
 
-/// Deletes records and all that is within them, in one deletion.
-pub async fn delete_with_contents(tx: &mut Tx<'_>, some: &[RecordAt], deletion: Uuid) -> Result<()> {
-    let going = with_contents(tx, some).await?;
-    delete_all(tx, &going, |_| deletion).await
+/// Deletes records, each with all that is within it in a deletion of its own.
+pub async fn delete_with_contents(tx: &mut Tx<'_>, some: &[RecordAt], deletion: impl Fn(Uuid) -> Uuid) -> Result<()> {
+    let (going, with) = with_contents(tx, some).await?;
+    delete_all(tx, &going, |id| deletion(with.get(&id).copied().unwrap_or(id))).await
 }
 
 /// Deletes all that is within a record that is gone otherwise, in one deletion.
 pub async fn delete_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uuid) -> Result<()> {
-    let going = with_contents(tx, &[RecordAt::of(record)]).await?;
+    let (going, _) = with_contents(tx, &[RecordAt::of(record)]).await?;
     delete_all(tx, &going[1..], |_| deletion).await
 }
 
@@ -41,13 +41,13 @@ pub async fn delete_all(tx: &mut Tx<'_>, going: &[RecordAt], deletion: impl Fn(U
     Ok(())
 }
 
-/// Records, and all live ones that are within them, the containers first.
-async fn with_contents(tx: &mut Tx<'_>, some: &[RecordAt]) -> Result<Vec<RecordAt>> {
+/// Records, and all live ones that are within them, the containers first; and in which of the records each of those is.
+async fn with_contents(tx: &mut Tx<'_>, some: &[RecordAt]) -> Result<(Vec<RecordAt>, HashMap<Uuid, Uuid>)> {
     tx.flush().await?;
     let mut seen: HashSet<Uuid> = some.iter().map(|r| r.id).collect();
     let mut waiting = Waiting::default();
     waiting.extend(some.iter().copied());
-    let mut going = Vec::with_capacity(some.len());
+    let (mut going, mut with) = (Vec::with_capacity(some.len()), HashMap::new());
     while let Some(containers) = waiting.next_alike() {
         going.extend_from_slice(&containers);
         // An organisation keeps what lives in it.
@@ -55,10 +55,15 @@ async fn with_contents(tx: &mut Tx<'_>, some: &[RecordAt]) -> Result<Vec<RecordA
             continue;
         }
         let within = pointing_at(tx.db, &containers, Deleted::Exclude, |_, f| follows(f, TargetEvent::Delete)).await?;
-        let records = within.into_iter().flatten().flat_map(|pointing| pointing.records);
-        waiting.extend(records.filter(|r| seen.insert(r.id)));
+        for (container, pointing) in containers.iter().zip(within) {
+            let root = with.get(&container.id).copied().unwrap_or(container.id);
+            for record in pointing.into_iter().flat_map(|pointing| pointing.records).filter(|r| seen.insert(r.id)) {
+                with.insert(record.id, root);
+                waiting.extend([record]);
+            }
+        }
     }
-    Ok(going)
+    Ok((going, with))
 }
 
 fn follows(field: &Field, event: TargetEvent) -> bool {

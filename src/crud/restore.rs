@@ -90,8 +90,12 @@ impl Verb for Restore {
         if let Some((_, why)) = restored.stays.iter().find(|(id, _)| is_empty || self.named.contains(id)) {
             return Err(why.clone().into());
         }
-        if is_empty {
-            return Err(Problem::conflict("it was restored or purged by somebody else in the meantime").into());
+        let back: HashSet<Uuid> = restored.records.iter().map(|r| r.id).collect();
+        if is_empty || !self.named.is_subset(&back) {
+            let which = if self.named.len() > 1 { "one of them" } else { "it" };
+            let sentence =
+                format!("{which} was restored or purged by somebody else in the meantime; nothing was restored");
+            return Err(Problem::conflict(sentence).hint("run the command again").into());
         }
         Ok(restored)
     }

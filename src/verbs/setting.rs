@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
@@ -36,6 +37,7 @@ struct Whose {
 impl Whose {
     async fn of(s: &mut Session<'_>, system: bool, user: Option<&str>) -> Result<Whose> {
         if system {
+            gate::allow_in_system(s)?;
             s.outcome.about = SYSTEM;
             return Ok(Whose { place: Place::SYSTEM, user: None });
         }
@@ -54,6 +56,9 @@ impl Whose {
             Ok(problem) => problem.into(),
             Err(e) => e,
         })?;
+        if org == SYSTEM {
+            gate::allow_in_system(s)?;
+        }
         Ok(Whose { place: Place::of(org), user: None })
     }
 
@@ -382,8 +387,8 @@ impl Verb for Reset {
         let before = under_lock(tx, self.place).await?;
         let own = |key: &String| before.stored(self.place, key);
         let records: Vec<Record> = self.keys.iter().filter_map(own).map(Stored::record).collect();
-        let deletion = tx.new_id();
-        tx.delete_all(&records, deletion).await?;
+        let each: Vec<(Record, Uuid)> = records.iter().map(|record| (record.clone(), tx.new_id())).collect();
+        tx.delete_each(each).await?;
         let after = settings::for_place(tx.db, self.place).await?;
         let of = |key: &String| ChangedSetting {
             key: key.clone(),

@@ -304,3 +304,25 @@ fn who_was_named_beside_another_comes_back_alone() {
         p.run("audit verify --deep").ok();
     });
 }
+
+/// So do leavers of one file, and settings that one command reset.
+#[test]
+fn who_leaves_by_a_file_and_what_is_reset_comes_back_alone() {
+    on_both_engines_with_acme(|p| {
+        p.run("branch create --code B1 --name One").ok();
+        for (name, code) in [("asha", "ASHA22"), ("tom", "TMTM22"), ("meena", "MEENA2")] {
+            p.run(&format!("user create --user-code {code} --name {name} --username {name} --branch B1")).ok();
+        }
+        let file = p.write("staff.csv", "user_code,name\nASHA22,asha\n");
+        p.run(&format!("user import {file} --sync --leavers delete --max-leavers 100% --org ACME --yes")).ok();
+        assert_eq!(p.column("user list", "username"), ["asha"]);
+        p.run("user restore tom").ok();
+        assert_eq!(p.column("user list --sort username", "username"), ["asha", "tom"]);
+        assert_eq!(p.column("user-branch list --sort key", "key"), ["B1:ASHA22", "B1:TMTM22"]);
+        p.run("setting set password.history 3 password.min_length 20 --org ACME").ok();
+        p.run("setting reset password.history password.min_length --org ACME").ok();
+        p.run("setting restore password.history").ok();
+        assert_eq!(p.column("setting list --changed --org ACME", "key"), ["password.history"]);
+        p.run("audit verify --deep").ok();
+    });
+}

@@ -126,7 +126,7 @@ async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
     let Some(row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
     if row.is_live() {
         let deletion = tx.new_id();
-        contents::delete_with_contents(tx, &[RecordAt::of(&row)], deletion).await?;
+        contents::delete_with_contents(tx, &[RecordAt::of(&row)], |_| deletion).await?;
     }
     purge_contents(tx, &[RecordAt::of(&row)], &HashSet::new()).await?;
     let Some(row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };

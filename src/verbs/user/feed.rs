@@ -1,5 +1,7 @@
 //! An HR feed: a file that is the whole truth about who is with the organisation. Who is not in it has left.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -163,8 +165,9 @@ impl Feed {
             remove::release(tx, &leaving, mode, event, done).await?;
         }
         if self.leavers == Leavers::Delete {
-            let deletion = tx.new_id();
             let places: Vec<RecordAt> = leaving.iter().map(RecordAt::of).collect();
+            let deletions: HashMap<Uuid, Uuid> = places.iter().map(|r| (r.id, tx.new_id())).collect();
+            let deletion = |leaver: Uuid| deletions.get(&leaver).copied().unwrap_or_default();
             return contents::delete_with_contents(tx, &places, deletion).await;
         }
         let is_block = self.leavers == Leavers::Block;

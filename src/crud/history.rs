@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::as_of;
 use super::flags::{a, limit};
 use super::gate;
+use super::keys::one_key;
 use super::leaf::{FlagGroup, KindVerb};
 use super::lookup::{GoneRecord, find_in, several_gone};
 use super::session::Session;
@@ -103,7 +104,7 @@ impl KindVerb for HistoryFlags {
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
-        let key = self.key.unwrap_or_default();
+        let key = one_key(s, desc, Deleted::Include, self.key).await?;
         let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
         let (tree, id) = find_or_past(s, desc, org, &key).await?;
         let limit = self.limit;

@@ -9,6 +9,19 @@ use crate::model::resource::Descriptor;
 use crate::store::records::Deleted;
 use crate::ui::bounded;
 
+/// The one key that a command names. Where none is given, a person picks.
+pub async fn one_key(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    life: Deleted,
+    given: Option<String>,
+) -> Result<String> {
+    match given {
+        Some(key) => Ok(key),
+        None => prompt::key(s, desc, life).await,
+    }
+}
+
 /// Keys from the command line; `-` reads them from standard input, one a line. Where none is given, a person picks.
 pub async fn keys(
     s: &mut Session<'_>,

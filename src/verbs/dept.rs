@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::stats;
 use crate::crud::gate;
+use crate::crud::keys::one_key;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find;
 use crate::crud::read;
@@ -35,7 +36,7 @@ impl Leaf for MembersFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let key = self.key.unwrap_or_default();
+        let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let dept = find(s, DESC, &key, Deleted::Exclude).await?;
         read::list_referring(s, User::DESCRIPTOR, "department", &dept).await
     }

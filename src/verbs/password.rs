@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use crate::crud::gate::{self, Verb};
+use crate::crud::keys::one_key;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find;
 use crate::crud::session::Session;
@@ -183,7 +184,7 @@ impl Leaf for PasswdFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
-        let key = self.key.unwrap_or_default();
+        let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let user = find(s, DESC, &key, Deleted::Exclude).await?;
         gate::authorize(s, &user).await?;
         let is_made = self.generate;
@@ -241,7 +242,7 @@ impl Leaf for CheckPasswordFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
-        let key = self.key.unwrap_or_default();
+        let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let user = find(s, DESC, &key, Deleted::Exclude).await?;
         gate::authorize(s, &user).await?;
         let password = Arc::new(given(s, &self.password, false).await?);

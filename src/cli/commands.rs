@@ -13,7 +13,6 @@ use crate::crud::transition::Move;
 use crate::crud::write::{Change, Create, End};
 use crate::verbs::audit::append::Append;
 use crate::verbs::audit::clock::CorrectClock;
-use crate::verbs::audit::retention::Strip;
 use crate::verbs::org::OrgImport;
 use crate::verbs::password::SetPassword;
 use crate::verbs::repair::Repair;
@@ -22,7 +21,7 @@ use crate::verbs::role::Apply;
 use crate::verbs::role::grant::{CloneRole, Grant};
 use crate::verbs::setting::{Reset, Set};
 use crate::verbs::user::import::UserImport;
-use crate::verbs::user::{AssignBranches, Block, Invite, Merge, Unblock, Uninvite};
+use crate::verbs::user::{AssignBranches, Block, Merge, Unblock, Uninvite};
 
 pub const COMMANDS: &[Storable] = &[
     // Of any kind.
@@ -43,7 +42,6 @@ pub const COMMANDS: &[Storable] = &[
     Storable::of::<UserImport>(),
     Storable::of::<Block>(),
     Storable::of::<Unblock>(),
-    Storable::of::<Invite>(),
     Storable::of::<Uninvite>(),
     Storable::of::<AssignBranches>(),
     Storable::of::<Merge>(),
@@ -55,7 +53,6 @@ pub const COMMANDS: &[Storable] = &[
     Storable::of::<Reset>(),
     Storable::of::<Append>(),
     Storable::of::<Revert>(),
-    Storable::of::<Strip>(),
     Storable::of::<CorrectClock>(),
     Storable::of::<Bring>(),
     Storable::of::<Repair>(),

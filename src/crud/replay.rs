@@ -29,6 +29,9 @@ pub async fn run_again(s: &mut Session<'_>, all: &[Storable], stored: &StoredCom
 
 async fn run<V: Verb>(s: &mut Session<'_>, arguments: Json) -> Result<()> {
     let mut verb: V = serde_json::from_value(arguments)?;
+    if let Some(why) = verb.stays() {
+        return Err(Problem::usage(format!("'{}' can't be run another time: {why}", V::NAME)).into());
+    }
     verb.take_up()?;
     if let [org] = verb.orgs().as_slice() {
         s.use_context_of(*org).await?;

@@ -6,6 +6,7 @@
 //! it can't be kept.
 
 use std::cell::RefCell;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -13,7 +14,7 @@ use serde_json::Value as Json;
 use crate::model::problem::Problem;
 
 /// A command as it is kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoredCommand {
     /// Which it is: the `NAME` of a [`super::gate::Verb`].
     pub name: String,
@@ -21,7 +22,15 @@ pub struct StoredCommand {
     pub called: String,
     /// Whether what is out of use was accepted (`--force`).
     pub force: bool,
+    /// By which days began and ended: what an input file says of times is read by it.
+    pub zone: Option<String>,
     pub arguments: Json,
+}
+
+impl fmt::Debug for StoredCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoredCommand({}, {}, ***)", self.name, self.called)
+    }
 }
 
 /// What commands came by, each as it is kept, or why it can't be.

@@ -14,6 +14,7 @@ use crate::crud::lookup::find;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::crud::{import, seed};
+use crate::model::kinds::Kinds;
 use crate::model::kinds::org::Org;
 use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Descriptor, Resource as _};
@@ -103,6 +104,10 @@ impl Verb for OrgImport {
         self.rows.take_up()
     }
 
+    fn needs(&self, kinds: Kinds, context: &ParseContext) -> Result<Vec<String>> {
+        self.rows.moves(kinds, context)
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {
         let mut run = Run::begin(tx, &self.rows, None).await?;
         run.read(tx).await?;
@@ -180,7 +185,7 @@ impl KindVerb for ImportFlags {
         gate::allow(s)?;
         let rows = Opened::open(s, desc, &self.file).await?.map(s, &self.file, Terms::default()).await?;
         let mut verb = OrgImport { rows };
-        let (report, seconds) = load(s, desc, &mut verb).await?;
+        let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;
         tell(s, desc, &report, seconds, &verb.rows, More::default())
     }

@@ -20,6 +20,7 @@ use crate::crud::deletion::stands;
 use crate::crud::flags::{PutAnyway, depth};
 use crate::crud::former;
 use crate::crud::gate::{self, Verb};
+use crate::crud::keys::one_key;
 use crate::crud::leaf::{FlagGroup, KindVerb, Leaf, Spec, flags};
 use crate::crud::lookup::{find, find_in, find_ref};
 use crate::crud::read::{self, Exported, known_columns, print_changed};
@@ -107,6 +108,9 @@ impl Verb for Block {
         let reason = reason.ok().as_ref().and_then(Line::<1000>::from_value);
         let reason =
             reason.ok_or_else(|| Problem::invalid("the reason must be one line of at most 1000 characters"))?;
+        if let Some(until) = self.until.filter(|until| *until <= tx.at()) {
+            return Err(Problem::conflict(format!("the block would have ended already: {}", rfc3339(until))).into());
+        }
         change_each(tx, &self.targets, Action::UserBlock, |u| u.block(reason.clone(), self.until)).await
     }
 }
@@ -171,6 +175,10 @@ impl Verb for Invite {
 
     fn orgs(&self) -> Vec<i32> {
         orgs_of(&self.targets)
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("it shows tokens, once")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedRecord>> {
@@ -547,7 +555,7 @@ impl Leaf for ReportsFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let key = self.key.unwrap_or_default();
+        let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let top = find(s, DESC, &key, Deleted::Exclude).await?;
         let node = |r: &Record| -> Result<Node> {
             let Stored { meta, value: u, .. } = Stored::<User>::from_record(r)?;
@@ -727,7 +735,7 @@ impl Merging<'_> {
             }
         }
         self.gone.extend(going.iter().map(|r| r.id));
-        delete_with_contents(tx, &going, self.deletion).await?;
+        delete_with_contents(tx, &going, |_| self.deletion).await?;
         // What only one of a person's may be, that of who stays is.
         let afters: Vec<Record> = staying.iter().map(|(_, after)| after.clone()).collect();
         let doubled = records::doubled_flags_of(tx.db, &afters, Some(field)).await?;
@@ -986,7 +994,7 @@ impl Leaf for DossierFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let key = self.key.unwrap_or_default();
+        let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let record = find(s, DESC, &key, Deleted::Include).await?;
         if s.ui.style.format_typed && !matches!(s.ui.style.format, Format::Json) {
             return Err(Problem::usage("a dossier is JSON").hint("leave out the other format, or say -o json").into());

@@ -620,7 +620,7 @@ async fn open(
             io::copy(&mut file, &mut Spool::new(kept, most)).map_err(failed)?;
             file = spooled;
         }
-        let path = if kind.is_file() { Some(std::path::absolute(&name).map_err(failed)?) } else { None };
+        let path = if kind.is_file() { Some(std::fs::canonicalize(&name).map_err(failed)?) } else { None };
         Source::open(file, path, &shown, &said, &is_whole)
     });
     opened.await?

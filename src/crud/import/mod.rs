@@ -58,6 +58,7 @@ use super::remove::Mode;
 use super::session::Session;
 use super::write::note_contents;
 use crate::crud::leaf::KindVerb;
+use crate::model::kinds::Kinds;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Descriptor, Field, Record};
@@ -235,18 +236,17 @@ impl Import {
         run.finish(tx, &[]).await
     }
 
-    /// Asks for the rights to the moves that rows may make: which these are, only the rows tell.
-    async fn allow_moves(&self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
-        // What is set for every row is wrong for all of them or for none.
-        s.use_context_of(self.org.unwrap_or(SYSTEM)).await?;
-        let plan = self.plan(desc, &s.parsing)?;
+    /// The permissions to the moves that rows may make: which these are, only the rows tell.
+    pub fn moves(&self, kinds: Kinds, context: &ParseContext) -> Result<Vec<String>> {
+        let desc = kinds.by_noun(&self.noun).ok_or_else(|| anyhow::anyhow!("there is no resource '{}'", self.noun))?;
+        let plan = self.plan(desc, context)?;
         let mut given = plan.columns.iter().flatten().chain(plan.constants.iter().map(|(f, _)| f));
-        match desc.state_field() {
+        Ok(match desc.state_field() {
             Some(state) if plan.set_by_status().is_some() || given.any(|f| f.column == state.column) => {
-                desc.transitions().iter().try_for_each(|t| gate::allow_move(s, desc, t))
+                desc.transitions().iter().map(|t| format!("{}:{}", desc.table, t.permission())).collect()
             }
-            _ => Ok(()),
-        }
+            _ => Vec::new(),
+        })
     }
 }
 
@@ -269,6 +269,10 @@ impl Verb for Import {
 
     fn take_up(&mut self) -> Result<()> {
         self.source.take_up()
+    }
+
+    fn needs(&self, kinds: Kinds, context: &ParseContext) -> Result<Vec<String>> {
+        self.moves(kinds, context)
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {
@@ -322,18 +326,19 @@ impl KindVerb for ImportFlags {
         gate::allow(s)?;
         let opened = Opened::open(s, desc, &self).await?;
         let mut verb = opened.map(s, &self, Terms::default()).await?;
-        let (report, seconds) = load(s, desc, &mut verb).await?;
+        let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;
         tell(s, desc, &report, seconds, &verb, More::default())
     }
 }
 
 /// Runs what loads a file. What came of it, also where rejected rows undid it, and the seconds that took.
-pub async fn load<V: Loads>(s: &mut Session<'_>, desc: &'static Descriptor, verb: &mut V) -> Result<(V::Output, f64)>
+pub async fn load<V: Loads>(s: &mut Session<'_>, verb: &mut V) -> Result<(V::Output, f64)>
 where
     V::Output: From<Report>,
 {
-    verb.import().allow_moves(s, desc).await?;
+    // What is set for every row is wrong for all of them or for none.
+    s.use_context_of(verb.import().org.unwrap_or(SYSTEM)).await?;
     let started = std::time::Instant::now();
     let mut done = gate::write(s, verb).await;
     if done.as_ref().is_err_and(probe::is_about_a_row) {

@@ -387,6 +387,10 @@ impl Source {
     pub fn take_up(&mut self) -> Result<()> {
         let InputFile::Named(NamedFile { path, sha256 }) = &self.file else { return Ok(()) };
         let unreadable = |e: io::Error| unreadable(&self.shown, &e);
+        // A pipe would be waited for.
+        if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+            return Err(Problem::conflict(format!("{} is no longer a file", path.display())).into());
+        }
         let file = Arc::new(File::open(path).map_err(unreadable)?);
         let stamp = Stamp::of(&file).map_err(unreadable)?;
         if digest(&file).map_err(unreadable)? != *sha256 {

@@ -45,6 +45,14 @@ pub fn span(text: &str) -> Option<TimeDelta> {
 }
 
 impl Zone {
+    /// Its name in the IANA database; none where it is the machine's own.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Zone::Named(tz) => Some(tz.name()),
+            Zone::System => None,
+        }
+    }
+
     /// The zone that the variable TZ names (POSIX.1-2017, section 8.3: an empty value is UTC); else the machine's. Forms
     /// that are no name, such as `IST-5:30` or a path, are left to the system, which reads the same variable.
     pub fn from_variable(tz: Option<&str>) -> Zone {

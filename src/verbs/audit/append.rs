@@ -33,6 +33,8 @@ use crate::ui::format::report;
 pub struct Append {
     pub org: i32,
     pub status: Status,
+    /// Where it came from, if not from where the command came.
+    pub source: Option<String>,
     pub records: Vec<ExternalEvent>,
 }
 
@@ -43,6 +45,10 @@ impl Verb for Append {
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.org]
+    }
+
+    fn source(&self) -> Option<&'static str> {
+        self.source.as_deref().and_then(|source| SOURCES.iter().copied().find(|known| *known == source))
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
@@ -277,7 +283,6 @@ async fn about(
 
 /// Writes records of one outcome and one source; how many.
 async fn write(s: &mut Session<'_>, org: i32, told: Vec<AppendedRecord>) -> Result<usize> {
-    let own = s.origin.source;
     let mut n = 0;
     let mut told = told.into_iter().peekable();
     while let Some(first) = told.next() {
@@ -287,10 +292,7 @@ async fn write(s: &mut Session<'_>, org: i32, told: Vec<AppendedRecord>) -> Resu
             records.push(next.record);
         }
         n += records.len();
-        s.origin.source = source.unwrap_or(own);
-        let done = gate::write(s, &Append { org, status, records }).await;
-        s.origin.source = own;
-        done?;
+        gate::write(s, &Append { org, status, source: source.map(str::to_owned), records }).await?;
     }
     Ok(n)
 }

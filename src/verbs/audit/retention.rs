@@ -66,7 +66,7 @@ impl Verb for Strip {
     }
 
     fn stays(&self) -> Option<&'static str> {
-        (self.action == Action::Archive).then_some("what it takes out is written elsewhere")
+        Some("what it takes out is wiped from the files of the database too, or written elsewhere")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<u64> {

@@ -18,6 +18,7 @@ use crate::crud::remove::Left;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::crud::{import, remove};
+use crate::model::kinds::Kinds;
 use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::verbs::Verb as VerbName;
@@ -71,6 +72,10 @@ impl Verb for UserImport {
 
     fn take_up(&mut self) -> Result<()> {
         self.rows.take_up()
+    }
+
+    fn needs(&self, kinds: Kinds, context: &ParseContext) -> Result<Vec<String>> {
+        self.rows.moves(kinds, context)
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<UserReport> {
@@ -200,7 +205,7 @@ impl KindVerb for ImportFlags {
         }
         let rows = opened.map(s, &file, terms).await?;
         let mut verb = UserImport { rows, feed, creates_missing: people.create_missing };
-        let (report, seconds) = load(s, desc, &mut verb).await?;
+        let (report, seconds) = load(s, &mut verb).await?;
         note_passwords(s, &verb.rows, &report.rows).await?;
         note_contents(s, desc, &report.rows.leaving).await?;
         let more = verb.more(s, desc, &report);

@@ -38,6 +38,13 @@ pub const OPTIONS: &[ConfigOption] = &[
     },
     ConfigOption { name: "org", short: None, value: Some("CODE"), help: "Organisation to work in", in_file: true },
     ConfigOption {
+        name: "as",
+        short: None,
+        value: Some("USER"),
+        help: "Act with the rights of this user, on his or her behalf",
+        in_file: false,
+    },
+    ConfigOption {
         name: "output",
         short: Some('o'),
         value: Some("FORMAT"),

@@ -1,5 +1,6 @@
 //! The command line: from words to a leaf of the tree, through settings, to an exit code.
 
+mod acting;
 pub mod commands;
 pub mod complete;
 pub mod config;
@@ -22,6 +23,7 @@ use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapErrorKind};
 use clap::{ArgMatches, FromArgMatches as _};
 use serde_json::json;
+use tokio::runtime::Runtime;
 
 use crate::access::Subject;
 use crate::crud::connection::Connection;
@@ -44,6 +46,7 @@ use crate::model::values::value::ValueType;
 use crate::model::values::zone::Zone;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::records::Deleted;
+use crate::store::tx::Origin;
 use crate::ui::format::{self, Format, Listing, OutputColumn, is_for_programs};
 use crate::ui::{Io, Style, Ui, error_of};
 use commands::COMMANDS;
@@ -137,6 +140,9 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
 
 /// Runs a command that was kept, under the rights of whoever runs it now.
 pub fn run_stored(stored: &StoredCommand, io: Io, world: &World<'_>) -> (u8, Io) {
+    let mut env = world.env.clone();
+    env.extend(stored.zone.clone().map(|zone| ("TZ".to_owned(), zone)));
+    let world = &World { env: &env, ..*world };
     let words: Vec<String> = ["orgctl"].into_iter().chain(stored.called.split(' ')).map(str::to_owned).collect();
     let zone = Zone::from_variable(world.env.get("TZ").map(String::as_str));
     let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now(), zone);
@@ -192,45 +198,32 @@ fn with_session(
     work: Work<'_>,
     application: String,
 ) -> (u8, Io) {
-    let application_verb = application.trim_start_matches("orgctl").trim().to_owned();
-    let prepared = (|| -> Result<_> {
-        let location = match config.get("database") {
-            Some(database) => Location::parse(database)?,
-            // Looked for when it is needed, which checking a file is not.
-            None => Location::Sqlite(PathBuf::new()),
-        };
-        let opening = Opening {
-            create: false,
-            wait: config.wait()?,
-            application: application.trim().to_owned(),
-            variables: postgres_variables(world.env),
-            kinds: world.program.kinds,
-            reader: gate::reader_of(world.subject, world.program.kinds, &access),
-        };
-        let request_id = match config.request_id()? {
-            Some(id) => id,
-            None => Ids::default().next(world.clock.now(), world.random),
-        };
-        let origin = operator::origin(world, &ui.io, request_id, words);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok((location, opening, origin, runtime, config.flag("dry-run")?))
-    })();
-    let (location, opening, origin, runtime, dry_run) = match prepared {
+    let (location, mut opening, origin, runtime) = match prepared(&ui, config, world, words, &application) {
         Ok(prepared) => prepared,
         Err(e) => return end(ui, Err(e)),
     };
-    let context = Context {
+    let mut context = Context {
         env: world.env,
         clock: world.clock,
         random: world.random,
         subject: world.subject,
-        verb: application_verb,
+        verb: application.trim_start_matches("orgctl").trim().to_owned(),
         org_key: config.get("org").map(str::to_owned),
         columns: ui.style.columns.clone(),
-        dry_run,
+        dry_run: matches!(config.flag("dry-run"), Ok(true)),
         force: work.is_forced(),
         tape: world.tape,
     };
+    let connection = Connection::new(location.clone(), opening.clone());
+    let mut asker = Session::new(ui, &context, connection, access.clone(), origin);
+    let acting = runtime.block_on(acting::subject(&mut asker, config.get("as")));
+    let (ui, origin) = (asker.ui, asker.origin);
+    let subject = match acting {
+        Ok(subject) => subject,
+        Err(e) => return end(ui, Err(e)),
+    };
+    context.subject = &subject;
+    opening.reader = gate::reader_of(&subject, world.program.kinds, &access);
     let connection = Connection::new(location, opening);
     let mut session = Session::new(ui, &context, connection, access, origin);
     let second = SecondSignal::new().ok();
@@ -250,6 +243,37 @@ fn with_session(
     // A thread may still be reading standard input; it ends with the process.
     runtime.shutdown_background();
     end(session.ui, done)
+}
+
+/// Where a command works and by whom, as the flags, the environment and the file say it.
+fn prepared(
+    ui: &Ui,
+    config: &Config,
+    world: &World<'_>,
+    words: Vec<String>,
+    application: &str,
+) -> Result<(Location, Opening, Origin, Runtime)> {
+    config.flag("dry-run")?;
+    let location = match config.get("database") {
+        Some(database) => Location::parse(database)?,
+        // Looked for when it is needed, which checking a file is not.
+        None => Location::Sqlite(PathBuf::new()),
+    };
+    let opening = Opening {
+        create: false,
+        wait: config.wait()?,
+        application: application.trim().to_owned(),
+        variables: postgres_variables(world.env),
+        kinds: world.program.kinds,
+        reader: None,
+    };
+    let request_id = match config.request_id()? {
+        Some(id) => id,
+        None => Ids::default().next(world.clock.now(), world.random),
+    };
+    let origin = operator::origin(world, &ui.io, request_id, words);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok((location, opening, origin, runtime))
 }
 
 /// What a command that gives no data tells programs: what it was, and what people were told. No command leaves them with

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
@@ -23,6 +24,7 @@ use crate::model::scope::{Belongings, Scope};
 use crate::model::trail::audit::{Action, Payload, Status};
 use crate::model::values::scalar::ParseContext;
 use crate::store::Error;
+use crate::store::access::{self as stored, Past, Which};
 use crate::store::backup::partial::refusal;
 use crate::store::engine::db::Db;
 use crate::store::engine::opening::Telling;
@@ -58,6 +60,16 @@ pub trait Verb: Serialize + DeserializeOwned {
         Ok(())
     }
 
+    /// Where it came from, if not from where the command came.
+    fn source(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The permissions that it needs besides that of the command: to moves that rows may make.
+    fn needs(&self, _: Kinds, _: &ParseContext) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Does the work. What it returns is shown after the commit.
     fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> impl Future<Output = Result<Self::Output>>;
 }
@@ -65,6 +77,17 @@ pub trait Verb: Serialize + DeserializeOwned {
 /// Asks whether the command may be done at all. Reads ask here too.
 pub fn allow(s: &Session<'_>) -> Result<()> {
     Ok(decided(s, &s.access.permission)?)
+}
+
+/// Asks whether what covers the installation may be looked at or changed: by nobody of an organisation, whatever is granted there.
+pub fn allow_in_system(s: &Session<'_>) -> Result<()> {
+    match s.context.subject {
+        Subject::Somebody(Actor { org: 1.., .. }) => {
+            Err(Problem::denied(format!("{} is not allowed: it is about the whole installation", s.access.permission))
+                .into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Asks whether a move may be made, of a command that makes it under another permission: a file, a revert.
@@ -75,17 +98,21 @@ pub fn allow_move(s: &Session<'_>, desc: &Descriptor, transition: &Transition) -
 /// The decision about a permission, no record being known yet; until approval exists, what needs one is refused. What is of no
 /// place and about nobody is allowed without conditions or not at all.
 fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {
+    decided_of(s.context.subject, s.kinds(), permission)
+}
+
+fn decided_of(subject: &Subject, kinds: Kinds, permission: &str) -> Result<(), Problem> {
     let asked = Permission::parse(permission);
     let asked = asked.ok_or_else(|| Problem::denied(format!("'{permission}' names no permission")))?;
-    let kind = s.kinds().by_table(asked.resource());
-    if let (None, Subject::Somebody(Actor { org: 1.., .. })) = (kind, &s.context.subject) {
+    let kind = kinds.by_table(asked.resource());
+    if let (None, Subject::Somebody(Actor { org: 1.., .. })) = (kind, subject) {
         // Facts hold in one organisation: the trail of all, backups and the database itself are not one's.
         return Err(Problem::denied(format!("{asked} is not allowed: it is about the whole installation")));
     }
     let belongs = kind.is_some_and(Descriptor::belongs_somewhere);
     let nowhere = Belongings::default();
     let about = if belongs { About::Unnamed } else { About::Record(&nowhere) };
-    match access::decide(&asked, about, &Facts::of(&s.context.subject)) {
+    match access::decide(&asked, about, &Facts::of(subject)) {
         Decision::Allow(_) => Ok(()),
         Decision::NeedsApproval(_) => Err(Problem::denied(format!("{asked} needs the approval of somebody else"))),
         Decision::Deny(reason) => Err(Problem::denied(format!("{asked} is not allowed: {reason}"))),
@@ -130,7 +157,7 @@ fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Opt
 /// Decides with a record in hand, before anything is asked or tried of it: what it comes to is told at once, and decided again
 /// under the lock.
 pub async fn authorize(s: &mut Session<'_>, record: &Record) -> Result<()> {
-    let Some(rights) = rights(s) else { return Ok(()) };
+    let Some(rights) = rights(s.context.subject) else { return Ok(()) };
     let permission = s.access.permission.clone();
     let scope = if record.meta.org_id == rights.org { (rights.covers)(&permission) } else { Scope::NOTHING };
     if reader::covers(s.db().await?, record, &scope).await? {
@@ -140,10 +167,35 @@ pub async fn authorize(s: &mut Session<'_>, record: &Record) -> Result<()> {
 }
 
 /// What the transactions of a command may write; none: everything.
-fn rights(s: &Session<'_>) -> Option<Rights> {
-    let Subject::Somebody(actor) = &s.context.subject else { return None };
+fn rights(subject: &Subject) -> Option<Rights> {
+    let Subject::Somebody(actor) = subject else { return None };
     let facts = actor.facts.clone();
     Some(Rights { org: actor.org, covers: Arc::new(move |permission| facts.covered(permission)) })
+}
+
+/// What is known of a user now.
+pub async fn facts_of(db: &mut Db, (org, user): (i32, Uuid), at: DateTime<Utc>) -> Result<Facts> {
+    let roles = stored::roles(db, org, Which::HeldBy(&[user]), None).await?;
+    let facts = stored::facts(db, org, &[user], at, &roles, Past::Without).await?;
+    Ok(facts.into_iter().next().unwrap_or_default())
+}
+
+/// Decides again under the lock, of somebody whose roles are in the database: they may have been taken back meanwhile.
+async fn decide_again(tx: &mut Tx<'_>, subject: &Subject, permissions: impl Iterator<Item = &String>) -> Result<()> {
+    let Subject::Somebody(Actor { org, facts }) = subject else { return Ok(()) };
+    if facts.account.person.is_nil() {
+        return Ok(());
+    }
+    let at = tx.at();
+    let facts = facts_of(tx.db, (*org, facts.account.person), at).await?;
+    let now = Subject::Somebody(Actor { org: *org, facts });
+    for permission in permissions {
+        decided_of(&now, tx.kinds(), permission)?;
+    }
+    if let Some(rights) = rights(&now) {
+        tx.hold_rights(rights);
+    }
+    Ok(())
 }
 
 /// Runs a verb: everything of it, or nothing.
@@ -152,13 +204,16 @@ pub async fn write<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> 
     write_unchecked(s, verb).await
 }
 
-/// Runs a verb that made a secret: it is committed only when `show` has shown that, for it can't be had again.
+/// Runs a verb that made a secret, which can't be kept for another time: it is committed only when `show` has shown that, for it can't be had again.
 pub async fn write_and_show<V: Verb>(
     s: &mut Session<'_>,
     verb: &V,
     show: impl FnOnce(&mut Ui, &V::Output) -> Result<()>,
 ) -> Result<V::Output> {
     s.db().await?;
+    if let Some(tape) = s.context.tape {
+        tape.borrow_mut().push(Err(not_kept(s, "it shows a secret, once")));
+    }
     run(s, verb, Some(show), s.context.dry_run).await
 }
 
@@ -195,17 +250,30 @@ impl Verb for Nothing {
 
 /// As [`write()`], on a database whose schema is still to be made: `init` and `db migrate`.
 pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
+    if let Some(tape) = s.context.tape {
+        tape.borrow_mut().push(to_keep(s, verb));
+    }
     run(s, verb, None::<fn(&mut Ui, &V::Output) -> Result<()>>, s.context.dry_run).await
 }
 
 /// A command as it is kept, or why it can't be.
-fn stored<V: Verb>(s: &Session<'_>, verb: &V) -> Result<StoredCommand, Problem> {
-    let stays = |why: &str| Problem::usage(format!("'{}' can't be kept for another time: {why}", s.context.verb));
+fn to_keep<V: Verb>(s: &Session<'_>, verb: &V) -> Result<StoredCommand, Problem> {
     if let Some(why) = verb.stays() {
-        return Err(stays(why));
+        return Err(not_kept(s, why));
     }
-    let arguments = serde_json::to_value(verb).map_err(|e| stays(&e.to_string()))?;
-    Ok(StoredCommand { name: V::NAME.to_owned(), called: s.context.verb.clone(), force: s.context.force, arguments })
+    let arguments = serde_json::to_value(verb).map_err(|e| not_kept(s, &e.to_string()))?;
+    let (called, force) = (s.context.verb.clone(), s.context.force);
+    Ok(StoredCommand {
+        name: V::NAME.to_owned(),
+        called,
+        force,
+        zone: s.origin.zone.name().map(str::to_owned),
+        arguments,
+    })
+}
+
+fn not_kept(s: &Session<'_>, why: &str) -> Problem {
+    Problem::usage(format!("'{}' can't be kept for another time: {why}", s.context.verb))
 }
 
 async fn run<V: Verb>(
@@ -215,10 +283,9 @@ async fn run<V: Verb>(
     is_dry: bool,
 ) -> Result<V::Output> {
     allow(s)?;
-    if let Some(tape) = s.context.tape {
-        tape.borrow_mut().push(stored(s, verb));
-    }
-    let permit = Permit::issue(&s.access.permission).within(rights(s));
+    let needs = verb.needs(s.kinds(), &s.parsing)?;
+    needs.iter().try_for_each(|permission| decided(s, permission))?;
+    let permit = Permit::issue(&s.access.permission).within(rights(s.context.subject));
     let orgs = verb.orgs();
     if let [org, ..] = orgs.as_slice() {
         s.outcome.about = *org;
@@ -287,7 +354,8 @@ async fn transact<V: Verb>(
     show: &mut Option<impl FnOnce(&mut Ui, &V::Output) -> Result<()>>,
     is_dry: bool,
 ) -> Result<V::Output> {
-    let origin = s.origin.clone();
+    let mut origin = s.origin.clone();
+    origin.source = verb.source().unwrap_or(origin.source);
     if !is_dry {
         tx::ensure_actor(db, &origin, s.context.clock).await?;
     }
@@ -298,6 +366,8 @@ async fn transact<V: Verb>(
     let done = async {
         let is_recorded = verb.noun().and_then(|noun| tx.kinds().by_noun(noun)).is_none_or(Descriptor::is_recorded);
         tx.lock(if is_recorded { orgs } else { &[] }, &mut waiting).await?;
+        let needs = verb.needs(tx.kinds(), &s.parsing)?;
+        decide_again(&mut tx, s.context.subject, std::iter::once(&s.access.permission).chain(&needs)).await?;
         let output = verb.run(&mut tx, &s.parsing).await?;
         // Rules of many rows take their time: until they hold, a signal ends the command.
         tx.finish().await?;

@@ -798,7 +798,7 @@ pub async fn export(
             recorded: Action::Export.as_str(),
             writes: true,
         };
-        s.connection.opening.reader = gate::reader_of(&s.context.subject, s.kinds(), &s.access);
+        s.connection.opening.reader = gate::reader_of(s.context.subject, s.kinds(), &s.access);
     }
     gate::allow(s)?;
     as_of::begin(s, desc, &asked.as_of, asked.rows.which.search.search.is_some()).await?;

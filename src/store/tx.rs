@@ -191,6 +191,11 @@ impl<'a> Tx<'a> {
         self.origin.user.filter(|(of, _)| *of == org).map(|(_, id)| id)
     }
 
+    /// Holds what is written against these rights from here on.
+    pub fn hold_rights(&mut self, rights: Rights) {
+        self.asked.hold(rights);
+    }
+
     /// The actor's number, made on first use.
     pub async fn actor(&mut self) -> Result<i64> {
         self.audit.actor(self.db).await

@@ -124,15 +124,15 @@ impl World {
             if grant.user != user || grant.is_taken_back || grant.until.is_some_and(|until| until <= now) {
                 continue;
             }
-            if let (Some(places), Some(branch)) = (&branches, grant.branch) {
-                if !places.contains(&branch) {
-                    continue;
-                }
+            if let (Some(places), Some(branch)) = (&branches, grant.branch)
+                && !places.contains(&branch)
+            {
+                continue;
             }
-            if let (Some(places), Some(department)) = (&departments, grant.department) {
-                if !places.contains(&department) {
-                    continue;
-                }
+            if let (Some(places), Some(department)) = (&departments, grant.department)
+                && !places.contains(&department)
+            {
+                continue;
             }
             for role in self.has(grant.role) {
                 for row in &self.roles[role].rows {
@@ -142,20 +142,20 @@ impl World {
                     if !fits || (by_star && (resource, action) == CRITICAL) {
                         continue;
                     }
-                    if let (true, Some(places)) = (row.own_branch, &branches) {
-                        if !person.branches.iter().any(|own| places.contains(own)) {
-                            continue;
-                        }
+                    if let (true, Some(places)) = (row.own_branch, &branches)
+                        && !person.branches.iter().any(|own| places.contains(own))
+                    {
+                        continue;
                     }
-                    if let (true, Some(places)) = (row.own_department, &departments) {
-                        if !person.department.is_some_and(|own| places.contains(&own)) {
-                            continue;
-                        }
+                    if let (true, Some(places)) = (row.own_department, &departments)
+                        && !person.department.is_some_and(|own| places.contains(&own))
+                    {
+                        continue;
                     }
-                    if let (true, Some(of)) = (row.own_records, of) {
-                        if of != user {
-                            continue;
-                        }
+                    if let (true, Some(of)) = (row.own_records, of)
+                        && of != user
+                    {
+                        continue;
                     }
                     if row.approval { approved = true } else { free = true }
                 }

@@ -226,7 +226,8 @@ pub async fn facts(
     let of = |person: Uuid| Facts {
         at,
         org,
-        account: Account { person, ..Account::default() },
+        // Who is not there is not in use.
+        account: Account { person, is_active: false, ..Account::default() },
         roles: Arc::clone(roles),
         ..Facts::default()
     };
@@ -235,7 +236,7 @@ pub async fn facts(
     let who = ids(db.engine(), users.iter().copied());
     let accounts = Sql::new(format!(
         "select u.id, u.is_active, u.blocked, u.blocked_until, u.department_id from users u
-          where u.org_id = {org} and u.id in ({who})"
+          where u.org_id = {org} and u.id in ({who}) and u.deleted_at is null"
     ));
     let kinds = [ValueType::Uuid, ValueType::Bool, ValueType::Bool, ValueType::Time, ValueType::Uuid];
     for row in db.all(accounts.yields(kinds)).await? {

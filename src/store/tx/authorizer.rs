@@ -163,6 +163,11 @@ impl Authorizer {
         self.ask(db, &rights, &after, " as it would be then").await
     }
 
+    /// Goes by other rights from here on.
+    pub(super) fn hold(&mut self, rights: Rights) {
+        self.permit.rights = Some(rights);
+    }
+
     fn rights(&self) -> Option<Rights> {
         self.permit.rights.clone().filter(|_| !self.is_lifted)
     }

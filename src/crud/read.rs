@@ -268,7 +268,7 @@ impl KindVerb for ListFlags {
     }
 }
 
-/// As [`list()`], of rows for which some conditions hold besides those of the flags.
+/// As `list`, of rows for which some conditions hold besides those of the flags.
 pub async fn list_where(
     s: &mut Session<'_>,
     desc: &'static Descriptor,

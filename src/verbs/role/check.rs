@@ -68,7 +68,7 @@ impl Leaf for CheckFlags {
             _ => s.ui.out(&format!("{}\n", answer.as_str()))?,
         }
         s.ui.flush()?;
-        end(s, &question, &facts, answer)
+        end(s, &question, &facts, answer).await
     }
 }
 
@@ -104,7 +104,7 @@ impl Leaf for ExplainFlags {
             _ => draw(s, &question, &facts, &names, &why)?,
         }
         s.ui.flush()?;
-        end(s, &question, &facts, why.answer)
+        end(s, &question, &facts, why.answer).await
     }
 }
 
@@ -132,7 +132,7 @@ pub fn tell_unknown(s: &mut Session<'_>, why: Problem) -> Result<()> {
 }
 
 /// The answer as an exit code.
-fn end(s: &Session<'_>, question: &Question, facts: &Facts, answer: Answer) -> Result<()> {
+async fn end(s: &mut Session<'_>, question: &Question, facts: &Facts, answer: Answer) -> Result<()> {
     let (kind, may) = match answer {
         Answer::Allow => return Ok(()),
         Answer::NeedsApproval => (ErrorKind::Approval, "needs approval for"),
@@ -142,13 +142,13 @@ fn end(s: &Session<'_>, question: &Question, facts: &Facts, answer: Answer) -> R
     if s.context.verb != "role check" || answer == Answer::NeedsApproval {
         return Err(problem.into());
     }
+    let names = Names::of(s, question.org(), [facts]).await?;
     let why = facts.explain(&question.asked, question.target.about());
     let reason = match why.near.is_empty() {
         true => "no role of the user gives it".to_owned(),
         false => {
             let way = &why.near[0];
-            let lacks: Vec<String> =
-                way.lacks.iter().map(|lack| words::lack(facts, &Names::default(), way, *lack)).collect();
+            let lacks: Vec<String> = way.lacks.iter().map(|lack| words::lack(facts, &names, way, *lack)).collect();
             format!("{} would give it, but {}", words::path(&facts.roles, way), lacks.join(", and "))
         }
     };

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::context::Access;
 use super::session::Session;
 use super::stored::StoredCommand;
-use crate::access::permission::Permission;
+use crate::access::permission::{OF_EVERYBODY, Permission};
 use crate::access::{self, About, Actor, Decision, Facts, Subject};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::system_log::{Level, SystemLog};
@@ -90,6 +90,17 @@ pub fn allow_in_system(s: &Session<'_>) -> Result<()> {
     }
 }
 
+/// Asks whether all of a kind may be told in an organisation: what is worked out of all of it would be wrong of a part.
+pub fn allow_whole(s: &Session<'_>, desc: &Descriptor, org: i32) -> Result<()> {
+    match &s.connection.opening.reader {
+        Some(reader) if !reader.tells_all_of(desc, org) => {
+            let elsewhere = access::Reason::Elsewhere;
+            Err(Problem::denied(format!("{} is not allowed: {elsewhere}", s.access.permission)).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Asks whether a move may be made, of a command that makes it under another permission: a file, a revert.
 pub fn allow_move(s: &Session<'_>, desc: &Descriptor, transition: &Transition) -> Result<()> {
     Ok(decided(s, &format!("{}:{}", desc.table, transition.permission()))?)
@@ -102,6 +113,9 @@ fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {
 }
 
 fn decided_of(subject: &Subject, kinds: Kinds, permission: &str) -> Result<(), Problem> {
+    if OF_EVERYBODY.contains(&permission) {
+        return Ok(());
+    }
     let asked = Permission::parse(permission);
     let asked = asked.ok_or_else(|| Problem::denied(format!("'{permission}' names no permission")))?;
     let kind = kinds.by_table(asked.resource());

@@ -85,6 +85,9 @@ struct View {
 
 impl View {
     async fn load(s: &mut Session<'_>, whose: &Whose, in_full: bool) -> Result<View> {
+        if whose.user.is_none() {
+            gate::allow_whole(s, StoredSetting::DESCRIPTOR, whose.place.org)?;
+        }
         let db = s.db().await?;
         let settings = settings::for_place(db, whose.place).await?;
         let mut view = View { settings, org: None, user: whose.user.as_ref().map(Record::key), actors: HashMap::new() };

@@ -946,13 +946,17 @@ impl Leaf for WhoamiFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let origin = &s.origin;
+        let rights = match origin.details.get("on_behalf_of").and_then(|of| of["user"].as_str()) {
+            Some(user) => format!("those of user {user} (--as)"),
+            None => "all (an operator of this machine)".to_owned(),
+        };
         let row: Vec<Value> = vec![
             origin.actor_name.clone().into(),
             origin.actor_kind.into(),
             origin.actor_key.clone().into(),
             origin.host.clone().into(),
             origin.source.into(),
-            "all (an operator of this machine)".into(),
+            rights.into(),
         ];
         let heads = ["name", "kind", "key", "host", "source", "rights"].map(|n| OutputColumn::new(n, ValueType::Text));
         format::record(&mut s.ui, &heads, 0, row)?;

@@ -895,6 +895,14 @@ fn the_operator_acts_with_the_rights_of_somebody() {
         let record = p.json("audit list --resource user --action update --limit 1");
         let told = p.json(&format!("audit show {} --org ACME", record[0]["seq"]));
         assert_eq!(told["request"]["on_behalf_of"]["user"], "BOB001", "{told:#}");
+        let said = p.run("role check bob users:read --target cyd").fails(5);
+        assert!(said.contains("it holds in the user's own branches alone (M2)"), "{said}");
+        assert_eq!(p.json("user whoami --as bob")["rights"], "those of user BOB001 (--as)");
+        // What holds is told whole or not at all, and of a user as it holds for him or her.
+        p.run("role grant CLERK settings:read --own-branch").ok();
+        p.run("setting set password.history 9 password.expiry_days 77 --org ACME").ok();
+        assert!(p.run("setting get password.history --as bob").fails(5).contains("it is granted of other records"));
+        assert_eq!(p.run("setting get password.expiry_days --user bob --as bob").ok(), "77\n");
         // Who is nobody, is blocked, has left or had the role for a time gives nothing.
         p.run("user list --as nobody").fails(3);
         p.run("user list --as eve").fails(5);

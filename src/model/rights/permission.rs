@@ -25,6 +25,9 @@ pub struct Permission {
     action: Cow<'static, str>,
 }
 
+/// What everybody may ask, whatever is granted: who he or she is.
+pub const OF_EVERYBODY: &[&str] = &["users:whoami"];
+
 impl Permission {
     /// Reads `branches:update`; nothing where it is not two words.
     pub fn parse(text: &str) -> Option<Permission> {

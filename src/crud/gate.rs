@@ -51,7 +51,7 @@ pub trait Verb: Serialize + DeserializeOwned {
 
     /// Why it can't be stored and run another time; none: it can. What it reads and what it does is the database alone, or
     /// a file that is known again.
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         None
     }
 
@@ -253,7 +253,7 @@ impl Verb for Nothing {
         vec![self.org]
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it does nothing")
     }
 
@@ -272,7 +272,7 @@ pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V
 
 /// A command as it is kept, or why it can't be.
 fn to_keep<V: Verb>(s: &Session<'_>, verb: &V) -> Result<StoredCommand, Problem> {
-    if let Some(why) = verb.stays() {
+    if let Some(why) = verb.cannot_be_kept() {
         return Err(not_kept(s, why));
     }
     let arguments = serde_json::to_value(verb).map_err(|e| not_kept(s, &e.to_string()))?;

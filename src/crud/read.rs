@@ -719,7 +719,7 @@ impl Verb for Exported {
         vec![self.org]
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("what it tells goes elsewhere")
     }
 

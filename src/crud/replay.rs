@@ -29,7 +29,7 @@ pub async fn run_again(s: &mut Session<'_>, all: &[Storable], stored: &StoredCom
 
 async fn run<V: Verb>(s: &mut Session<'_>, arguments: Json) -> Result<()> {
     let mut verb: V = serde_json::from_value(arguments)?;
-    if let Some(why) = verb.stays() {
+    if let Some(why) = verb.cannot_be_kept() {
         return Err(Problem::usage(format!("'{}' can't be run another time: {why}", V::NAME)).into());
     }
     verb.take_up()?;

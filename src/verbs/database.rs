@@ -60,7 +60,7 @@ impl Verb for Migrate {
         Vec::new()
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it changes the schema that commands are stored in")
     }
 

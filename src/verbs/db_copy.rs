@@ -69,7 +69,7 @@ impl Verb for Copy {
         Vec::new()
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it reads another database")
     }
 

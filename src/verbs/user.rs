@@ -177,7 +177,7 @@ impl Verb for Invite {
         orgs_of(&self.targets)
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it shows tokens, once")
     }
 

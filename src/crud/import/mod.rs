@@ -259,7 +259,7 @@ impl Verb for Import {
         self.all_orgs()
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         match (self.source.path(), &self.rejects) {
             (None, _) => Some("it reads standard input, or what can be read once"),
             (_, Some(_)) => Some("it writes a file of rejected rows"),

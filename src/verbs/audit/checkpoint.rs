@@ -49,7 +49,7 @@ impl Verb for MakeCheckpoints {
         vec![SYSTEM]
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("what it signs is written elsewhere")
     }
 

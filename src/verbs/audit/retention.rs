@@ -65,7 +65,7 @@ impl Verb for Strip {
         vec![self.org]
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("what it takes out is wiped from the files of the database too, or written elsewhere")
     }
 

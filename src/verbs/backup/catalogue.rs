@@ -45,7 +45,7 @@ impl Verb for CatalogueUpdate {
         vec![SYSTEM]
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it is about a file that is there now")
     }
 

@@ -40,7 +40,7 @@ impl Verb for Hold {
         vec![SYSTEM]
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it writes beside an archive")
     }
 

@@ -98,7 +98,7 @@ impl Verb for RestorePart {
         Vec::new()
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it reads an archive")
     }
 

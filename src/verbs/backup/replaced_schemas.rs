@@ -87,7 +87,7 @@ impl Verb for DropOld {
         vec![SYSTEM]
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it is about a schema beside this one")
     }
 

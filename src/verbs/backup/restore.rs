@@ -220,7 +220,7 @@ impl Verb for Restore {
         Vec::new()
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it reads an archive")
     }
 

@@ -46,7 +46,7 @@ impl Verb for Remove {
         vec![SYSTEM]
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it removes files")
     }
 

@@ -578,7 +578,7 @@ impl Verb for RecordOutcome {
         vec![SYSTEM]
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn cannot_be_kept(&self) -> Option<&'static str> {
         Some("it reads an archive")
     }
 

@@ -66,8 +66,8 @@ impl Verb for UserImport {
         self.rows.all_orgs()
     }
 
-    fn stays(&self) -> Option<&'static str> {
-        self.rows.stays()
+    fn cannot_be_kept(&self) -> Option<&'static str> {
+        self.rows.cannot_be_kept()
     }
 
     fn take_up(&mut self) -> Result<()> {

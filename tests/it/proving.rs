@@ -1,8 +1,11 @@
 //! Checkpoints, proofs, exports and what is taken out of the trail: an auditor can convince himself.
 
+use orgctl::model::trail::audit::Action;
+use orgctl::verbs::audit::retention::Strip;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{TestEnv, on_both_engines_with_acme};
+use crate::own_kinds::run_verb;
 use crate::raw::{int, on, text};
 
 /// The public key of a new pair, and the path of the file that holds it.
@@ -776,5 +779,21 @@ fn what_was_erased_can_be_archived() {
         let said = p.run(&format!("audit verify --file {out} --key {key}"));
         assert!(said.err.contains("no payload, and nothing in the file tells why"), "{}", said.err);
         said.ok();
+    });
+}
+
+/// Whoever is restored while somebody is asked whether to erase is there again, and nothing of him or her goes.
+#[test]
+fn who_was_restored_meanwhile_is_not_erased() {
+    on_both_engines_with_acme(|p| {
+        p.run("user create --user-code ASHA77 --name Asha --username asha").ok();
+        let id = p.json("user show asha")["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        // What was found while she was deleted.
+        let (records, requests, unrecorded, details) = Default::default();
+        let erase = Strip { org: 1, action: Action::Erase, subject: id, records, requests, unrecorded, details };
+        let refused = run_verb(p, None, "audit:erase", &erase).expect_err("she is there").to_string();
+        assert!(refused.contains("user ASHA77 (Asha) was restored by somebody else in the meantime"), "{refused}");
+        p.run("user delete asha --yes").ok();
+        run_verb(p, None, "audit:erase", &erase).expect("erased");
     });
 }

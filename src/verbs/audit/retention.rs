@@ -70,6 +70,13 @@ impl Verb for Strip {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<u64> {
+        if !self.subject.is_nil()
+            && let Some(person) = tx.load(User::DESCRIPTOR, self.org, self.subject).await?.filter(Record::is_live)
+        {
+            let sentence =
+                format!("{} was restored by somebody else in the meantime; nothing was erased", person.title());
+            return Err(Problem::conflict(sentence).hint("what is recorded of people who are there is kept").into());
+        }
         let went = tx.strip(self.org, &self.records, &self.requests).await?;
         if !self.subject.is_nil() {
             tx.forget_actor(&format!("user:{}", self.subject)).await?;

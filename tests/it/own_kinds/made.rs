@@ -1,16 +1,13 @@
 //! Values that are made where none is given: a number within another record, and who acts.
 
 use orgctl::cli::tree::{LEAVES, Program};
-use orgctl::crud::gate::Verb as _;
 use orgctl::crud::write::Create;
-use orgctl::model::clock::Clock as _;
 use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
 use orgctl::model::resource::{Check, Resource as _};
-use orgctl::model::values::scalar::{Code, Count, Line, ParseContext, Ref};
+use orgctl::model::values::scalar::{Code, Count, Line, Ref};
 use orgctl::resource;
-use orgctl::store::tx::{Origin, Permit, Tx};
 
 use crate::harness::{Engine, TestEnv, golden, on_both_engines_with};
 
@@ -160,30 +157,10 @@ fn the_operator_is_no_user() {
 
 /// Writes a page of RED as a user of some organisation would, who signed in.
 fn written_by(p: &TestEnv, code: &str, user: (i32, uuid::Uuid)) {
-    let origin = Origin {
-        actor_key: format!("user:{}", user.1),
-        actor_name: "Asha".into(),
-        actor_kind: "user",
-        user: Some(user),
-        source: "cli",
-        request_id: uuid::Uuid::from_u128(7),
-        command: Vec::new(),
-        host: "here".into(),
-        details: serde_json::Map::new(),
-        started_at: p.clock.now(),
-        zone: ParseContext::default().zone,
-        clock_is_sure: false,
-    };
     let book = p.json("book show RED")["id"].as_str().and_then(|id| id.parse::<uuid::Uuid>().ok()).expect("an id");
     let values = vec![("code".to_owned(), code.into()), ("book_id".to_owned(), book.into())];
     let verb = Create { noun: "page".into(), org: Some(1), values };
-    super::with_database(p, async |db| {
-        let permit = Permit::issue("pages:create");
-        let mut tx = Tx::begin(db, permit, &origin, &p.clock, &p.random, &mut |_| {}).await.expect("a transaction");
-        tx.lock(&[1], &mut |_| {}).await.expect("a lock");
-        verb.run(&mut tx, &ParseContext::default()).await.expect("a page");
-        tx.commit().await.expect("a commit");
-    });
+    super::run_verb(p, Some(user), "pages:create", &verb).expect("a page");
 }
 
 #[test]

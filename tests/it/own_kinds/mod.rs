@@ -2,18 +2,21 @@
 
 use chrono::NaiveDate;
 use orgctl::cli::tree::{LEAVES, Leaf, Program, leaf};
+use orgctl::crud::gate::Verb;
 use orgctl::crud::leaf::{self, Spec};
 use orgctl::crud::session::Session;
+use orgctl::model::clock::Clock as _;
 use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::specialty::Specialty;
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
 use orgctl::model::problem::Problem;
 use orgctl::model::resource::{Check, Resource as _};
-use orgctl::model::values::scalar::{Code, Count, Line, Moment, Ref};
+use orgctl::model::values::scalar::{Code, Count, Line, Moment, ParseContext, Ref};
 use orgctl::resource;
 use orgctl::store::engine::db::Db;
 use orgctl::store::engine::location::{Location, Opening};
+use orgctl::store::tx::{Origin, Permit, Tx};
 
 use crate::harness::{Engine, TestEnv, golden, on_both_engines_with};
 
@@ -360,5 +363,35 @@ fn with_database<T>(p: &TestEnv, work: impl AsyncFnOnce(&mut Db) -> T) -> T {
         let done = work(&mut db).await;
         db.close().await;
         done
+    })
+}
+
+/// Runs a verb in a transaction of its own, as a user of some organisation would who signed in, or as the operator.
+pub fn run_verb<V: Verb>(
+    p: &TestEnv,
+    user: Option<(i32, uuid::Uuid)>,
+    permission: &str,
+    verb: &V,
+) -> anyhow::Result<V::Output> {
+    let origin = Origin {
+        actor_key: user.map_or("operator:0@here".into(), |(_, id)| format!("user:{id}")),
+        actor_name: "Asha".into(),
+        actor_kind: if user.is_some() { "user" } else { "operator" },
+        user,
+        source: "cli",
+        request_id: uuid::Uuid::from_u128(7),
+        command: Vec::new(),
+        host: "here".into(),
+        details: serde_json::Map::new(),
+        started_at: p.clock.now(),
+        zone: ParseContext::default().zone,
+        clock_is_sure: false,
+    };
+    with_database(p, async |db| {
+        let mut tx = Tx::begin(db, Permit::issue(permission), &origin, &p.clock, &p.random, &mut |_| {}).await?;
+        tx.lock(&verb.orgs(), &mut |_| {}).await?;
+        let output = verb.run(&mut tx, &ParseContext::default()).await?;
+        tx.commit().await?;
+        Ok(output)
     })
 }

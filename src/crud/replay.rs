@@ -36,6 +36,6 @@ async fn run<V: Verb>(s: &mut Session<'_>, arguments: Json) -> Result<()> {
     if let [org] = verb.orgs().as_slice() {
         s.use_context_of(*org).await?;
     }
-    gate::write(s, &verb).await?;
-    Ok(())
+    let done = gate::write(s, &verb).await;
+    verb.end(s.kinds(), done)
 }

@@ -108,6 +108,10 @@ impl Verb for OrgImport {
         self.rows.moves(kinds, context)
     }
 
+    fn end(&self, kinds: Kinds, done: Result<Self::Output>) -> Result<()> {
+        self.rows.end_of(kinds, done)
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {
         let mut run = Run::begin(tx, &self.rows, None).await?;
         run.read(tx).await?;

@@ -249,7 +249,7 @@ fn every_command_that_can_be_kept_has_a_sample() {
 fn what_is_not_in_the_list_says_why() {
     let block = Regex::new(r"(?s)impl Verb for \w+ \{\n.*?\n\}\n").expect("a pattern");
     let name = Regex::new("const NAME: &str = \"(.*)\";").expect("a pattern");
-    let always = Regex::new(r"fn stays\(&self\) -> Option<&'static str> \{\s*Some\(").expect("a pattern");
+    let always = Regex::new(r"fn cannot_be_kept\(&self\) -> Option<&'static str> \{\s*Some\(").expect("a pattern");
     let mut found = 0;
     for file in files(&root().join("src")) {
         let text = std::fs::read_to_string(&file).expect("a source");
@@ -324,4 +324,21 @@ fn a_version_that_moved_on_refuses_what_was_kept() {
     p.run("branch update B1 --name Ein").ok();
     p.run_stored(&kept).fails(4);
     assert_eq!(p.json("branch show B1")["name"], "Ein");
+}
+
+/// Rows that are rejected are told by the exit code, also where nobody reads the report.
+#[test]
+fn a_kept_import_ends_as_it_would() {
+    let p = TestEnv::prepared(Engine::Sqlite, PROGRAM, BASE);
+    let file = p.write("input.csv", "code,name\nX1,Other\n,Nameless\n");
+    for (flags, code, says) in
+        [("", 6, "1 of 2 rows was rejected; nothing was imported"), (" --keep-going", 7, "1 of 2 rows was rejected")]
+    {
+        let (said, kept) = p.run_taped(&format!("branch import {file}{flags}"), "");
+        said.fails(code);
+        let q = TestEnv::prepared(Engine::Sqlite, PROGRAM, BASE);
+        let kept = kept.into_iter().next().expect("a command").expect("it can be kept");
+        let said = q.run_stored(&kept).fails(code);
+        assert!(said.contains(says), "{said}");
+    }
 }

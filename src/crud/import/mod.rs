@@ -236,6 +236,20 @@ impl Import {
         run.finish(tx, &[]).await
     }
 
+    /// What rejected rows come to, by the exit code.
+    pub fn end_of(&self, kinds: Kinds, done: Result<Report>) -> Result<()> {
+        let report = match done {
+            Ok(report) => report,
+            Err(e) => e.downcast::<Refused>()?.0,
+        };
+        match kinds.by_noun(&self.noun) {
+            Some(desc) if report.rejected > 0 => {
+                Err(report::rejected(desc, &report, self, Vec::new(), Vec::new()).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The permissions to the moves that rows may make: which these are, only the rows tell.
     pub fn moves(&self, kinds: Kinds, context: &ParseContext) -> Result<Vec<String>> {
         let desc = kinds.by_noun(&self.noun).ok_or_else(|| anyhow::anyhow!("there is no resource '{}'", self.noun))?;
@@ -273,6 +287,10 @@ impl Verb for Import {
 
     fn needs(&self, kinds: Kinds, context: &ParseContext) -> Result<Vec<String>> {
         self.moves(kinds, context)
+    }
+
+    fn end(&self, kinds: Kinds, done: Result<Self::Output>) -> Result<()> {
+        self.end_of(kinds, done)
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {

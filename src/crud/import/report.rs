@@ -371,7 +371,7 @@ fn by_name(desc: &Descriptor, r: &Report, verb: &Import) -> Option<String> {
 }
 
 /// The error that rejected rows end with, and what helps.
-fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>, more: Vec<String>) -> Problem {
+pub(super) fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>, more: Vec<String>) -> Problem {
     let rejects = match &verb.rejects {
         Some(path) => {
             // Fewer rows may be too few for a guess.

@@ -78,6 +78,10 @@ impl Verb for UserImport {
         self.rows.moves(kinds, context)
     }
 
+    fn end(&self, kinds: Kinds, done: Result<Self::Output>) -> Result<()> {
+        self.rows.end_of(kinds, done.map(|report| report.rows))
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<UserReport> {
         if self.rows.routing.is_none() {
             return self.load(tx, &self.rows).await;

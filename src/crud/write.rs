@@ -558,6 +558,22 @@ pub fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
     }
 }
 
+/// The records that keys name, all of one organisation, and that; none where a person picked nothing.
+pub async fn targets_of_one_org(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    given: &[String],
+) -> Result<Option<(i32, Vec<Record>)>> {
+    let records = targets(s, desc, given).await?;
+    let Some(org) = records.first().map(|r| r.meta.org_id) else { return Ok(None) };
+    if records.iter().any(|r| r.meta.org_id != org) {
+        return Err(Problem::usage(format!("the {} belong to several organisations", desc.plural()))
+            .hint("name those of one at a time")
+            .into());
+    }
+    Ok(Some((org, records)))
+}
+
 /// The records that keys name, as targets.
 pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, given: &[String]) -> Result<Vec<Record>> {
     let keys = keys(s, desc, Deleted::Exclude, given).await?;

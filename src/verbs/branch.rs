@@ -14,7 +14,7 @@ use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::{find, find_in};
 use crate::crud::prompt;
 use crate::crud::session::Session;
-use crate::crud::write::{change, targets};
+use crate::crud::write::{change, targets_of_one_org};
 use crate::model::kinds::branch::Branch;
 use crate::model::problem::Problem;
 use crate::model::resource::stored::Stored;
@@ -142,13 +142,7 @@ impl Leaf for MoveFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
-        let moved = targets(s, DESC, &self.key).await?;
-        let Some(org) = moved.first().map(|r| r.meta.org_id) else { return Ok(()) };
-        if moved.iter().any(|r| r.meta.org_id != org) {
-            return Err(Problem::usage("the branches belong to several organisations")
-                .hint("move those of one at a time")
-                .into());
-        }
+        let Some((org, moved)) = targets_of_one_org(s, DESC, &self.key).await? else { return Ok(()) };
         let parent: Value = match &self.place.to {
             Some(key) => find_in(s, DESC, Some(org), key, Deleted::Exclude).await?.meta.id.into(),
             None if self.place.root => Value::Null(ValueType::Uuid),

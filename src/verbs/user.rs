@@ -29,7 +29,9 @@ use crate::crud::remove::Left;
 use crate::crud::session::Session;
 use crate::crud::subjects::records_of;
 use crate::crud::times::time_to_come;
-use crate::crud::write::{ChangedRecord, Target, change, change_all, dry_run_note, end, targets, tell_changed};
+use crate::crud::write::{
+    ChangedRecord, Target, change, change_all, dry_run_note, end, targets, targets_of_one_org, tell_changed,
+};
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::user::{BRANCHES, User};
 use crate::model::password::Secret;
@@ -391,13 +393,7 @@ impl Leaf for MoveFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
-        let moved = targets(s, DESC, &self.key).await?;
-        let Some(org) = moved.first().map(|r| r.meta.org_id) else { return Ok(()) };
-        if moved.iter().any(|r| r.meta.org_id != org) {
-            return Err(Problem::usage("the users belong to several organisations")
-                .hint("move those of one at a time")
-                .into());
-        }
+        let Some((org, moved)) = targets_of_one_org(s, DESC, &self.key).await? else { return Ok(()) };
         let mut set = Vec::new();
         let Place { branch, department, reports_to } = &self.place;
         for (name, key) in [("branch", branch), ("department", department), ("reports_to", reports_to)] {
@@ -507,8 +503,7 @@ impl Leaf for UnassignBranchFlags {
 }
 
 async fn assign_branches(s: &mut Session<'_>, keys: &[String], given: &[String], assign: bool) -> Result<()> {
-    let records = targets(s, DESC, keys).await?;
-    let Some(org) = records.first().map(|r| r.meta.org_id) else { return Ok(()) };
+    let Some((org, records)) = targets_of_one_org(s, DESC, keys).await? else { return Ok(()) };
     let mut branches = Vec::new();
     for key in given {
         branches.push(find_in(s, Branch::DESCRIPTOR, Some(org), key, Deleted::Exclude).await?.meta.id);

@@ -522,3 +522,20 @@ fn the_schema_of_sqlite_is_kept() {
     });
     golden("docs/sqlite-schema.txt", &text);
 }
+
+/// Two flags the program itself looks for in whatever verb has them: by their ids, which nothing else holds.
+#[test]
+fn flags_that_the_program_looks_for_have_their_ids() {
+    let root = Program::default().command();
+    let (mut open, mut seen) = (vec![&root], BTreeMap::new());
+    while let Some(c) = open.pop() {
+        open.extend(c.get_subcommands());
+        for (long, id) in [("force", "force"), ("keep-going", "keep_going")] {
+            for arg in c.get_arguments().filter(|a| a.get_long() == Some(long)) {
+                assert_eq!(arg.get_id().as_str(), id, "{}", c.get_name());
+                *seen.entry(long).or_insert(0) += 1;
+            }
+        }
+    }
+    assert!(seen["force"] > 10 && seen["keep-going"] > 50, "{seen:?}");
+}

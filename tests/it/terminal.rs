@@ -362,3 +362,31 @@ fn words_are_picked_and_numbers_checked() {
     t.exp_string("[max_users is 7]").expect("the answer");
     assert_eq!(ends(t), 0);
 }
+
+/// So is the one record that a command is about, whichever it is.
+#[test]
+fn the_one_record_that_is_meant_is_picked() {
+    let p = &TestEnv::with_acme(Engine::Sqlite);
+    p.run("user create --user-code ASHA22 --name Asha --username asha").ok();
+    p.run("dept create --code D1 --name Sales").ok();
+    p.run("role create --code R1 --name Clerk").ok();
+    for (line, listed) in [
+        ("user passwd --generate", "ASHA22  Asha"),
+        ("user check-password", "ASHA22  Asha"),
+        ("user reports", "ASHA22  Asha"),
+        ("user dossier", "ASHA22  Asha"),
+        ("user history", "ASHA22  Asha"),
+        ("user can", "ASHA22  Asha"),
+        ("user roles", "ASHA22  Asha"),
+        ("dept members", "D1  Sales"),
+        ("dept history", "D1  Sales"),
+        ("role members", "R1  Clerk"),
+        ("role permissions", "R1  Clerk"),
+    ] {
+        let mut t = at_terminal(p, line);
+        t.exp_string(listed).unwrap_or_else(|e| panic!("{line}: {e}"));
+        types(&mut t, "\x1b");
+        t.exp_string("interrupted; nothing was changed").expect("an answer");
+        assert_eq!(ends(t), 130, "{line}");
+    }
+}

@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::catalogue::{KnownBackups, folder, in_folder, short};
-use super::restore::TrustFlags;
+use super::verify::TrialFlags;
 use super::verify::{VerifyPlan, prove_one};
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
@@ -54,14 +54,8 @@ pub struct DrillFlags {
     /// File with the identity (age) that it is encrypted to (can be repeated)
     #[arg(long, value_name = "FILE")]
     pub identity: Vec<String>,
-    /// Hold the live database against it too, as that was then
-    #[arg(long)]
-    pub against_live: bool,
-    /// Server or folder to restore in: a new database there, dropped at the end (default: a file)
-    #[arg(long, value_name = "URL")]
-    pub scratch: Option<String>,
     #[command(flatten)]
-    pub trust: TrustFlags,
+    pub trial: TrialFlags,
 }
 
 impl Leaf for DrillFlags {
@@ -76,8 +70,7 @@ impl Leaf for DrillFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let mut plan = VerifyPlan::new(s, &self.identity, self.scratch.as_deref(), self.trust)?;
-        plan.against_live = self.against_live;
+        let plan = VerifyPlan::new(s, &self.identity, self.trial)?;
         let path = newest(s, self.from.as_deref(), &plan).await?;
         if plan.lacks_identity(&path) {
             return Err(Problem::usage(format!(

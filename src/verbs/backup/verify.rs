@@ -51,14 +51,15 @@ pub struct VerifyPlan {
 
 impl VerifyPlan {
     /// All of one archive, by itself.
-    pub fn new(s: &Session<'_>, identity: &[String], scratch: Option<&str>, trust: TrustFlags) -> Result<VerifyPlan> {
+    pub fn new(s: &Session<'_>, identity: &[String], trial: TrialFlags) -> Result<VerifyPlan> {
+        let TrialFlags { against_live, scratch, trust } = trial;
         Ok(VerifyPlan {
             identities: Identities::read(identity)?,
             keys: verifiers(s, &trust.keys)?,
             trust,
             is_quick: false,
-            against_live: false,
-            scratch: scratch.map(Location::parse).transpose()?,
+            against_live,
+            scratch: scratch.as_deref().map(Location::parse).transpose()?,
         })
     }
 }
@@ -131,6 +132,19 @@ impl Proof {
     }
 }
 
+/// How a backup is restored to be proven.
+#[derive(clap::Args)]
+pub struct TrialFlags {
+    /// Hold the live database against it too, as that was then
+    #[arg(long)]
+    pub against_live: bool,
+    /// Server or folder to restore in: a new database there, dropped at the end (default: a file)
+    #[arg(long, value_name = "URL")]
+    pub scratch: Option<String>,
+    #[command(flatten)]
+    pub trust: TrustFlags,
+}
+
 /// The flags of `backup verify`.
 #[derive(clap::Args)]
 pub struct VerifyFlags {
@@ -149,14 +163,8 @@ pub struct VerifyFlags {
     /// Hold it against its checksums alone
     #[arg(long, conflicts_with_all = ["against_live", "scratch"])]
     pub quick: bool,
-    /// Hold the live database against it too, as that was then
-    #[arg(long)]
-    pub against_live: bool,
-    /// Server or folder to restore in: a new database there, dropped at the end (default: a file)
-    #[arg(long, value_name = "URL")]
-    pub scratch: Option<String>,
     #[command(flatten)]
-    pub trust: TrustFlags,
+    pub trial: TrialFlags,
 }
 
 impl Leaf for VerifyFlags {
@@ -171,11 +179,7 @@ impl Leaf for VerifyFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let plan = VerifyPlan {
-            is_quick: self.quick,
-            against_live: self.against_live,
-            ..VerifyPlan::new(s, &self.identity, self.scratch.as_deref(), self.trust)?
-        };
+        let plan = VerifyPlan { is_quick: self.quick, ..VerifyPlan::new(s, &self.identity, self.trial)? };
         if plan.against_live {
             s.db().await?;
         }

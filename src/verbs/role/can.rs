@@ -5,21 +5,16 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::check::tell_unknown;
-use super::question::{Asked, AtFlag, begin, facts};
+use super::question::{Asked, AtFlag, known_role, known_user};
 use super::words::{self, Names};
 use crate::access::permission::Permission;
 use crate::access::{About, Answer, Facts};
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::lookup::find;
 use crate::crud::session::Session;
-use crate::model::kinds::role::Role;
-use crate::model::kinds::user::User;
-use crate::model::resource::Resource as _;
 use crate::model::rights::roles::{Given, path};
 use crate::model::values::value::{Value, ValueType};
-use crate::store::access::{self, Past, Which};
-use crate::store::records::Deleted;
+use crate::store::access::{self, Which};
 use crate::ui::format::{Listing, OutputColumn};
 
 fn texts<const N: usize>(names: [&str; N]) -> Vec<OutputColumn> {
@@ -30,8 +25,8 @@ fn texts<const N: usize>(names: [&str; N]) -> Vec<OutputColumn> {
 #[derive(clap::Args)]
 pub struct CanFlags {
     /// User
-    #[arg(value_name = "USER")]
-    pub user: String,
+    #[arg(value_name = "USER", required = true)]
+    pub key: Option<String>,
     #[command(flatten)]
     pub at: AtFlag,
 }
@@ -48,10 +43,8 @@ impl Leaf for CanFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let at = begin(s, &self.at, None).await?;
-        let user = find(s, User::DESCRIPTOR, &self.user, Deleted::Exclude).await?;
-        let facts = match facts(s, &user, None, at, Past::Without).await? {
-            Asked::Known(facts) => facts,
+        let (user, facts) = match known_user(s, self.key, &self.at).await? {
+            Asked::Known(known) => known,
             Asked::Unknown(why) => return tell_unknown(s, why),
         };
         let org = user.meta.org_id;
@@ -118,8 +111,8 @@ fn tell_of_account(s: &mut Session<'_>, facts: &Facts, who: &str, listed: u64) {
 #[derive(clap::Args)]
 pub struct RolesFlags {
     /// User
-    #[arg(value_name = "USER")]
-    pub user: String,
+    #[arg(value_name = "USER", required = true)]
+    pub key: Option<String>,
     /// Also the roles that these inherit from; of all of them only those that give something
     #[arg(long)]
     pub effective: bool,
@@ -139,18 +132,16 @@ impl Leaf for RolesFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let at = begin(s, &self.at, None).await?;
-        let user = find(s, User::DESCRIPTOR, &self.user, Deleted::Exclude).await?;
-        let facts = match facts(s, &user, None, at, Past::Without).await? {
-            Asked::Known(facts) => facts,
+        let (user, facts) = match known_user(s, self.key, &self.at).await? {
+            Asked::Known(known) => known,
             Asked::Unknown(why) => return tell_unknown(s, why),
         };
         let names = Names::of(s, user.meta.org_id, [&facts]).await?;
         let mut heads = texts(["role", "path", "branch", "department"]);
         heads.extend(["granted_at", "expires_at"].map(|name| OutputColumn::new(name, ValueType::Time)));
         let mut listing = Listing::new(&s.ui, heads, 0);
-        let is_idle = self.effective && facts.account.lack(at).is_some();
-        for held in facts.held.iter().filter(|held| !is_idle && held.lack(at).is_none()) {
+        let is_idle = self.effective && facts.account.lack(facts.at).is_some();
+        for held in facts.held.iter().filter(|held| !is_idle && held.lack(facts.at).is_none()) {
             let before = facts.roles.ways_from(held.role);
             let all = 0..facts.roles.all().len();
             let mut paths: Vec<Vec<usize>> = match self.effective {
@@ -179,8 +170,8 @@ impl Leaf for RolesFlags {
 #[derive(clap::Args)]
 pub struct PermissionsFlags {
     /// Role
-    #[arg(value_name = "ROLE")]
-    pub role: String,
+    #[arg(value_name = "ROLE", required = true)]
+    pub key: Option<String>,
     /// Also what it inherits
     #[arg(long)]
     pub effective: bool,
@@ -200,9 +191,7 @@ impl Leaf for PermissionsFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        begin(s, &self.at, None).await?;
-        let role = find(s, Role::DESCRIPTOR, &self.role, Deleted::Exclude).await?;
-        crate::crud::as_of::ensure_all_known(s).await?;
+        let (_, role) = known_role(s, self.key, &self.at).await?;
         let (org, id) = role.meta.record_id();
         let roles = access::roles(s.db().await?, org, Which::These(&[id]), None).await?;
         let Some(from) = roles.at(id) else { return Err(anyhow::anyhow!("the role is gone")) };

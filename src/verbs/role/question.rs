@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::access::permission::Permission;
 use crate::access::{About, Facts};
 use crate::crud::as_of;
+use crate::crud::keys::one_key;
 use crate::crud::lookup::{find, find_in};
 use crate::crud::session::Session;
 use crate::model::kinds::branch::Branch;
@@ -282,4 +283,24 @@ pub async fn facts(
     let roles = access::roles(db, org, which, asked).await?;
     let all = access::facts(db, org, &[id], at, &roles, past).await?;
     Ok(Asked::Known(all.into_iter().next().unwrap_or_default()))
+}
+
+/// A user that a command names, with what is known of him or her at an instant for all permissions.
+pub async fn known_user(s: &mut Session<'_>, key: Option<String>, at: &AtFlag) -> Result<Asked<(Record, Facts)>> {
+    let at = begin(s, at, None).await?;
+    let key = one_key(s, User::DESCRIPTOR, Deleted::Exclude, key).await?;
+    let user = find(s, User::DESCRIPTOR, &key, Deleted::Exclude).await?;
+    Ok(match facts(s, &user, None, at, Past::Without).await? {
+        Asked::Known(facts) => Asked::Known((user, facts)),
+        Asked::Unknown(why) => Asked::Unknown(why),
+    })
+}
+
+/// A role that a command names, as of an instant of which all is known.
+pub async fn known_role(s: &mut Session<'_>, key: Option<String>, at: &AtFlag) -> Result<(DateTime<Utc>, Record)> {
+    let at = begin(s, at, None).await?;
+    let key = one_key(s, Role::DESCRIPTOR, Deleted::Exclude, key).await?;
+    let role = find(s, Role::DESCRIPTOR, &key, Deleted::Exclude).await?;
+    as_of::ensure_all_known(s).await?;
+    Ok((at, role))
 }

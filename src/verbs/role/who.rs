@@ -8,23 +8,21 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::check::tell_unknown;
-use super::question::{self, AboutFlags, Asked, AtFlag, begin, kind_of, warn_of_unknown};
+use super::question::{self, AboutFlags, Asked, AtFlag, begin, kind_of, known_role, warn_of_unknown};
 use super::words::{self, Names};
 use crate::access::permission::Permission;
 use crate::access::{About, Answer, Facts};
 use crate::crud::flags::limit;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::lookup::find;
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
 use crate::crud::{as_of, gate};
-use crate::model::kinds::role::Role;
 use crate::model::kinds::user::User;
 use crate::model::resource::{Record, Resource as _};
 use crate::model::rights::roles::{Roles, path};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::access::{self, Own, Past, Which};
-use crate::store::records::{self, Deleted};
+use crate::store::records;
 use crate::ui::format::{Format, Listing, OutputColumn};
 
 /// Which of many.
@@ -130,8 +128,8 @@ fn who_can_heads() -> Vec<OutputColumn> {
 #[derive(clap::Args)]
 pub struct MembersFlags {
     /// Role
-    #[arg(value_name = "ROLE")]
-    pub role: String,
+    #[arg(value_name = "ROLE", required = true)]
+    pub key: Option<String>,
     /// Also who has it by a role that inherits from it; of all of them only those for whom it gives something
     #[arg(long)]
     pub effective: bool,
@@ -153,9 +151,7 @@ impl Leaf for MembersFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let at = begin(s, &self.at, None).await?;
-        let role = find(s, Role::DESCRIPTOR, &self.role, Deleted::Exclude).await?;
-        as_of::ensure_all_known(s).await?;
+        let (at, role) = known_role(s, self.key.clone(), &self.at).await?;
         let (org, id) = role.meta.record_id();
         let of = [id];
         let which = if self.effective { Which::Below(&of) } else { Which::These(&of) };

@@ -20,8 +20,11 @@ use crate::verbs::revert::Revert;
 use crate::verbs::role::Apply;
 use crate::verbs::role::grant::{CloneRole, Grant};
 use crate::verbs::setting::{Reset, Set};
+use crate::verbs::user::block::{Block, Unblock};
 use crate::verbs::user::import::UserImport;
-use crate::verbs::user::{AssignBranches, Block, Merge, Unblock, Uninvite};
+use crate::verbs::user::invite::Uninvite;
+use crate::verbs::user::merge::Merge;
+use crate::verbs::user::placing::AssignBranches;
 
 pub const COMMANDS: &[Storable] = &[
     // Of any kind.

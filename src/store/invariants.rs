@@ -4,6 +4,7 @@
 
 mod acyclic;
 mod row_rules;
+pub mod super_admin;
 
 use std::collections::BTreeSet;
 

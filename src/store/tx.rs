@@ -36,6 +36,7 @@ use super::engine::db::{Conn, Db};
 use super::engine::location::Engine;
 use super::engine::sqlite;
 use super::invariants;
+use super::invariants::super_admin::SuperAdmins;
 use crate::model::clock::Clock;
 use crate::model::kinds::Kinds;
 use crate::model::random::{BufferedRandom, Ids, Random};
@@ -69,6 +70,7 @@ pub struct Tx<'a> {
     references: References,
     protection: Protection,
     asked: Authorizer,
+    super_admins: SuperAdmins,
     /// All rules hold, and nothing is written any more.
     has_finished: bool,
     /// Whether the connection saw everything before, as it does until the transaction ends.
@@ -127,6 +129,7 @@ impl<'a> Tx<'a> {
             references: References::default(),
             protection: Protection::default(),
             asked: Authorizer::new(permit),
+            super_admins: SuperAdmins::default(),
             has_finished: false,
             saw_all,
         }
@@ -277,6 +280,7 @@ impl<'a> Tx<'a> {
         invariants::check_touched(self.db, &touched).await?;
         invariants::check_filled(self.db, &filled).await?;
         invariants::check_limits(self.db, &touched, &filled).await?;
+        self.super_admins.must_remain(self.db, self.audit.at).await?;
         self.references.refuse_inactive(self.db).await?;
         self.protection.refuse_defining(self.db).await
     }

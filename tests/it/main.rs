@@ -48,6 +48,7 @@ mod dry_run;
 mod each;
 mod edit;
 mod encodings;
+mod escalation;
 mod examples;
 mod exits;
 mod feed;

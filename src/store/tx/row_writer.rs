@@ -185,11 +185,16 @@ impl Rewritten {
         Rewritten { before, after, stored, places, has_new_words }
     }
 
-    fn touched(&self) -> Touched {
-        let (desc, (org, id)): (&'static Descriptor, _) = (self.after.desc, self.after.meta.record_id());
+    /// Its kind and organisation, and the columns in which it differs.
+    pub(super) fn changing(&self) -> (&'static Descriptor, i32, Columns) {
         let mut columns = Columns::default();
         self.places.iter().for_each(|place| columns.add(*place));
-        Touched { desc, org, id, columns }
+        (self.after.desc, self.after.meta.org_id, columns)
+    }
+
+    fn touched(&self) -> Touched {
+        let (desc, org, columns) = self.changing();
+        Touched { desc, org, id: self.after.meta.id, columns }
     }
 }
 

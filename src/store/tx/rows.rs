@@ -201,6 +201,8 @@ impl Tx<'_> {
             after.meta.updated_by = by;
             written.push(Rewritten::of(before, after));
         }
+        let rows = written.iter().map(Rewritten::changing);
+        self.super_admins.before(self.db, rows, self.audit.at).await?;
         self.rows.rewrite(self.db, &written).await?;
         Ok(written)
     }

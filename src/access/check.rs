@@ -48,8 +48,9 @@ impl Facts {
     }
 
     /// Why nobody may do it, or not this one, whatever roles he or she has.
-    pub fn lack_of_all(&self, asked: &Permission) -> Option<Lack> {
-        let is_elsewhere = self.org > 0 && asked.is_of_the_installation();
+    pub fn lack_of_all(&self, asked: &Permission, about: About<'_>) -> Option<Lack> {
+        let is_of_all = asked.is_of_the_installation() || matches!(about, About::Installation);
+        let is_elsewhere = self.org > 0 && is_of_all;
         self.account.lack(self.at).or(is_elsewhere.then_some(Lack::OfTheInstallation))
     }
 
@@ -102,7 +103,7 @@ impl Facts {
 
     /// May he or she do it? Of several ways one is enough, and one without approval wins over one with it.
     pub fn check(&self, asked: &Permission, about: About<'_>) -> Answer {
-        if self.lack_of_all(asked).is_some() {
+        if self.lack_of_all(asked, about).is_some() {
             return Answer::Deny;
         }
         let mut answer = Answer::Deny;

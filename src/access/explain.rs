@@ -86,7 +86,7 @@ impl Facts {
                 let critical = (is_critical && !self.roles.contains(giver, given)).then_some(Lack::Critical);
                 let unused = path.iter().copied().filter(|at| !self.roles.role(*at).is_active).map(Lack::RoleInactive);
                 let lacks = self
-                    .lack_of_all(asked)
+                    .lack_of_all(asked, about)
                     .into_iter()
                     .chain(if held.is_none() { Some(Lack::NotHeld) } else { None })
                     .chain(held.and_then(|held| held.lack(self.at)))

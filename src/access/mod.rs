@@ -128,7 +128,7 @@ impl Facts {
 /// May somebody of whom these facts hold do what the permission names, and of which records? The answer is that of
 /// [`Facts::check`].
 pub fn decide(permission: &Permission, about: About<'_>, facts: &Facts) -> Decision {
-    match facts.lack_of_all(permission) {
+    match facts.lack_of_all(permission, about) {
         Some(Lack::OfTheInstallation) => return Decision::Deny(Reason::Installation),
         Some(_) => return Decision::Deny(Reason::Account),
         None => {}

@@ -217,11 +217,14 @@ fn with_session(
     let connection = Connection::new(location.clone(), opening.clone());
     let mut asker = Session::new(ui, &context, connection, access.clone(), origin);
     let acting = runtime.block_on(acting::subject(&mut asker, config.get("as")));
-    let (ui, origin) = (asker.ui, asker.origin);
     let subject = match acting {
         Ok(subject) => subject,
-        Err(e) => return end(ui, Err(e)),
+        Err(e) => {
+            let done = runtime.block_on(conclude(&mut asker, Err(e)));
+            return end(asker.ui, done);
+        }
     };
+    let (ui, origin) = (asker.ui, asker.origin);
     context.subject = &subject;
     opening.reader = gate::reader_of(&subject, world.program.kinds, &access);
     let connection = Connection::new(location, opening);
@@ -230,19 +233,31 @@ fn with_session(
     let done = runtime.block_on(async {
         let done = until_signal(&mut session, work, second.as_ref()).await;
         session.connection.go_home().await;
-        let done = done.map_err(|e| gate::in_words(&session, e));
-        if let Some(problem) = done.as_ref().err().and_then(|e| e.downcast_ref::<Problem>()).cloned() {
-            gate::record_refusal(&mut session, &problem).await;
-            session.log_problem(&problem);
-        }
-        gate::write_log(&mut session).await;
-        session.connection.close().await;
-        done
+        conclude(&mut session, done).await
     });
     let done = done.and_then(|()| tell_programs(&mut session));
     // A thread may still be reading standard input; it ends with the process.
     runtime.shutdown_background();
     end(session.ui, done)
+}
+
+/// Puts down what is to be told of a command that has ended, in the trail and in the system log. Of a refusal that says where it
+/// is recorded.
+async fn conclude(session: &mut Session<'_>, done: Result<()>) -> Result<()> {
+    let done = match done.map_err(|e| gate::in_words(session, e)) {
+        Err(e) => match e.downcast::<Problem>() {
+            Ok(mut problem) => {
+                gate::record_refusal(session, &mut problem).await;
+                session.log_problem(&problem);
+                Err(problem.into())
+            }
+            Err(e) => Err(e),
+        },
+        done => done,
+    };
+    gate::write_log(session).await;
+    session.connection.close().await;
+    done
 }
 
 /// Where a command works and by whom, as the flags, the environment and the file say it.

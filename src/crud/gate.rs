@@ -14,12 +14,13 @@ use super::context::Access;
 use super::session::Session;
 use super::stored::StoredCommand;
 use crate::access::permission::{OF_EVERYBODY, Permission};
-use crate::access::{self, About, Actor, Decision, Facts, Subject};
+use crate::access::{self, About, Actor, Decision, Facts, Reason, Subject};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::states::Transition;
 use crate::model::resource::{Descriptor, Record, Resource as _, verbs};
+use crate::model::rights::refusal::{Recorded, Refusal};
 use crate::model::scope::{Belongings, Scope};
 use crate::model::trail::audit::{Action, Payload, Status};
 use crate::model::values::scalar::ParseContext;
@@ -29,6 +30,8 @@ use crate::store::backup::partial::refusal;
 use crate::store::engine::db::Db;
 use crate::store::engine::opening::Telling;
 use crate::store::reader::{self, Reader, Told};
+use crate::store::records;
+use crate::store::trail::verify::size;
 use crate::store::tx::journal::JOURNAL_WAIT;
 use crate::store::tx::{self, Permit, Rights, Tx};
 use crate::ui::Ui;
@@ -84,12 +87,18 @@ pub fn allow(s: &Session<'_>) -> Result<()> {
     Ok(decided(s, &s.access.permission)?)
 }
 
+/// Asks whether something else may be done besides, which a command does in passing.
+pub fn allow_besides(s: &Session<'_>, permission: &str) -> Result<()> {
+    Ok(decided(s, permission)?)
+}
+
 /// Asks whether what covers the installation may be looked at or changed: by nobody of an organisation, whatever is granted there.
 pub fn allow_in_system(s: &Session<'_>) -> Result<()> {
     match s.context.subject {
         Subject::Somebody(Actor { org: 1.., .. }) => {
-            Err(Problem::denied(format!("{} is not allowed: it is about the whole installation", s.access.permission))
-                .into())
+            let refusal = Refusal::of(&s.access.permission).about(About::Installation);
+            let sentence = format!("{} is not allowed: {}", s.access.permission, Reason::Installation);
+            Err(Problem::denied(sentence).refusing(refusal).into())
         }
         _ => Ok(()),
     }
@@ -99,8 +108,9 @@ pub fn allow_in_system(s: &Session<'_>) -> Result<()> {
 pub fn allow_whole(s: &Session<'_>, desc: &Descriptor, org: i32) -> Result<()> {
     match &s.connection.opening.reader {
         Some(reader) if !reader.tells_all_of(desc, org) => {
-            let elsewhere = access::Reason::Elsewhere;
-            Err(Problem::denied(format!("{} is not allowed: {elsewhere}", s.access.permission)).into())
+            let refusal = Refusal::of(&s.access.permission).about(About::Record(&Belongings::default()));
+            let sentence = format!("{} is not allowed: {}", s.access.permission, Reason::Elsewhere);
+            Err(Problem::denied(sentence).refusing(refusal).into())
         }
         _ => Ok(()),
     }
@@ -126,16 +136,18 @@ fn decided_of(subject: &Subject, kinds: Kinds, permission: &str) -> Result<(), P
     let kind = kinds.by_table(asked.resource());
     if let (None, Subject::Somebody(Actor { org: 1.., .. })) = (kind, subject) {
         // Facts hold in one organisation: the trail of all, backups and the database itself are not one's.
-        return Err(Problem::denied(format!("{asked} is not allowed: it is about the whole installation")));
+        let refusal = Refusal::of(permission).about(About::Installation);
+        return Err(Problem::denied(format!("{asked} is not allowed: {}", Reason::Installation)).refusing(refusal));
     }
     let belongs = kind.is_some_and(Descriptor::belongs_somewhere);
     let nowhere = Belongings::default();
     let about = if belongs { About::Unnamed } else { About::Record(&nowhere) };
-    match access::decide(&asked, about, &Facts::of(subject)) {
-        Decision::Allow(_) => Ok(()),
-        Decision::NeedsApproval(_) => Err(Problem::denied(format!("{asked} needs the approval of somebody else"))),
-        Decision::Deny(reason) => Err(Problem::denied(format!("{asked} is not allowed: {reason}"))),
-    }
+    let sentence = match access::decide(&asked, about, &Facts::of(subject)) {
+        Decision::Allow(_) => return Ok(()),
+        Decision::NeedsApproval(_) => format!("{asked} needs the approval of somebody else"),
+        Decision::Deny(reason) => format!("{asked} is not allowed: {reason}"),
+    };
+    Err(Problem::denied(sentence).refusing(Refusal::of(permission).about(about)))
 }
 
 /// What may be told by a command; none: everything. What is about no kind of record is about the whole database: it is allowed
@@ -182,7 +194,10 @@ pub async fn authorize(s: &mut Session<'_>, record: &Record) -> Result<()> {
     if reader::covers(s.db().await?, record, &scope).await? {
         return Ok(());
     }
-    Err(Problem::denied(format!("{permission} is not allowed of {}", record.title())).into())
+    let belongings = stored::belongings(s.db().await?, record).await?;
+    let refusal =
+        Refusal::of(&permission).about(About::Record(&belongings)).of_record(record.desc.noun, record.meta.id);
+    Err(Problem::denied(format!("{permission} is not allowed of {}", record.title())).refusing(refusal).into())
 }
 
 /// What the transactions of a command may write; none: everything.
@@ -433,8 +448,9 @@ pub fn is_recorded(s: &Session<'_>, kind: ErrorKind) -> bool {
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Records that a writing command was refused, failed or was interrupted, in a transaction of its own
-/// (DOMAIN.md, section 5: exits 4, 5, 6, 8, 130 and 143; not usage errors and keys not found).
-pub async fn record_refusal(s: &mut Session<'_>, problem: &Problem) {
+/// (DOMAIN.md, section 5: exits 4, 5, 6, 8, 130 and 143; not usage errors and keys not found). What somebody was not allowed
+/// says where that is recorded, and how it is explained.
+pub async fn record_refusal(s: &mut Session<'_>, problem: &mut Problem) {
     let Some(status) = status_of(s, problem.kind) else { return };
     // What is not allowed is recorded whatever it is; of reads only that.
     if (!s.access.writes && status != Status::Denied) || s.context.dry_run {
@@ -446,10 +462,39 @@ pub async fn record_refusal(s: &mut Session<'_>, problem: &Problem) {
     }
     // The command's own connection may be in the middle of something.
     s.connection.close().await;
-    if let Err(e) = try_record(s, status, problem).await {
-        s.ui.verbose(&format!("{e:#}"));
-        s.ui.warn("no audit record could be made of this refusal");
+    let question = question_of(s, problem);
+    if let (Some(_), Subject::Somebody(actor)) = (&question, s.context.subject) {
+        // Rights are rights in one organisation, and so is what they lack.
+        s.outcome.about = actor.org;
     }
+    match try_record(s, status, problem, question.as_ref()).await {
+        Ok(recorded) if question.is_some() => {
+            let Recorded { org, seq } = &recorded;
+            let explain = format!("orgctl role explain --denied {seq} --org {org}");
+            problem.hints.push(format!("the refusal is record {seq} of {org}: '{explain}' tells why"));
+            problem.recorded = Some(Box::new(recorded));
+        }
+        Ok(_) => {}
+        Err(e) => {
+            s.ui.verbose(&format!("{e:#}"));
+            s.ui.warn("no audit record could be made of this refusal");
+        }
+    }
+}
+
+/// What was asked about the rights of who asks and answered with no; none where they are not what refused it.
+fn question_of(s: &Session<'_>, problem: &Problem) -> Option<Refusal> {
+    let Subject::Somebody(actor) = s.context.subject else { return None };
+    if problem.kind != ErrorKind::Denied {
+        return None;
+    }
+    let mut question = match (&problem.refusal, s.outcome.targets.as_slice()) {
+        (Some(refusal), _) => Refusal::clone(refusal),
+        (None, [one, ..]) => Refusal::of(&s.access.permission).of_record(one.noun, one.id),
+        (None, []) => Refusal::of(&s.access.permission),
+    };
+    question.user_id = Some(actor.facts.account.person).filter(|id| !id.is_nil());
+    Some(question)
 }
 
 /// Writes what the command had to say in the system log. Where that fails the command has ended all the same, and what it
@@ -494,13 +539,21 @@ async fn try_log(s: &mut Session<'_>, messages: Vec<(i32, SystemLog)>) -> Result
 /// Ids of those that a refused command was about, at most; of more their number tells.
 const NAMED: usize = 1000;
 
-async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> Result<()> {
+async fn try_record(
+    s: &mut Session<'_>,
+    status: Status,
+    problem: &Problem,
+    question: Option<&Refusal>,
+) -> Result<Recorded> {
     let permit = Permit::issue(&s.access.permission);
     let origin = s.origin.clone();
     let (clock, random, org, access) = (s.context.clock, s.context.random, s.outcome.about, s.access.clone());
     let mut details = std::mem::take(&mut s.outcome.refused);
     details.insert("verb".into(), s.context.verb.as_str().into());
     details.insert("exit_code".into(), problem.kind.exit_code().into());
+    if let Some(question) = question {
+        details.insert("question".into(), serde_json::to_value(question)?);
+    }
     let mut seen = HashSet::new();
     let mut targets = std::mem::take(&mut s.outcome.targets);
     targets.retain(|t| t.org == org && seen.insert((t.noun, t.id, t.key.clone())));
@@ -519,6 +572,10 @@ async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> R
             (several[0].noun, Uuid::nil(), None)
         }
     };
+    // Nobody else appends to it meanwhile.
+    let seq = i64::try_from(size(tx.db, Some(org)).await?)? + 1;
     tx.refusal(org, access.recorded, noun, id, Payload { key, details, ..Payload::default() }).await?;
-    Ok(tx.commit().await?)
+    let recorded = Recorded { org: records::org_code(tx.db, org).await?, seq };
+    tx.commit().await?;
+    Ok(recorded)
 }

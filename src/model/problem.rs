@@ -19,6 +19,8 @@
 
 use std::fmt;
 
+use super::rights::refusal::{Recorded, Refusal};
+
 /// Picks the exit code (DESIGN.md, "Errors").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -102,11 +104,22 @@ pub struct Problem {
     pub field: Option<&'static str>,
     /// What the database itself said, where it was the one that found the fault in a row.
     pub rule: Option<String>,
+    /// The question that was answered with no, and where that is recorded.
+    pub refusal: Option<Box<Refusal>>,
+    pub recorded: Option<Box<Recorded>>,
 }
 
 impl Problem {
     pub fn new(kind: ErrorKind, sentence: impl Into<String>) -> Problem {
-        Problem { kind, sentence: sentence.into(), hints: Vec::new(), field: None, rule: None }
+        Problem {
+            kind,
+            sentence: sentence.into(),
+            hints: Vec::new(),
+            field: None,
+            rule: None,
+            refusal: None,
+            recorded: None,
+        }
     }
     pub fn failed(s: impl Into<String>) -> Problem {
         Problem::new(ErrorKind::Failed, s)
@@ -150,6 +163,11 @@ impl Problem {
             all.hints.extend(fresh);
             all
         })
+    }
+    #[must_use]
+    pub fn refusing(mut self, refusal: Refusal) -> Problem {
+        self.refusal = Some(Box::new(refusal));
+        self
     }
     #[must_use]
     pub fn rule(mut self, rule: impl Into<String>) -> Problem {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The records that somebody may do something with.
@@ -29,6 +30,8 @@ pub struct Conditions {
 pub enum About<'a> {
     /// No record yet: the answer says which ones.
     Unnamed,
+    /// The whole installation, of which no organisation has a part.
+    Installation,
     Record(&'a Belongings),
     /// Any record of a branch, of a department, or of both: what is not said is not asked.
     Places {
@@ -41,7 +44,7 @@ impl<'a> About<'a> {
     /// The branch of what is asked about, with those above it; none where that is not asked.
     pub fn branches(self) -> Option<&'a BTreeSet<Uuid>> {
         match self {
-            About::Unnamed => None,
+            About::Unnamed | About::Installation => None,
             About::Record(record) => Some(&record.branches),
             About::Places { branches, .. } => branches,
         }
@@ -49,7 +52,7 @@ impl<'a> About<'a> {
 
     pub fn departments(self) -> Option<&'a BTreeSet<Uuid>> {
         match self {
-            About::Unnamed => None,
+            About::Unnamed | About::Installation => None,
             About::Record(record) => Some(&record.departments),
             About::Places { departments, .. } => departments,
         }
@@ -59,13 +62,13 @@ impl<'a> About<'a> {
     pub fn people(self) -> Option<&'a BTreeSet<Uuid>> {
         match self {
             About::Record(record) => Some(&record.people),
-            About::Unnamed | About::Places { .. } => None,
+            About::Unnamed | About::Installation | About::Places { .. } => None,
         }
     }
 }
 
 /// What a record belongs to. What belongs to nothing, as what is the whole organisation's, meets no condition.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Belongings {
     /// Its branch, with those above it.
     pub branches: BTreeSet<Uuid>,

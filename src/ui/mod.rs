@@ -330,6 +330,9 @@ pub fn error_of(problem: &Problem) -> serde_json::Value {
     if let Some(field) = problem.field {
         error["field"] = field.into();
     }
+    if let Some(at) = &problem.recorded {
+        error["record"] = serde_json::json!({ "org": at.org, "seq": at.seq });
+    }
     error
 }
 

@@ -3,6 +3,7 @@
 pub mod can;
 pub mod check;
 pub mod compare;
+mod denied;
 pub mod grant;
 mod question;
 pub mod who;

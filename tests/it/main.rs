@@ -43,6 +43,7 @@ mod days;
 mod db_copy;
 mod deletion;
 mod demo;
+mod denied;
 mod doctor;
 mod dry_run;
 mod each;

@@ -461,6 +461,11 @@ fn without_speed(said: &str) -> String {
 
 fn outcome_with_ids(said: &Output) -> String {
     let err = if said.err.contains(" rows/s)") { without_speed(&said.err) } else { said.err.clone() };
+    // The number of a refusal is another one each time.
+    let err: String = err
+        .lines()
+        .filter(|line| !line.starts_with("hint: the refusal is record "))
+        .fold(String::new(), |all, line| all + line + "\n");
     let first = said.out.lines().chain(err.lines()).take(3).collect::<Vec<_>>().join(" | ");
     let told: Vec<&str> = if said.code == 0 { said.out.lines().collect() } else { vec![] };
     match said.code {

@@ -3,4 +3,5 @@
 
 pub mod facts;
 pub mod permission;
+pub mod refusal;
 pub mod roles;

@@ -10,10 +10,12 @@ use crate::model::problem::Problem;
 use crate::model::resource::lifetime::Lifetime;
 use crate::model::resource::verbs::Verb;
 use crate::model::resource::{Descriptor, Record};
-use crate::model::scope::Scope;
+use crate::model::rights::refusal::Refusal;
+use crate::model::scope::{About, Scope};
 use crate::model::trail::audit::Effect;
 use crate::model::values::value::ValueType;
 use crate::store::Result;
+use crate::store::access;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::reader;
@@ -241,8 +243,7 @@ async fn refused(
     (org, ids): (i32, &[Uuid]),
     how: &str,
 ) -> Result<Problem> {
-    let mut telling = db.telling();
-    let seen = records::with_record_ids(&mut telling, desc, ids.iter().map(|id| (org, *id))).await?;
+    let seen = records::with_record_ids(&mut db.telling(), desc, ids.iter().map(|id| (org, *id))).await?;
     let unseen = ids.len() - seen.len();
     let mut titles: Vec<String> = seen.iter().map(Record::title).collect();
     titles.sort();
@@ -260,12 +261,21 @@ async fn refused(
         let hidden = if how.is_empty() { " that you can't see" } else { "" };
         of.push(format!("of {}{hidden}", records::count(unseen as u64, desc)));
     }
-    Ok(Problem::denied(format!("{permission} is not allowed {}{how}", of.join(" and "))))
+    // One of them stands for all: what it belongs to now may be undone in a moment.
+    let mut refusal = Refusal::of(permission);
+    if let Some(first) = ids.iter().min() {
+        refusal = refusal.of_record(desc.noun, *first);
+        if let Some(record) = records::load(db, desc, org, *first).await? {
+            refusal = refusal.about(About::Record(&access::belongings(db, &record).await?));
+        }
+    }
+    Ok(Problem::denied(format!("{permission} is not allowed {}{how}", of.join(" and "))).refusing(refusal))
 }
 
 /// Records of a refusal that are named.
 const NAMED: usize = 3;
 
 fn elsewhere(permission: &str) -> Problem {
-    Problem::denied(format!("{permission} is not allowed in another organisation"))
+    let refusal = Refusal::of(permission).about(About::Installation);
+    Problem::denied(format!("{permission} is not allowed in another organisation")).refusing(refusal)
 }

@@ -1,8 +1,9 @@
 //! May somebody do something, and why: `role check`, `role explain`.
 
 use anyhow::Result;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
+use super::denied::Denied;
 use super::question::{AboutFlags, Asked, AtFlag, Question, facts, question};
 use super::words::{self, Names};
 use crate::access::{Answer, Explanation, Facts};
@@ -56,8 +57,12 @@ impl Leaf for CheckFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let (question, facts) = match ask(s, &self.question, Past::Without).await? {
-            Asked::Known(known) => known,
+        let question = match self.question.ask(s).await? {
+            Asked::Known(question) => question,
+            Asked::Unknown(why) => return tell_unknown(s, why),
+        };
+        let facts = match facts(s, &question.user, Some(&question.asked), question.at, Past::Without).await? {
+            Asked::Known(facts) => facts,
             Asked::Unknown(why) => return tell_unknown(s, why),
         };
         let answer = facts.check(&question.asked, question.target.about());
@@ -75,8 +80,35 @@ impl Leaf for CheckFlags {
 /// The same with all that the answer comes of.
 #[derive(clap::Args)]
 pub struct ExplainFlags {
+    /// User who would do it
+    #[arg(value_name = "USER", required_unless_present = "denied")]
+    pub user: Option<String>,
+    /// What would be done
+    #[arg(value_name = "RESOURCE:ACTION", required_unless_present = "denied")]
+    pub permission: Option<String>,
+    /// A refusal instead, by its number in the audit trail, as of when it was
+    #[arg(long, value_name = "SEQ", conflicts_with_all = ["user", "permission", "target", "branch", "department", "at"])]
+    pub denied: Option<i64>,
     #[command(flatten)]
-    pub question: QuestionFlags,
+    pub about: AboutFlags,
+    #[command(flatten)]
+    pub at: AtFlag,
+}
+
+impl ExplainFlags {
+    async fn ask(self, s: &mut Session<'_>) -> Result<Asked<(Option<Denied>, Question)>> {
+        if let Some(seq) = self.denied {
+            return Ok(match Denied::read(s, seq).await? {
+                Asked::Known((denied, question)) => Asked::Known((Some(denied), question)),
+                Asked::Unknown(why) => Asked::Unknown(why),
+            });
+        }
+        let (user, permission) = (self.user.unwrap_or_default(), self.permission.unwrap_or_default());
+        Ok(match question(s, &user, &permission, &self.about, &self.at).await? {
+            Asked::Known(question) => Asked::Known((None, question)),
+            Asked::Unknown(why) => Asked::Unknown(why),
+        })
+    }
 }
 
 impl Leaf for ExplainFlags {
@@ -86,37 +118,35 @@ impl Leaf for ExplainFlags {
         permission: "roles:read",
         writes: false,
         about: "Explain why a user may do something, or what is missing",
-        examples: "orgctl role explain asha@sahyadri.example users:update\norgctl role explain ravi@sahyadri.example users:update --target asha@sahyadri.example\norgctl role explain ravi@sahyadri.example users:delete --at 2026-03-31 -o json",
+        examples: "orgctl role explain asha@sahyadri.example users:update\norgctl role explain ravi@sahyadri.example users:update --target asha@sahyadri.example\norgctl role explain ravi@sahyadri.example users:delete --at 2026-03-31 -o json\norgctl role explain --denied 31 --org SAHYADRI",
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let (question, facts) = match ask(s, &self.question, Past::With).await? {
+        let (denied, question) = match self.ask(s).await? {
             Asked::Known(known) => known,
+            Asked::Unknown(why) => return tell_unknown(s, why),
+        };
+        let facts = match facts(s, &question.user, Some(&question.asked), question.at, Past::With).await? {
+            Asked::Known(facts) => facts,
             Asked::Unknown(why) => return tell_unknown(s, why),
         };
         let why = facts.explain(&question.asked, question.target.about());
         let names = Names::of(s, question.org(), [&facts]).await?;
         match s.ui.style.format {
             Format::Json | Format::Ndjson | Format::Yaml => {
-                format::document(&mut s.ui, &document(&question, &facts, &names, &why))?;
+                let mut document = document(&question, &facts, &names, &why);
+                document.extend(denied.iter().flat_map(Denied::document));
+                format::document(&mut s.ui, &Json::Object(document))?;
             }
-            _ => draw(s, &question, &facts, &names, &why)?,
+            _ => {
+                let lines = denied.iter().map(|denied| denied.line(why.answer)).collect();
+                draw(s, &question, &facts, &names, &why, lines)?;
+            }
         }
         s.ui.flush()?;
         end(s, &question, &facts, why.answer).await
     }
-}
-
-async fn ask(s: &mut Session<'_>, flags: &QuestionFlags, past: Past) -> Result<Asked<(Question, Facts)>> {
-    let question = match flags.ask(s).await? {
-        Asked::Known(question) => question,
-        Asked::Unknown(why) => return Ok(Asked::Unknown(why)),
-    };
-    Ok(match facts(s, &question.user, Some(&question.asked), question.at, past).await? {
-        Asked::Known(facts) => Asked::Known((question, facts)),
-        Asked::Unknown(why) => Asked::Unknown(why),
-    })
 }
 
 /// Neither yes nor no: nobody can tell.
@@ -191,7 +221,7 @@ fn rules(question: &Question, facts: &Facts, why: &Explanation<'_>) -> Vec<(&'st
     rules
 }
 
-fn document(question: &Question, facts: &Facts, names: &Names, why: &Explanation<'_>) -> Json {
+fn document(question: &Question, facts: &Facts, names: &Names, why: &Explanation<'_>) -> Map<String, Json> {
     let mut document = question.document(why.answer.as_str());
     let rules: Vec<Json> = rules(question, facts, why)
         .into_iter()
@@ -204,10 +234,17 @@ fn document(question: &Question, facts: &Facts, names: &Names, why: &Explanation
     document.insert("ways".into(), ways(&why.ways, usize::MAX).into());
     let most = if why.ways.is_empty() { MOST_NEAR } else { 0 };
     document.insert("near_misses".into(), ways(&why.near, most).into());
-    Json::Object(document)
+    document
 }
 
-fn draw(s: &mut Session<'_>, question: &Question, facts: &Facts, names: &Names, why: &Explanation<'_>) -> Result<()> {
+fn draw(
+    s: &mut Session<'_>,
+    question: &Question,
+    facts: &Facts,
+    names: &Names,
+    why: &Explanation<'_>,
+    more: Vec<String>,
+) -> Result<()> {
     let may = match why.answer {
         Answer::Allow => "may",
         Answer::NeedsApproval => "needs approval for",
@@ -215,6 +252,7 @@ fn draw(s: &mut Session<'_>, question: &Question, facts: &Facts, names: &Names, 
     };
     let mut lines = vec![format!("{}: {}", why.answer.as_str(), question.whom(may))];
     lines.push(format!("as of {}", rfc3339(question.at)));
+    lines.extend(more);
     for (rule, outcome, says) in rules(question, facts, why) {
         lines.push(format!("  {rule:<9} {outcome:<10} {says}").trim_end().to_owned());
     }

@@ -24,6 +24,7 @@ use crate::model::kinds::user::User;
 use crate::model::kinds::user_branch::UserBranch;
 use crate::model::problem::{ErrorKind, Problem, nearest};
 use crate::model::resource::{Descriptor, Record, Resource as _};
+use crate::model::rights::refusal::Refusal;
 use crate::model::scope::Belongings;
 use crate::model::values::value::rfc3339;
 use crate::store::access::{self, Past, Which, with_all_above};
@@ -70,10 +71,15 @@ pub struct Target {
     record: Option<(Record, Belongings)>,
     branch: Option<(Record, BTreeSet<Uuid>)>,
     department: Option<(Record, BTreeSet<Uuid>)>,
+    /// What the record of a refusal says that it was about.
+    refused: Option<Refusal>,
 }
 
 impl Target {
     pub fn about(&self) -> About<'_> {
+        if let Some(refused) = &self.refused {
+            return refused.asked_about();
+        }
         match (&self.record, &self.branch, &self.department) {
             (Some((_, belongings)), ..) => About::Record(belongings),
             (None, None, None) => About::Unnamed,
@@ -86,6 +92,13 @@ impl Target {
 
     /// ` of user RAV222 (Ravi)`, ` in branch MUM01`
     pub fn words(&self) -> String {
+        if let (Some(refused), None) = (&self.refused, &self.record) {
+            return match (&refused.resource, &refused.belongings) {
+                (Some(noun), _) => format!(" of a {noun} as it would have been"),
+                (None, Some(_)) => " of all there is".to_owned(),
+                (None, None) => String::new(),
+            };
+        }
         let of = self.record.iter().map(|(record, _)| format!(" of {}", record.title()));
         let places = self.branch.iter().chain(&self.department).map(|(record, _)| format!(" in {}", record.title()));
         of.chain(places).collect()
@@ -96,7 +109,7 @@ impl Target {
         let about = self.about();
         let of_target = match about {
             About::Unnamed => vec!["target"],
-            About::Record(_) => Vec::new(),
+            About::Record(_) | About::Installation => Vec::new(),
             About::Places { .. } => {
                 [("branch", about.branches()), ("department", about.departments()), ("people", None)]
                     .into_iter()
@@ -166,6 +179,34 @@ pub async fn begin(s: &mut Session<'_>, at: &AtFlag, of: Option<&'static Descrip
 /// The kind of record that a permission is about.
 pub fn kind_of(s: &Session<'_>, asked: &Permission) -> Option<&'static Descriptor> {
     s.kinds().by_table(asked.resource())
+}
+
+/// Asks again what was refused, as of when that was.
+pub async fn again(s: &mut Session<'_>, org: i32, at: DateTime<Utc>, refusal: Refusal) -> Result<Asked<Question>> {
+    let asked = Permission::typed(&refusal.permission)?;
+    let kind = refusal.resource.as_deref().and_then(|noun| s.kinds().by_noun(noun));
+    let at = begin(s, &AtFlag { at: Some(rfc3339(at)) }, kind).await?;
+    let person = refusal.user_id.unwrap_or_default().to_string();
+    let user = match known(s, User::DESCRIPTOR, &person, Some(org)).await? {
+        Asked::Known(user) => user,
+        Asked::Unknown(why) => return Ok(Asked::Unknown(why)),
+    };
+    let mut target = Target::default();
+    if let (Some(kind), Some(id)) = (kind, refusal.resource_id) {
+        // What was to become of a record, or a record that was to be, is not there.
+        let found = find_in(s, kind, Some(org), &id.to_string(), Deleted::Include).await.ok();
+        if let Some(record) = found {
+            let belongings = match &refusal.belongings {
+                Some(belongings) => belongings.clone(),
+                None => access::belongings(s.db().await?, &record).await?,
+            };
+            target.record = Some((record, belongings));
+        }
+    }
+    if target.record.is_none() {
+        target.refused = Some(refusal);
+    }
+    Ok(Asked::Known(Question { user, asked, target, at }))
 }
 
 /// Makes a question of what was typed.

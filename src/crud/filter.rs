@@ -71,7 +71,9 @@ fn target(column: &Column) -> Option<&'static Descriptor> {
 
 /// Refuses the name of an actor that there is not.
 pub async fn known_actor(s: &mut Session<'_>, name: &str) -> Result<()> {
-    let known = trail::actor_names(s.db().await?).await?;
+    // Who never did anything in the trail that may be told is nobody to be named.
+    let own = s.own_org();
+    let known = trail::actor_names(s.db().await?, own).await?;
     if known.iter().any(|k| k == name) {
         return Ok(());
     }

@@ -18,11 +18,10 @@ use crate::access::{self, About, Actor, Decision, Facts, Reason, Subject};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
-use crate::model::resource::states::Transition;
 use crate::model::resource::{Descriptor, Record, Resource as _, verbs};
 use crate::model::rights::refusal::{Recorded, Refusal};
 use crate::model::scope::{Belongings, Scope};
-use crate::model::trail::audit::{Action, Payload, Status};
+use crate::model::trail::audit::{Action, KIND as TRAIL, Payload, Status};
 use crate::model::values::scalar::ParseContext;
 use crate::store::Error;
 use crate::store::access::{self as stored, Past, Which};
@@ -116,11 +115,6 @@ pub fn allow_whole(s: &Session<'_>, desc: &Descriptor, org: i32) -> Result<()> {
     }
 }
 
-/// Asks whether a move may be made, of a command that makes it under another permission: a file, a revert.
-pub fn allow_move(s: &Session<'_>, desc: &Descriptor, transition: &Transition) -> Result<()> {
-    Ok(decided(s, &format!("{}:{}", desc.table, transition.permission()))?)
-}
-
 /// The decision about a permission, no record being known yet; until approval exists, what needs one is refused. What is of no
 /// place and about nobody is allowed without conditions or not at all.
 fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {
@@ -134,8 +128,9 @@ fn decided_of(subject: &Subject, kinds: Kinds, permission: &str) -> Result<(), P
     let asked = Permission::parse(permission);
     let asked = asked.ok_or_else(|| Problem::denied(format!("'{permission}' names no permission")))?;
     let kind = kinds.by_table(asked.resource());
-    if let (None, Subject::Somebody(Actor { org: 1.., .. })) = (kind, subject) {
-        // Facts hold in one organisation: the trail of all, backups and the database itself are not one's.
+    // Facts hold in one organisation: backups and the database itself are not one's. A trail is.
+    let is_of_all = asked.is_of_the_installation() || (kind.is_none() && asked.resource() != TRAIL);
+    if let (true, Subject::Somebody(Actor { org: 1.., .. })) = (is_of_all, subject) {
         let refusal = Refusal::of(permission).about(About::Installation);
         return Err(Problem::denied(format!("{asked} is not allowed: {}", Reason::Installation)).refusing(refusal));
     }
@@ -150,25 +145,31 @@ fn decided_of(subject: &Subject, kinds: Kinds, permission: &str) -> Result<(), P
     Err(Problem::denied(sentence).refusing(Refusal::of(permission).about(about)))
 }
 
-/// What may be told by a command; none: everything. What is about no kind of record is about the whole database: it is allowed
-/// without conditions or not at all, and reads all that it needs.
+/// What may be told by a command; none: everything. What is about no kind of record is allowed without conditions or not at all: of
+/// a trail all is told that is the organisation's, and of the whole database all that there is.
 pub fn reader_of(subject: &Subject, kinds: Kinds, access: &Access) -> Option<Arc<dyn Telling>> {
     let Subject::Somebody(actor) = subject else { return None };
-    let own = kinds.by_table(access.resource())?;
     let is_telling = !access.writes || access.recorded == Action::Export.as_str();
-    Some(reader_for(actor, kinds, Some((own, Some(access.permission.as_str()).filter(|_| is_telling)))))
+    if access.resource() == TRAIL && actor.org > 0 {
+        let all = || Reader::new(actor.org, kinds.resources().map(|desc| (desc, Told::Of(Scope::All))));
+        let reader = if is_telling { all() } else { reader_for(actor, kinds, None) };
+        return Some(Arc::new(reader.with_trail()));
+    }
+    let own = kinds.by_table(access.resource())?;
+    let besides = Some((own, Some(access.permission.as_str()).filter(|_| is_telling)));
+    Some(Arc::new(reader_for(actor, kinds, besides)))
 }
 
 /// The same where no command is known yet: what each permission to read gives.
 pub fn reader_of_all(subject: &Subject, kinds: Kinds) -> Option<Arc<dyn Telling>> {
     match subject {
         Subject::LocalOperator => None,
-        Subject::Somebody(actor) => Some(reader_for(actor, kinds, None)),
+        Subject::Somebody(actor) => Some(Arc::new(reader_for(actor, kinds, None))),
     }
 }
 
 /// Each kind by its own permission to read, and one by another besides.
-fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Option<&str>)>) -> Arc<dyn Telling> {
+fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Option<&str>)>) -> Reader {
     let read = |desc: &Descriptor| actor.facts.covered(&format!("{}:{}", desc.table, desc.action(verbs::Verb::List)));
     let told = |desc: &'static Descriptor| {
         if desc.is_org() {
@@ -182,7 +183,7 @@ fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Opt
         let besides = besides.and_then(|(_, permission)| permission).map(|besides| actor.facts.covered(besides));
         (desc, Told::Of(besides.map_or_else(|| read(desc), |besides| read(desc).and(&besides))))
     };
-    Arc::new(Reader::new(actor.org, kinds.resources().map(told)))
+    Reader::new(actor.org, kinds.resources().map(told))
 }
 
 /// Decides with a record in hand, before anything is asked or tried of it: what it comes to is told at once, and decided again

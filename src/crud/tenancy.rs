@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 
+use super::gate;
 use super::history;
 use super::lookup::GoneRecord;
 use super::prompt;
 use super::session::Session;
+use crate::access::{Actor, Subject};
 use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Resource as _};
@@ -24,6 +26,33 @@ impl Session<'_> {
         };
         self.outcome.about = org;
         Ok(Some(org))
+    }
+
+    /// The organisation of somebody who has rights in that one alone.
+    pub fn own_org(&self) -> Option<i32> {
+        match self.context.subject {
+            Subject::Somebody(Actor { org: own @ 1.., .. }) => Some(*own),
+            _ => None,
+        }
+    }
+
+    /// The trail that `--org` names, if it was given: of somebody of an organisation that of his or her own, and no other.
+    pub async fn trail(&mut self) -> Result<Option<i32>> {
+        let named = self.org().await?;
+        let Some(own) = self.own_org() else { return Ok(named) };
+        self.outcome.about = own;
+        if named.is_some_and(|org| org != own) {
+            gate::allow_in_system(self)?;
+        }
+        Ok(Some(own))
+    }
+
+    /// The one trail that a command is about.
+    pub async fn the_trail(&mut self) -> Result<i32> {
+        match self.trail().await? {
+            Some(tree) => Ok(tree),
+            None => self.the_org().await,
+        }
     }
 
     /// The organisation that records of a kind are looked for in: none for organisations themselves, SYSTEM for what belongs

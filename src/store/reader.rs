@@ -19,7 +19,9 @@
 //!    ([`records::place`](super::records::place)). In the past it belongs where it belonged then: the table is the view of then.
 //!    From the place to the records an index serves each step (`user_branches_branch`, `departments_branch`); the places that a
 //!    condition names, with all below them, are looked up once in a statement (`told_place_0`).
-//! 5. A name with a schema before it (`main.users`) is the table itself. Only this file writes such names, the past
+//! 5. A command about the trail reads that of one organisation, and nothing of another's: the tables of the trail are narrowed
+//!    as those of kinds are ([`Reader::with_trail`]).
+//! 6. A name with a schema before it (`main.users`) is the table itself. Only this file writes such names, the past
 //!    ([`as_of`](super::as_of)) as it builds its views, and what copies or checks whole databases.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +46,12 @@ pub struct Reader {
     told: BTreeMap<&'static str, Told>,
     /// The places that conditions name, each set once: a statement looks up what is below them once.
     places: Vec<(&'static Descriptor, BTreeSet<Uuid>)>,
+    /// Whether of the trail, too, that of the organisation alone is there.
+    has_trail: bool,
 }
+
+/// The tables of the trail, each with the number of its tree.
+const TRAIL: [&str; 5] = ["audit_heads", "audit_requests", "audit_records", "audit_erased", "audit_checkpoints"];
 
 /// Which rows of a kind may be told.
 #[derive(Debug, Clone)]
@@ -73,7 +80,27 @@ impl Reader {
                 places.extend(of.filter(|named| !places.contains(named)).collect::<Vec<_>>());
             }
         }
-        Reader { org, told: told.into_iter().map(|(desc, told)| (desc.table, told)).collect(), places }
+        let told = told.into_iter().map(|(desc, told)| (desc.table, told)).collect();
+        Reader { org, told, places, has_trail: false }
+    }
+
+    /// The same for a command about the trail.
+    #[must_use]
+    pub fn with_trail(mut self) -> Reader {
+        self.has_trail = true;
+        self
+    }
+
+    /// The tables of the trail that a statement names, with what is the organisation's.
+    fn trail(&self, tables: Tables<'_>, named: &BTreeSet<&str>) -> impl Iterator<Item = String> {
+        let (org, schema) = (self.org, tables.engine.main_schema());
+        let of_it = TRAIL.into_iter().filter(|table| self.has_trail && named.contains(table));
+        of_it
+            .map(move |table| {
+                format!("{table} as not materialized (select * from {schema}.{table} where tree = {org})")
+            })
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// The rows of a kind that may be told, under the name of its table.
@@ -125,6 +152,7 @@ impl Telling for Reader {
             .resources()
             .filter(|desc| named.contains(desc.table))
             .map(|desc| self.relation(tables, desc))
+            .chain(self.trail(tables, &named))
             .collect();
         if told.is_empty() {
             return text;

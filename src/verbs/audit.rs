@@ -108,7 +108,7 @@ async fn wanted(s: &mut Session<'_>, asked: &Filters, follows: bool) -> Result<S
     if let Some(id) = request_id.filter(|_| !follows) {
         search_words::request(s, id).await?;
     }
-    let mut tree = s.org().await?;
+    let mut tree = s.trail().await?;
     let kind = search_words::kind(s, asked.resource.clone()).await?;
     let mut resources = None;
     if let Some(key) = &asked.key {
@@ -124,7 +124,7 @@ async fn wanted(s: &mut Session<'_>, asked: &Filters, follows: bool) -> Result<S
             }
             // A thing of another application, which has recorded it.
             None => {
-                let org = s.the_org().await?;
+                let org = s.the_trail().await?;
                 let own = Uuid::try_parse(key).ok();
                 let id = external::id(s.db().await?, org, noun, key).await?;
                 if own.is_none() && !search_words::is_told_of(s, id).await? {
@@ -340,7 +340,7 @@ impl Leaf for StatsFlags {
         gate::allow(s)?;
         let zone = s.origin.zone;
         let (since, until) = self.span.times(s)?;
-        let tree = s.org().await?;
+        let tree = s.trail().await?;
         let by = self.by.as_deref();
         let mut heads = vec![
             OutputColumn::new("group", ValueType::Text),
@@ -394,7 +394,7 @@ impl Leaf for ShowFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let seq = self.seq;
-        let tree = s.the_org().await?;
+        let tree = s.the_trail().await?;
         let wanted =
             Search { tree: Some(tree), before: Some(seq.saturating_add(1)), limit: Some(1), ..Search::default() };
         let db = s.db().await?;

@@ -69,7 +69,7 @@ impl Leaf for DiffFlags {
                 .into());
         }
         let mut asked = DiffScope {
-            tree: s.org().await?,
+            tree: s.trail().await?,
             kind: search_words::kind(s, self.resource).await?,
             ..DiffScope::default()
         };

@@ -13,10 +13,11 @@ use crate::crud::read::print_changed;
 use crate::crud::session::Session;
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
 use crate::model::kinds::Kinds;
+use crate::model::kinds::user::{BLOCK_REASON, BLOCKED, BLOCKED_UNTIL, User};
 use crate::model::problem::Problem;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::lifetime::{Lifetime, TargetEvent};
-use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::resource::{Descriptor, Field, Record, Resource as _};
 use crate::model::trail::audit::{Action, ChangeNote, Effect, Status, from_payload};
 use crate::model::values::scalar::{Note, ParseContext, Scalar};
 use crate::model::values::value::Value;
@@ -24,6 +25,8 @@ use crate::store::records;
 use crate::store::trail::verify::size;
 use crate::store::trail::{Entry, Search, numbered, search};
 use crate::store::tx::Tx;
+use crate::verbs::user::block::BlockFlags;
+use crate::verbs::user::invite::InviteFlags;
 
 /// Gives the fields that a record changed the values that they had before.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,6 +34,8 @@ pub struct Revert {
     pub org: i32,
     pub seq: i64,
     pub comment: Option<String>,
+    /// What may be done besides the update of the record: to tell of the trail, and what the verb needs that would undo it.
+    pub needs: Vec<String>,
 }
 
 /// What a revert did.
@@ -57,6 +62,10 @@ impl Verb for Revert {
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.org]
+    }
+
+    fn needs(&self, _: Kinds, _: &ParseContext) -> Result<Vec<String>> {
+        Ok(self.needs.clone())
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Reverted> {
@@ -245,14 +254,30 @@ async fn needed_by_nobody(tx: &mut Tx<'_>, user: &Record) -> Result<()> {
         .into())
 }
 
-/// What takes a move back is a move itself, with a permission of its own.
-async fn may_move_back(s: &mut Session<'_>, org: i32, seq: i64) -> Result<()> {
-    let Some(entry) = numbered(s.db().await?, org, seq).await? else { return Ok(()) };
-    let Some(desc) = s.kinds().by_noun(&entry.kind) else { return Ok(()) };
-    let (Some((column, states)), Some(payload)) = (desc.states, &entry.payload) else { return Ok(()) };
-    let (from, to) = (payload["new"][column].as_str(), payload["old"][column].as_str());
-    let back = from.zip(to).and_then(|(from, to)| states.between(from, to));
-    back.map_or(Ok(()), |back| gate::allow_move(s, desc, back))
+/// Columns of people that verbs of their own change, with the permissions of those.
+const GUARDED: &[(&[&str], &str)] = &[
+    (&[BLOCKED, BLOCKED_UNTIL, BLOCK_REASON], BlockFlags::SPEC.permission),
+    (&["invited_at"], InviteFlags::SPEC.permission),
+];
+
+/// What takes a move back is a move itself, with a permission of its own; what a verb of its own changed is set back by that
+/// verb's.
+fn needed(kinds: Kinds, entry: Option<&Entry>) -> Vec<String> {
+    let mut needs = vec!["audit:read".to_owned()];
+    let Some((desc, payload)) = entry.and_then(|e| Some((kinds.by_noun(&e.kind)?, e.payload.as_ref()?))) else {
+        return needs;
+    };
+    if let Some((column, states)) = desc.states {
+        let (from, to) = (payload["new"][column].as_str(), payload["old"][column].as_str());
+        let back = from.zip(to).and_then(|(from, to)| states.between(from, to));
+        needs.extend(back.map(|back| format!("{}:{}", desc.table, back.permission())));
+    }
+    if *desc == *User::DESCRIPTOR {
+        let is_changed = |columns: &[&str]| columns.iter().any(|column| payload["new"].get(*column).is_some());
+        let guarded = GUARDED.iter().filter(|(columns, _)| is_changed(columns));
+        needs.extend(guarded.map(|(_, permission)| (*permission).to_owned()));
+    }
+    needs
 }
 
 /// The flags of `audit revert`.
@@ -287,16 +312,17 @@ impl Leaf for RevertFlags {
             }
             None => None,
         };
-        let org = s.the_org().await?;
-        if let Some(entry) = numbered(s.db().await?, org, seq).await?.filter(|e| !e.resource_id.is_nil()) {
+        let org = s.the_trail().await?;
+        let entry = numbered(s.db().await?, org, seq).await?;
+        let needs = needed(s.kinds(), entry.as_ref());
+        if let Some(entry) = entry.filter(|e| !e.resource_id.is_nil()) {
             let noun = s.kinds().by_noun(&entry.kind).map(|desc| desc.noun);
             let key = entry.key(s.kinds()).map(str::to_owned);
             if let Some(noun) = noun {
                 s.outcome.targets.push(CommandTarget { noun, org, id: entry.resource_id, key });
             }
         }
-        may_move_back(s, org, seq).await?;
-        let done = gate::write(s, &Revert { org, seq, comment }).await?;
+        let done = gate::write(s, &Revert { org, seq, comment, needs }).await?;
         let code = records::org_code(s.db().await?, org).await?;
         let title = done.record.title();
         s.ui.status(&match done.fields.as_slice() {

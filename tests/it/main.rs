@@ -82,6 +82,7 @@ mod org_column;
 mod org_story;
 mod output;
 mod own_kinds;
+mod own_trail;
 mod past;
 mod people;
 mod places;

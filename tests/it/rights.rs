@@ -652,7 +652,7 @@ fn what_is_critical_is_granted_by_name() {
         for (word, sue, ada, kim) in [
             ("users:update", "allow", "allow", "allow"),
             ("kyc:reveal", "allow", "deny", "deny"),
-            ("audit:erase", "allow", "deny", "deny"),
+            ("audit:erase", "deny", "deny", "deny"),
             ("settings:update", "allow", "deny", "deny"),
             ("backups:create", "deny", "deny", "deny"),
             ("database:read", "deny", "deny", "deny"),

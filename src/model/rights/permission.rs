@@ -62,10 +62,13 @@ impl Permission {
         Ok(Permission { resource: word(resource)?, action: word(action)? })
     }
 
-    /// Whether it is about the installation, of which no organisation has a part: its backups, the database itself, and the key
-    /// that signs the trails. Only who is allowed it in SYSTEM may do it.
+    /// Whether it is about the installation, of which no organisation has a part: its backups, the database itself, the key
+    /// that signs the trails, and what takes out of them or dates them. Only who is allowed it in SYSTEM may do it.
     pub fn is_of_the_installation(&self) -> bool {
-        matches!((self.resource(), self.action()), ("backups" | "database", _) | ("audit", "keygen"))
+        matches!(
+            (self.resource(), self.action()),
+            ("backups" | "database", _) | ("audit", "archive" | "checkpoint" | "correct" | "erase" | "keygen")
+        )
     }
 
     pub fn class(&self) -> ActionClass {

@@ -321,8 +321,14 @@ pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
 }
 
 /// What actors are called, and the keys by which they are known.
-pub async fn actor_names(db: &mut Db) -> Result<Vec<String>> {
-    let rows = db.all(Sql::new("select name, key from actors").yields([ValueType::Text, ValueType::Text])).await?;
+pub async fn actor_names(db: &mut Db, tree: Option<i32>) -> Result<Vec<String>> {
+    let mut sql = Sql::new("select a.name, a.key from actors a");
+    if let Some(tree) = tree {
+        sql.push(" where exists (select 1 from audit_requests q where q.actor_id = a.actor_id and q.tree = ")
+            .bind(tree);
+        sql.push(")");
+    }
+    let rows = db.all(sql.yields([ValueType::Text, ValueType::Text])).await?;
     let both = rows.iter().flat_map(|r| [r.value(0).as_text(), r.value(1).as_text()]);
     Ok(both.flatten().map(str::to_owned).collect())
 }

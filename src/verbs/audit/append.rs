@@ -372,7 +372,7 @@ impl Leaf for AppendFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let org = s.the_org().await?;
+        let org = s.the_trail().await?;
         if self.lines.is_some() {
             return stream(s, org).await;
         }

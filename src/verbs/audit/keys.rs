@@ -160,6 +160,7 @@ impl Leaf for PubkeyFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
+        gate::allow_in_system(s)?;
         let (path, key) = (signing_path(s, &self.signing)?, signer(s, &self.signing)?);
         print_public(&mut s.ui, &key, &path)?;
         s.ui.flush()

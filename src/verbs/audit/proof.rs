@@ -75,7 +75,7 @@ impl Leaf for ProveFlags {
 impl ProveFlags {
     /// That a record is in the tree of a checkpoint: the one in a file, or the first that covers it.
     async fn inclusion(self, s: &mut Session<'_>, seq: i64) -> Result<()> {
-        let tree = s.the_org().await?;
+        let tree = s.the_trail().await?;
         let code = records::org_code(s.db().await?, tree).await?;
         let logs = logs(s.db().await?).await?;
         let last = i64::try_from(size(s.db().await?, Some(tree)).await?)?;
@@ -136,7 +136,7 @@ impl ProveFlags {
 
     /// That the tree of one checkpoint is the beginning of that of another.
     async fn consistency(self, s: &mut Session<'_>) -> Result<()> {
-        let tree = s.org().await?.unwrap_or(LOG);
+        let tree = s.trail().await?.unwrap_or(LOG);
         let logs = logs(s.db().await?).await?;
         let mut ends = Vec::new();
         let keys = verifiers(s, &self.keys.into())?;

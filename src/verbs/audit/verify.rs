@@ -93,7 +93,7 @@ impl Leaf for VerifyFlags {
         if let Some(path) = &self.file {
             return offline::verify(s, path, &self.checkpoint, &keys).await;
         }
-        let only = s.org().await?;
+        let only = s.trail().await?;
         if !are_given && !s.context.env.contains_key(VERIFIER_KEY) {
             // The key that happens to be on this machine may be that of another installation.
             let here = origin(installation(s.db().await?).await?, LOG);

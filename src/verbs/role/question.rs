@@ -262,7 +262,7 @@ pub async fn target(s: &mut Session<'_>, org: i32, asked: &Permission, about: &A
     if let Some(key) = &about.target {
         let Some(kind) = kind_of(s, asked) else {
             return Err(Problem::usage(format!(
-                "{} are no records that orgctl keeps: none can be looked up",
+                "orgctl keeps no records of the resource '{}', so --target can't name one",
                 asked.resource()
             ))
             .hint("say where it would be: --branch KEY, --department KEY")

@@ -56,7 +56,7 @@ impl Facts {
 
     /// What is asked of a record by a role that is held and what it gives.
     pub fn conditions(&self, held: &Held, given: &Given) -> Conditions {
-        let mut all = held.scope.clone();
+        let mut all = Conditions { branches_alone: self.branches_alone, ..held.scope.clone() };
         if given.own_branch {
             all.branches.push(self.branches.clone());
         }

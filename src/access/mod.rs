@@ -242,8 +242,12 @@ mod tests {
             proptest::collection::vec(ids(), 0..2),
             proptest::option::of((0..3u128).prop_map(Uuid::from_u128)),
         );
-        let conditions =
-            conditions.prop_map(|(branches, departments, own_of)| Conditions { branches, departments, own_of });
+        let conditions = conditions.prop_map(|(branches, departments, own_of)| Conditions {
+            branches,
+            departments,
+            own_of,
+            ..Conditions::default()
+        });
         let grant =
             (word(), word(), conditions, any::<bool>(), any::<bool>()).prop_map(|(r, a, c, approval, critical)| {
                 let grant = Grant { requires_approval: approval, contains_critical: critical, ..grant(r, a, c) };

@@ -19,6 +19,8 @@ pub enum Scope {
 pub struct Conditions {
     /// Of each of these sets it belongs to one branch, or to one below it. An empty set is met by no record.
     pub branches: Vec<BTreeSet<Uuid>>,
+    /// Those below count for themselves: it belongs to a branch of each set.
+    pub branches_alone: bool,
     /// Of each of these sets it belongs to one department.
     pub departments: Vec<BTreeSet<Uuid>>,
     /// It is about this person, or he or she is in charge of it.
@@ -70,7 +72,7 @@ impl<'a> About<'a> {
 /// What a record belongs to. What belongs to nothing, as what is the whole organisation's, meets no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Belongings {
-    /// Its branch, with those above it.
+    /// Its branch, with those above it where a branch covers those below it.
     pub branches: BTreeSet<Uuid>,
     pub departments: BTreeSet<Uuid>,
     /// Whom it is about, and who is in charge of it.
@@ -92,6 +94,7 @@ impl Conditions {
         let joined = |a: &[BTreeSet<Uuid>], b: &[BTreeSet<Uuid>]| [a, b].concat();
         Some(Conditions {
             branches: joined(&self.branches, &other.branches),
+            branches_alone: self.branches_alone || other.branches_alone,
             departments: joined(&self.departments, &other.departments),
             own_of: self.own_of.or(other.own_of),
         })

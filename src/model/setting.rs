@@ -357,6 +357,9 @@ settings! {
     /// Most users of a new organisation that is given no number of its own; 100 restores the earlier system
     ORG_DEFAULT_MAX_USERS: Option<u32> = "org.default_max_users", Limits,
         ValueRule::WholeOrNone(Range::of(1, i32::MAX as u32, "users")), "none", INSTALLATION, fills_records;
+    /// Whether a branch that a right is narrowed to covers those below it, too: the branch of a grant, and the branches of the user
+    /// under own_branch
+    ACCESS_INCLUDE_SUB_BRANCHES: bool = "access.include_sub_branches", Security, ValueRule::YesNo, "yes", EVERYWHERE;
     /// How long what the trail tells of a person is kept at least; DPDP Rules 2025, rule 8(3), ask for a year
     AUDIT_MIN_RETENTION_DAYS: u32 = "audit.min_retention_days", Retention, ValueRule::Whole(Range::of(0, 36_500, "days")), "365",
         EVERYWHERE;

@@ -73,7 +73,8 @@ impl Reader {
             };
             let Scope::AnyOf(any) = scope else { continue };
             let sets = |all: &Conditions| {
-                [(Place::Branch, all.branches.clone()), (Place::Department, all.departments.clone())]
+                let branches = if all.branches_alone { Vec::new() } else { all.branches.clone() };
+                [(Place::Branch, branches), (Place::Department, all.departments.clone())]
             };
             for (place, sets) in any.iter().flat_map(sets) {
                 let of = whole.place(place).into_iter().flat_map(|of| sets.iter().map(move |set| (of, set.clone())));
@@ -217,7 +218,10 @@ fn met(
         for set in sets {
             all.push(match desc.place(place).filter(|_| !set.is_empty()) {
                 Some(of) => {
-                    let places = reached(of, set).unwrap_or_else(|| place::with_below(of, org, set, tables.engine));
+                    let places = match conditions.branches_alone && place == Place::Branch {
+                        true => place::alone(of, org, set, tables.engine),
+                        false => reached(of, set).unwrap_or_else(|| place::with_below(of, org, set, tables.engine)),
+                    };
                     format!("t.id in ({})", qualified(tables, &place::of_any(desc, place, org, &places)))
                 }
                 None => "false".to_owned(),

@@ -19,6 +19,8 @@ pub struct Facts {
     pub account: Account,
     /// The places of his or her own, without those below them.
     pub branches: BTreeSet<Uuid>,
+    /// Whether a branch covers nothing but itself (setting `access.include_sub_branches`).
+    pub branches_alone: bool,
     pub departments: BTreeSet<Uuid>,
     pub held: Vec<Held>,
     pub roles: Arc<Roles>,

@@ -10,10 +10,11 @@ use super::ids;
 use crate::model::resource::path::{Place, steps};
 use crate::model::resource::{Attr, Descriptor, Field, Record, Subject};
 use crate::model::scope::Belongings;
+use crate::model::setting::ACCESS_INCLUDE_SUB_BRANCHES;
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
-use crate::store::records::{lists, subjects};
+use crate::store::records::{lists, settings, subjects};
 
 /// What a record belongs to: its branches with those above them, its departments, and its people.
 pub async fn belongings(db: &mut Db, record: &Record) -> Result<Belongings> {
@@ -30,7 +31,7 @@ pub async fn belongings(db: &mut Db, record: &Record) -> Result<Belongings> {
     Ok(Belongings { branches, departments, people: people(db, record).await? })
 }
 
-/// Places, and those that they are below.
+/// Places, and those that they are below, where these cover them.
 pub async fn with_all_above(
     db: &mut Db,
     org: i32,
@@ -38,6 +39,9 @@ pub async fn with_all_above(
     places: &BTreeSet<Uuid>,
 ) -> Result<BTreeSet<Uuid>> {
     let Some(parent) = desc.parent().filter(|_| !places.is_empty()) else { return Ok(places.clone()) };
+    if !settings::get(db, org, ACCESS_INCLUDE_SUB_BRANCHES).await? {
+        return Ok(places.clone());
+    }
     let (table, parent) = (desc.table, quoted(parent.column));
     let sql = Sql::new(format!(
         "with recursive above (id) as (

@@ -21,11 +21,13 @@ use super::engine::db::Db;
 use super::engine::location::Engine;
 use super::engine::sql::{Row, Sql};
 use super::records::place::literal;
+use super::records::settings;
 use crate::model::kinds::role::SUPER_ADMIN;
 use crate::model::rights::facts::{Account, Block, Facts, Held};
 use crate::model::rights::permission::Permission;
 use crate::model::rights::roles::{Given, KnownRole, Roles};
 use crate::model::scope::Conditions;
+use crate::model::setting::ACCESS_INCLUDE_SUB_BRANCHES;
 use crate::model::values::permission::ALL;
 use crate::model::values::value::ValueType;
 
@@ -223,9 +225,11 @@ pub async fn facts(
 ) -> Result<Vec<Facts>> {
     let mut db = db.checking();
     let db = &mut *db;
+    let branches_alone = !settings::get(db, org, ACCESS_INCLUDE_SUB_BRANCHES).await?;
     let of = |person: Uuid| Facts {
         at,
         org,
+        branches_alone,
         // Who is not there is not in use.
         account: Account { person, is_active: false, ..Account::default() },
         roles: Arc::clone(roles),
@@ -269,7 +273,7 @@ pub async fn facts(
         let Some(facts) = place.get(&row.uuid(0)?).map(|i| &mut all[*i]) else { continue };
         let Some(role) = roles.at(row.uuid(2)?) else { continue };
         let one = |column: usize| row.value(column).as_uuid().map(|id| BTreeSet::from([id])).into_iter().collect();
-        let scope = Conditions { branches: one(3), departments: one(4), own_of: None };
+        let scope = Conditions { branches: one(3), departments: one(4), ..Conditions::default() };
         let (from, until, ended) = (row.value(5).as_time(), row.value(6).as_time(), row.value(7).as_time());
         // What holds again, or was taken back again since, says more than what came before it.
         if ended.is_some() && facts.held.iter().any(|held| held.role == role && held.scope == scope) {

@@ -60,8 +60,17 @@ pub(in crate::store) fn of_any(desc: &'static Descriptor, place: Place, org: i32
 
 /// A query of the ids of some places, and of those below them.
 pub(in crate::store) fn with_below(desc: &Descriptor, org: i32, places: &BTreeSet<Uuid>, engine: Engine) -> String {
+    with_all_below(desc, i64::from(org), &listed(places, engine))
+}
+
+/// A query of the ids of some places, and of no others.
+pub(in crate::store) fn alone(desc: &Descriptor, org: i32, places: &BTreeSet<Uuid>, engine: Engine) -> String {
+    format!("select b.id from {} b where b.org_id = {org} and b.id in ({})", desc.table, listed(places, engine))
+}
+
+fn listed(places: &BTreeSet<Uuid>, engine: Engine) -> String {
     let ids: Vec<String> = places.iter().map(|id| literal(engine, *id)).collect();
-    with_all_below(desc, i64::from(org), &ids.join(", "))
+    ids.join(", ")
 }
 
 /// An id as a statement says it: it stands there several times.

@@ -230,6 +230,7 @@ fn document(question: &Question, facts: &Facts, names: &Names, why: &Explanation
     let ways = |ways: &[crate::access::Way<'_>], most: usize| {
         ways.iter().take(most).map(|way| words::document(facts, names, way)).collect::<Vec<_>>()
     };
+    document.insert("include_sub_branches".into(), (!facts.branches_alone).into());
     document.insert("rules".into(), rules.into());
     document.insert("ways".into(), ways(&why.ways, usize::MAX).into());
     let most = if why.ways.is_empty() { MOST_NEAR } else { 0 };
@@ -268,6 +269,9 @@ fn draw(
         if why.near.len() > MOST_NEAR {
             lines.push(format!("  and {} more", why.near.len() - MOST_NEAR));
         }
+    }
+    if facts.branches_alone {
+        lines.push("branches count without those below them (setting access.include_sub_branches)".into());
     }
     if !question.target.not_asked().is_empty() {
         lines.push(format!("not asked: {}", question.target.not_asked().join(", ")));

@@ -38,7 +38,7 @@ pub struct GrantFlags {
     /// Permissions; '*' stands for every resource or every action
     #[arg(value_name = "RESOURCE:ACTION", required = true)]
     pub permissions: Vec<String>,
-    /// Only for records of one's own branches and those below them
+    /// Only for records of one's own branches and those below them (setting access.include_sub_branches)
     #[arg(long)]
     pub own_branch: bool,
     /// Only for records of one's own department

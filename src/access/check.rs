@@ -24,6 +24,11 @@ impl Account {
 }
 
 impl Held {
+    /// Whether it gives something at a time, or will once it has begun.
+    pub fn gives_or_will(&self, at: DateTime<Utc>) -> bool {
+        self.lack(at).is_none_or(|lack| matches!(lack, Lack::NotBegun(_)))
+    }
+
     /// Why it gives nothing at a time.
     pub fn lack(&self, at: DateTime<Utc>) -> Option<Lack> {
         let ended = self.ended.filter(|ended| *ended <= at).map(Lack::Ended);

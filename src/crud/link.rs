@@ -288,6 +288,10 @@ pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Resul
     let org = item.meta.org_id;
     let mut values = given_of(s, desc, link.further(), Some(org), &flags.texts).await?;
     ask_missing(s, desc, link.further().filter(|f| f.must_be_given()), Some(org), &mut values).await?;
+    // It is given all the same: whoever is out of use for a time has it when that has ended.
+    let now = s.context.clock.now();
+    let idle = others.iter().filter(|r| !r.has_access(now));
+    let idle: Vec<String> = idle.map(|r| format!("{} is {}", r.title(), r.status(now))).collect();
     let others: Vec<Uuid> = others.iter().map(|r| r.meta.id).collect();
     let verb = Assign { noun: desc.noun.into(), org, item: item.meta.id, others, values };
     let assigned = gate::write(s, &verb).await?;
@@ -304,6 +308,9 @@ pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Resul
     if let several @ 2.. = assigned.len() {
         let made = assigned.iter().filter(|one| matches!(one, Assigned::Made(_))).count();
         s.ui.status(&format!("{made} created, {} unchanged", several - made));
+    }
+    for idle in idle {
+        s.ui.status(&format!("note: {idle}, and {} gives nothing until that ends", item.title()));
     }
     dry_run_note(s);
     let which: Vec<_> = assigned.iter().map(|one| one.record().meta.record_id()).collect();

@@ -58,6 +58,8 @@ struct World {
     people: Vec<Person>,
     roles: Vec<Role>,
     grants: Vec<Grant>,
+    /// Whether a branch covers those below it.
+    covers_below: bool,
 }
 
 /// What a question names of its target.
@@ -76,11 +78,11 @@ const WORDS: &[(&str, &str)] =
     &[("users", "read"), ("users", "update"), CRITICAL, ("reports", "read"), ("reports", "send")];
 
 impl World {
-    /// A branch and those above it.
+    /// A branch and those that cover it.
     fn chain(&self, branch: usize) -> BTreeSet<usize> {
         let mut chain = BTreeSet::from([branch]);
         let mut at = branch;
-        while let Some(above) = self.branches[at] {
+        while let Some(above) = self.branches[at].filter(|_| self.covers_below) {
             chain.insert(above);
             at = above;
         }
@@ -243,7 +245,7 @@ fn world(dice: &mut Dice) -> World {
             grants.push(grant);
         }
     }
-    World { branches, people, roles, grants }
+    World { branches, people, roles, grants, covers_below: true }
 }
 
 /// A place in which a world is, and when it began.
@@ -308,7 +310,7 @@ impl Played<'_> {
 
     /// Changes something, in the place and in what is expected of it.
     fn change(&self, world: &mut World, dice: &mut Dice) {
-        match dice.roll(9) {
+        match dice.roll(10) {
             0 => {
                 let u = dice.roll(PEOPLE);
                 let until = if dice.one_in(2) { Some(self.now() + 3600 * (1 + dice.roll(30)) as i64) } else { None };
@@ -357,6 +359,14 @@ impl Played<'_> {
                 }
             }
             7 => {
+                world.covers_below ^= true;
+                let yes = if world.covers_below { "yes" } else { "no" };
+                let place = if dice.one_in(2) { "--org ACME" } else { "--system" };
+                // What an organisation has set for itself wins over the installation's.
+                self.p.run("setting reset access.include_sub_branches --org ACME");
+                self.p.run(&format!("setting set access.include_sub_branches {yes} {place}")).ok();
+            }
+            8 => {
                 let r = dice.roll(ROLES);
                 if let Some(parent) = world.roles[r].parents.pop_first() {
                     self.p.run(&format!("role disinherit R{r} R{parent} --yes")).ok();
@@ -625,7 +635,10 @@ fn mistyped_words_are_told() {
         p.run("role check nobody users:read").fails(3);
         p.run("role check asha users:read --target nobody").fails(3);
         let said = p.run("role check asha assets:read --target x").fails(2);
-        assert!(said.contains("assets are no records that orgctl keeps"), "{said}");
+        assert!(
+            said.contains("orgctl keeps no records of the resource 'assets', so --target can't name one"),
+            "{said}"
+        );
         // A read leaves no record, whatever its answer.
         let records = p.audit_records();
         p.run("role check asha users:delete").fails(5);
@@ -707,7 +720,92 @@ fn an_erased_past_is_unknown() {
         assert!(said.err.contains("is erased or archived"), "{}", said.err);
         let said = p.run(&format!("role check asha users:read --at {then} -o json"));
         assert_eq!((said.json()["answer"].as_str(), said.code), (Some("unknown"), 1));
+        // Of all of them nobody can tell the list.
+        for line in [
+            "role who-can users:read",
+            "role members CLERK",
+            "role matrix",
+            "role permissions CLERK",
+            "role diff CLERK CLERK",
+        ] {
+            let said = p.run(&format!("{line} --at {then}"));
+            assert_eq!((said.out.as_str(), said.code), ("", 1), "{line}: {}", said.err);
+            assert!(
+                said.err.contains("of ACME, which changed it at") && said.err.contains("is erased or archived"),
+                "{line}: {}",
+                said.err
+            );
+            p.run(line).ok();
+        }
         assert_eq!(p.run(&format!("role check ravi users:read --at {then}")).ok(), "allow\n");
+    });
+}
+
+/// A branch covers those below it, or none of them, as the organisation has chosen: in every answer, and in what is told and done.
+#[test]
+fn a_branch_covers_those_below_it_or_not() {
+    on_both_engines_with_acme(|p| {
+        for line in [
+            "branch create --code R1 --name North",
+            "branch create --code M1 --name First --parent R1",
+            "user create --user-code ANA001 --username ana --name Ana --branch R1",
+            "user create --user-code BOB001 --username bob --name Bob --branch M1",
+            "user create --user-code CYD001 --username cyd --name Cyd",
+            "role create --code KEEPER --name Keeper",
+            "role grant KEEPER users:read users:update --own-branch",
+            "role assign KEEPER ana",
+            "role create --code WATCH --name Watch",
+            "role grant WATCH branches:read",
+            "role assign WATCH cyd --branch R1",
+        ] {
+            p.run(line).ok();
+        }
+        let covers = |covers: bool, at: &str| {
+            let answer = if covers { "allow\n" } else { "deny\n" };
+            for line in
+                ["ana users:update --target bob", "ana users:update --branch M1", "cyd branches:read --target M1"]
+            {
+                assert_eq!(p.run(&format!("role check {line}{at}")).out, answer, "{line}{at}");
+                let told = p.run(&format!("role explain {line}{at} -o json")).json();
+                assert_eq!(told["include_sub_branches"], covers, "{line}{at}");
+                let said = p.run(&format!("role explain {line}{at}")).out;
+                assert_eq!(said.contains("branches count without those below them"), !covers, "{line}{at}: {said}");
+            }
+            assert_eq!(p.run(&format!("role check ana users:update --branch R1{at}")).out, "allow\n");
+            let who = p.column(&format!("role who-can users:update --branch M1{at}"), "user");
+            assert_eq!(who, if covers { vec!["ANA001"] } else { vec![] }, "{at}");
+        };
+        let tells = |covers: bool| {
+            let all = |own: &'static str, below: &'static str| if covers { vec![own, below] } else { vec![own] };
+            let mut users = p.column("user list --as ana", "user_code");
+            users.sort();
+            assert_eq!(users, all("ANA001", "BOB001"));
+            let branches = p.column("branch list --sort -code --as cyd", "code");
+            assert_eq!(branches, all("R1", "M1"));
+            p.run("user update ana --designation Chief --as ana").ok();
+            assert_eq!(p.run("user update bob --designation Clerk --as ana").code, if covers { 0 } else { 3 });
+        };
+        covers(true, "");
+        tells(true);
+        p.wait(60);
+        let then = format!(" --at {}", rfc3339(p.clock.now()));
+        p.wait(60);
+        p.run("setting set access.include_sub_branches no --org ACME").ok();
+        covers(false, "");
+        tells(false);
+        covers(true, &then);
+        // What the installation has chosen holds for who has chosen nothing.
+        p.wait(60);
+        let off = format!(" --at {}", rfc3339(p.clock.now()));
+        p.wait(60);
+        p.run("setting reset access.include_sub_branches --org ACME").ok();
+        covers(true, "");
+        p.run("setting set --system access.include_sub_branches no").ok();
+        covers(false, "");
+        tells(false);
+        covers(false, &off);
+        covers(true, &then);
+        p.run("audit verify --deep").ok();
     });
 }
 
@@ -784,7 +882,10 @@ fn bad_input_is_met() {
         p.run("role assign --org ACME A fay").fails(3);
         p.run("role check --org ACME gone users:read").fails(3);
         p.run("user block --org ACME ravi --reason x").ok();
-        p.run("role assign --org ACME A asha ravi").ok();
+        let said = p.run("role assign --org ACME A asha ravi");
+        assert_eq!(said.code, 0, "{}", said.err);
+        assert!(said.err.contains("(ravi) is blocked, and role A gives nothing until that ends"), "{}", said.err);
+        assert_eq!(said.err.matches("gives nothing").count(), 1, "{}", said.err);
         assert_eq!(p.run("role check asha users:read").ok(), "allow\n");
         let said = p.run("role check ravi users:read").fails(5);
         assert!(said.contains("the user is blocked"), "{said}");
@@ -798,6 +899,14 @@ fn bad_input_is_met() {
         p.run("role assign --org ACME LATER asha --granted-at 2027-01-01T00:00:00Z").ok();
         let told = p.run("role explain asha users:delete -o json").json();
         assert_eq!(told["near_misses"][0]["lacks"][0]["lack"], "not_begun", "{told:#}");
+        // It is told, with when it begins, where what it gives is not.
+        let begins = "2027-01-01T00:00:00.000000Z";
+        assert_eq!(p.column("role members LATER --org ACME", "granted_at"), [begins]);
+        assert_eq!(p.column("role members LATER --org ACME --effective", "user"), Vec::<String>::new());
+        assert!(p.column("user roles asha", "granted_at").contains(&begins.to_owned()));
+        assert!(!p.column("user roles asha --effective", "role").contains(&"LATER".to_owned()));
+        assert_eq!(p.column("role-grant list --filter status=planned", "role"), ["LATER"]);
+        assert!(!p.column("role-grant list --filter status=active", "role").contains(&"LATER".to_owned()));
         p.run("role check asha users:delete --at 2026-12-31T23:59:59Z").fails(5);
         p.run("role check asha users:delete --at 2027-01-01T00:00:00Z").ok();
         // One role at most is the first.

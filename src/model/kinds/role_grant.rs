@@ -5,6 +5,8 @@ use super::dept::Dept;
 use super::role::Role;
 use super::user::User;
 use crate::model::resource::Check;
+use crate::model::resource::lifecycle::{ENDED, EXPIRES};
+use crate::model::resource::status::{Test, Word};
 use crate::model::values::scalar::{Moment, Ref};
 use crate::resource;
 
@@ -12,7 +14,7 @@ resource! {
     /// A role that somebody has, for good or for a time
     pub struct RoleGrant "role-grant" in "role_grants" keys(&[&["role", "user", "branch", "department"]])
         path(&["branch", "user"], &["department", "user"])
-        verbs(Link("assign", "unassign")) lifecycle(Supersede) called("role grant", "role grants")
+        status(STATUS) verbs(Link("assign", "unassign")) lifecycle(Supersede) called("role grant", "role grants")
         rules(&[
             AtMostOne("is_primary", &["user_id"]),
             Range("granted_at", "expires_at", &["role_id", "user_id", "branch_id", "department_id"]),
@@ -39,5 +41,13 @@ resource! {
         ended_at: Option<Moment> [Managed, Hidden],
     }
 }
+
+/// One that begins later gives nothing until then.
+const STATUS: &[Word] = &[
+    Word::of("ended", &[Test::Given(ENDED)]),
+    Word::of("expired", &[Test::Passed(EXPIRES)]).out(),
+    Word::of("planned", &[Test::Ahead("granted_at")]).out(),
+    Word::otherwise("active"),
+];
 
 impl Check for RoleGrant {}

@@ -22,6 +22,8 @@ pub enum Test {
     Given(&'static str),
     /// It has a time that has come.
     Passed(&'static str),
+    /// It has a time that is yet to come.
+    Ahead(&'static str),
     /// It has a time that is not after the record was made: it came so.
     FromTheStart(&'static str),
 }
@@ -35,6 +37,7 @@ impl Test {
             | Test::Missing(column)
             | Test::Given(column)
             | Test::Passed(column)
+            | Test::Ahead(column)
             | Test::FromTheStart(column) => column,
         }
     }
@@ -129,6 +132,7 @@ impl Record {
             Test::Missing(column) => self.get(column).is_null(),
             Test::Given(column) => !self.get(column).is_null(),
             Test::Passed(column) => self.get(column).as_time().is_some_and(|t| t <= at),
+            Test::Ahead(column) => self.get(column).as_time().is_some_and(|t| t > at),
             Test::FromTheStart(column) => self.get(column).as_time().is_some_and(|t| t <= self.meta.created_at),
         }
     }

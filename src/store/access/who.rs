@@ -26,7 +26,7 @@ pub struct Asked<'a> {
     pub after: Option<Uuid>,
     pub limit: usize,
     pub about: About<'a>,
-    /// Only those whose account is in use.
+    /// Only those whose account is in use, and whose grants have begun.
     pub in_use: bool,
 }
 
@@ -57,12 +57,13 @@ fn statement(db: &Db, own: Own, some: &[Uuid], asked: Asked<'_>) -> Sql {
     let after = sql.arg(asked.after.unwrap_or_default());
     let mut all = format!(
         "g.org_id = {org} and g.deleted_at is null and g.ended_at is null
-         and (g.expires_at is null or g.expires_at > {at}) and (g.granted_at is null or g.granted_at <= {at})
+         and (g.expires_at is null or g.expires_at > {at})
          and u.org_id = {org} and u.id = g.user_id and u.deleted_at is null"
     );
     if asked.in_use {
         all.push_str(&format!(
-            " and u.is_active and not (u.blocked and (u.blocked_until is null or u.blocked_until > {at}))"
+            " and (g.granted_at is null or g.granted_at <= {at})
+              and u.is_active and not (u.blocked and (u.blocked_until is null or u.blocked_until > {at}))"
         ));
     }
     for (column, set) in [("branch_id", asked.about.branches()), ("department_id", asked.about.departments())] {

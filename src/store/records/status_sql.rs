@@ -106,6 +106,7 @@ fn test(desc: &Descriptor, test: Test) -> String {
         Test::Missing(_) => format!("t.{column} is null"),
         Test::Given(_) => format!("t.{column} is not null"),
         Test::Passed(_) => format!("t.{column} is not null and t.{column} <= {NOW}"),
+        Test::Ahead(_) => format!("t.{column} is not null and t.{column} > {NOW}"),
         Test::FromTheStart(_) => format!("t.{column} is not null and t.{column} <= t.created_at"),
     }
 }
@@ -120,6 +121,7 @@ fn none(desc: &Descriptor, word: &Word) -> String {
         [Test::No(column)] => format!("t.{} = {YES}", quoted(column)),
         [Test::Given(column)] => format!("t.{} is null", quoted(column)),
         [Test::Passed(column)] => format!("(t.{0} is null or t.{0} > {NOW})", quoted(column)),
+        [Test::Ahead(column)] => format!("(t.{0} is null or t.{0} <= {NOW})", quoted(column)),
         _ => format!("not ({})", all(desc, word)),
     }
 }

@@ -12,6 +12,7 @@ use crate::access::{About, Answer, Facts};
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
+use crate::model::rights::facts::Held;
 use crate::model::rights::roles::{Given, path};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::access::{self, Which};
@@ -141,7 +142,12 @@ impl Leaf for RolesFlags {
         heads.extend(["granted_at", "expires_at"].map(|name| OutputColumn::new(name, ValueType::Time)));
         let mut listing = Listing::new(&s.ui, heads, 0);
         let is_idle = self.effective && facts.account.lack(facts.at).is_some();
-        for held in facts.held.iter().filter(|held| !is_idle && held.lack(facts.at).is_none()) {
+        // What is yet to begin says from when.
+        let is_told = |held: &&Held| match self.effective {
+            true => held.lack(facts.at).is_none(),
+            false => held.gives_or_will(facts.at),
+        };
+        for held in facts.held.iter().filter(is_told).filter(|_| !is_idle) {
             let before = facts.roles.ways_from(held.role);
             let all = 0..facts.roles.all().len();
             let mut paths: Vec<Vec<usize>> = match self.effective {

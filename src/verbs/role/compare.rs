@@ -6,12 +6,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::question::{AtFlag, begin};
+use super::question::{AtFlag, begin, ensure_all_known};
 use super::words;
+use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find;
 use crate::crud::session::Session;
-use crate::crud::{as_of, gate};
 use crate::model::kinds::role::Role;
 use crate::model::resource::Resource as _;
 use crate::model::rights::roles::{Given, Roles};
@@ -73,7 +73,7 @@ impl Leaf for DiffFlags {
         begin(s, &self.at, None).await?;
         let a = find(s, Role::DESCRIPTOR, &self.role, Deleted::Exclude).await?;
         let b = find(s, Role::DESCRIPTOR, &self.other, Deleted::Exclude).await?;
-        as_of::ensure_all_known(s).await?;
+        ensure_all_known(s).await?;
         let ((org, a_id), (other_org, b_id)) = (a.meta.record_id(), b.meta.record_id());
         let of_a = access::roles(s.db().await?, org, Which::These(&[a_id]), None).await?;
         let of_b = access::roles(s.db().await?, other_org, Which::These(&[b_id]), None).await?;
@@ -128,7 +128,7 @@ impl Leaf for MatrixFlags {
         gate::allow(s)?;
         let at = begin(s, &self.at, None).await?;
         let org = s.the_org().await?;
-        as_of::ensure_all_known(s).await?;
+        ensure_all_known(s).await?;
         let roles = access::roles(s.db().await?, org, Which::All, None).await?;
         let of_roles: Vec<BTreeMap<String, &Given>> = (0..roles.all().len()).map(|at| gives(&roles, at)).collect();
         let mut rows: BTreeMap<String, BTreeSet<Held>> = BTreeMap::new();

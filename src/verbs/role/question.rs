@@ -20,6 +20,7 @@ use crate::model::kinds::role::Role;
 use crate::model::kinds::role_grant::RoleGrant;
 use crate::model::kinds::role_inheritance::RoleInheritance;
 use crate::model::kinds::role_permission::RolePermission;
+use crate::model::kinds::setting::StoredSetting;
 use crate::model::kinds::user::User;
 use crate::model::kinds::user_branch::UserBranch;
 use crate::model::problem::{ErrorKind, Problem, nearest};
@@ -41,6 +42,7 @@ const DECIDED_BY: &[&Descriptor] = &[
     RolePermission::DESCRIPTOR,
     RoleInheritance::DESCRIPTOR,
     Known::DESCRIPTOR,
+    StoredSetting::DESCRIPTOR,
 ];
 
 /// When.
@@ -256,6 +258,17 @@ fn unknown<T>(e: anyhow::Error) -> Result<Asked<T>> {
     }
 }
 
+/// Refuses a list where nobody can tell all that goes into it: it would be wrong of a part. Neither a conflict nor a mistake.
+pub async fn ensure_all_known(s: &mut Session<'_>) -> Result<()> {
+    match as_of::ensure_all_known(s).await {
+        Ok(()) => Ok(()),
+        Err(e) => match unknown::<()>(e)? {
+            Asked::Unknown(why) => Err(Problem { kind: ErrorKind::Failed, ..why }.into()),
+            Asked::Known(()) => Ok(()),
+        },
+    }
+}
+
 /// What it would be done to.
 pub async fn target(s: &mut Session<'_>, org: i32, asked: &Permission, about: &AboutFlags) -> Result<Asked<Target>> {
     let mut target = Target::default();
@@ -342,6 +355,6 @@ pub async fn known_role(s: &mut Session<'_>, key: Option<String>, at: &AtFlag) -
     let at = begin(s, at, None).await?;
     let key = one_key(s, Role::DESCRIPTOR, Deleted::Exclude, key).await?;
     let role = find(s, Role::DESCRIPTOR, &key, Deleted::Exclude).await?;
-    as_of::ensure_all_known(s).await?;
+    ensure_all_known(s).await?;
     Ok((at, role))
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::check::tell_unknown;
-use super::question::{self, AboutFlags, Asked, AtFlag, begin, kind_of, known_role, warn_of_unknown};
+use super::question::{self, AboutFlags, Asked, AtFlag, begin, ensure_all_known, kind_of, known_role, warn_of_unknown};
 use super::words::{self, Names};
 use crate::access::permission::Permission;
 use crate::access::{About, Answer, Facts};
@@ -19,6 +19,7 @@ use crate::crud::session::Session;
 use crate::crud::{as_of, gate};
 use crate::model::kinds::user::User;
 use crate::model::resource::{Record, Resource as _};
+use crate::model::rights::facts::Held;
 use crate::model::rights::roles::{Roles, path};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::access::{self, Own, Past, Which};
@@ -79,7 +80,7 @@ impl Leaf for WhoCanFlags {
             Asked::Known(target) => target,
             Asked::Unknown(why) => return tell_unknown(s, why),
         };
-        as_of::ensure_all_known(s).await?;
+        ensure_all_known(s).await?;
         let roles = access::roles(s.db().await?, org, Which::Giving, Some(&asked)).await?;
         let mut by_conditions: BTreeMap<Own, Vec<Uuid>> = BTreeMap::new();
         let is_of_all = asked.is_of_the_installation() && org > 0;
@@ -160,7 +161,10 @@ impl Leaf for MembersFlags {
         let reaches = |from: usize| if self.effective { roles.reaches(from, to) } else { from == to };
         let some: Vec<Uuid> = (0..roles.all().len()).filter(|at| reaches(*at)).map(|at| roles.role(at).id).collect();
         let by_conditions = BTreeMap::from([(Own::default(), some)]);
-        let counts = |held: &crate::model::rights::facts::Held| held.lack(at).is_none() && reaches(held.role);
+        let counts = |held: &Held| {
+            let holds = if self.effective { held.lack(at).is_none() } else { held.gives_or_will(at) };
+            holds && reaches(held.role)
+        };
         let is_meant = |facts: &Facts| facts.held.iter().any(counts);
         let question = Many {
             org,
@@ -172,7 +176,8 @@ impl Leaf for MembersFlags {
         };
         let texts = ["user", "name", "role", "branch", "department"];
         let heads = texts.map(|name| OutputColumn::new(name, ValueType::Text)).into_iter();
-        let heads = heads.chain([OutputColumn::new("expires_at", ValueType::Time)]).collect();
+        let times = ["granted_at", "expires_at"].map(|name| OutputColumn::new(name, ValueType::Time));
+        let heads = heads.chain(times).collect();
         let mut listing = Listing::new(&s.ui, heads, 0);
         each(s, &self.pages, &question, &is_meant, &mut listing, |facts, names, user| {
             let held = facts.held.iter().filter(|held| counts(held));
@@ -180,7 +185,8 @@ impl Leaf for MembersFlags {
                 let codes = path(&roles.ways_from(held.role), to);
                 let codes: Vec<&str> = codes.iter().map(|at| roles.role(*at).code.as_str()).collect();
                 let [branch, department, until] = words::cells_of(names, held);
-                vec![user.key().into(), name(user), codes.join(" > ").into(), branch, department, until]
+                let from = held.from.map_or(Value::Null(ValueType::Time), Value::from);
+                vec![user.key().into(), name(user), codes.join(" > ").into(), branch, department, from, until]
             })
             .collect()
         })
@@ -203,7 +209,7 @@ struct Many<'a> {
     about: About<'a>,
     roles: &'a Arc<Roles>,
     by_conditions: &'a BTreeMap<Own, Vec<Uuid>>,
-    /// Only those whose account is in use.
+    /// Only those whose account is in use, and whose grants have begun.
     in_use: bool,
 }
 

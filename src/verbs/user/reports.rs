@@ -15,7 +15,7 @@ use crate::crud::session::Session;
 use crate::model::kinds::user::User;
 use crate::model::resource::Record;
 use crate::model::resource::stored::Stored;
-use crate::model::values::scalar::Scalar;
+use crate::model::values::scalar::Scalar as _;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::records::{self, Deleted};
 use crate::ui::format::{Listing, OutputColumn};

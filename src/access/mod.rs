@@ -1,6 +1,7 @@
 //! The decision: may this actor do this, and with which records. A pure function over loaded facts; the gate asks it before
 //! every verb.
 
+mod bounds;
 mod check;
 mod explain;
 
@@ -11,6 +12,7 @@ pub use crate::model::rights::permission;
 pub use crate::model::scope::About;
 use crate::model::scope::{Conditions, Scope};
 use crate::model::values::permission::ALL;
+pub use bounds::OwnBounds;
 pub use explain::{Explanation, Lack, Way};
 use permission::Permission;
 

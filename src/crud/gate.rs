@@ -14,7 +14,7 @@ use super::context::Access;
 use super::session::Session;
 use super::stored::StoredCommand;
 use crate::access::permission::{OF_EVERYBODY, Permission};
-use crate::access::{self, About, Actor, Decision, Facts, Reason, Subject};
+use crate::access::{self, About, Actor, Decision, Facts, OwnBounds, Reason, Subject};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
@@ -205,7 +205,8 @@ pub async fn authorize(s: &mut Session<'_>, record: &Record) -> Result<()> {
 fn rights(subject: &Subject) -> Option<Rights> {
     let Subject::Somebody(actor) = subject else { return None };
     let facts = actor.facts.clone();
-    Some(Rights { org: actor.org, covers: Arc::new(move |permission| facts.covered(permission)) })
+    let bounds = Arc::new(OwnBounds::of(facts.clone()));
+    Some(Rights { org: actor.org, covers: Arc::new(move |permission| facts.covered(permission)), bounds })
 }
 
 /// What is known of a user now.

@@ -4,6 +4,7 @@ mod allowed;
 mod append;
 mod audit_appender;
 mod authorizer;
+mod bounded;
 mod bulk;
 mod bulk_writer;
 mod code_counters;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use self::audit_appender::{AuditAppender, Grown};
 use self::authorizer::Authorizer;
+use self::bounded::{Bound, Bounded};
 use self::bulk_writer::BulkWriter;
 pub use self::bulk_writer::{Loaders, PreparedLink, PreparedRow};
 use self::code_counters::CodeCounters;
@@ -54,6 +56,7 @@ pub struct Savepoint {
     references: usize,
     filled: usize,
     defining: usize,
+    bounded: usize,
 }
 
 /// A transaction that can write. Its parts know nothing of each other, nor of it.
@@ -70,6 +73,7 @@ pub struct Tx<'a> {
     references: References,
     protection: Protection,
     asked: Authorizer,
+    bounded: Bounded,
     super_admins: SuperAdmins,
     /// All rules hold, and nothing is written any more.
     has_finished: bool,
@@ -129,6 +133,7 @@ impl<'a> Tx<'a> {
             references: References::default(),
             protection: Protection::default(),
             asked: Authorizer::new(permit),
+            bounded: Bounded::default(),
             super_admins: SuperAdmins::default(),
             has_finished: false,
             saw_all,
@@ -199,6 +204,13 @@ impl<'a> Tx<'a> {
         self.asked.hold(rights);
     }
 
+    /// How far whoever writes may go; nothing where that is as far as may be.
+    fn bound(&self) -> Option<Bound> {
+        let rights = self.asked.rights()?;
+        let permission = self.asked.permit().permission().to_owned();
+        Some(Bound { org: rights.org, bounds: rights.bounds, permission, at: self.at() })
+    }
+
     /// The actor's number, made on first use.
     pub async fn actor(&mut self) -> Result<i64> {
         self.audit.actor(self.db).await
@@ -214,6 +226,7 @@ impl<'a> Tx<'a> {
             references: self.references.len(),
             filled: self.bulk.filled(),
             defining: self.protection.len(),
+            bounded: self.bounded.len(),
         })
     }
 
@@ -230,6 +243,7 @@ impl<'a> Tx<'a> {
         self.references.shrink_to(savepoint.references);
         self.bulk.shrink_to(savepoint.filled);
         self.protection.shrink_to(savepoint.defining);
+        self.bounded.shrink_to(savepoint.bounded);
         self.db.script("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part".into()).await
     }
 
@@ -276,6 +290,9 @@ impl<'a> Tx<'a> {
     async fn check_rules(&mut self) -> Result<()> {
         let _heeding = signals::heed();
         self.asked.ask_after(self.db).await?;
+        if let Some(bound) = self.bound() {
+            self.bounded.judge(self.db, &bound).await?;
+        }
         let (touched, filled) = (self.rows.take_touched(), self.bulk.take_filled());
         invariants::check_touched(self.db, &touched).await?;
         invariants::check_filled(self.db, &filled).await?;

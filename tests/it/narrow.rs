@@ -359,7 +359,12 @@ fn nobody_is_moved_out_of_sight() {
         fill(p);
         let north = of_branch(p, "R1");
         let everywhere = Conditions::default();
-        let who = somebody([grant("*:read", &everywhere), grant("users:*", &north), grant("branches:update", &north)]);
+        let who = somebody([
+            grant("*:read", &everywhere),
+            grant("users:*", &north),
+            grant("branches:update", &north),
+            grant("r1:a1", &everywhere),
+        ]);
         let said = p.run_by(&who, "user move ana --branch Z9").fails(5);
         assert!(said.contains("users:update is not allowed of user ANA001"), "{said}");
         let said = p.run_by(&who, "user move cyd --branch M1").fails(5);
@@ -750,7 +755,11 @@ fn the_matrix_of_answers_is_kept() {
 fn matrix(p: &TestEnv) -> String {
     let (north, everywhere) = (of_branch(p, "R1"), Conditions::default());
     let own = Conditions { own_of: Some(id(p, "user show ana")), ..Conditions::default() };
-    let words = |words: &[&str], of: &Conditions| words.iter().map(|w| grant(w, of)).collect::<Vec<_>>();
+    // What Ana and Cyd may do by their role, everybody may: of who may do more, little may be changed.
+    let words = |words: &[&str], of: &Conditions| {
+        let all = words.iter().map(|w| grant(w, of));
+        all.chain([grant("r1:a1", &Conditions::default())]).collect::<Vec<_>>()
+    };
     let all = ["*:read", "*:create", "*:update", "*:delete", "*:restore", "*:purge", "*:export", "*:import"];
     let actors = [
         ("nobody", somebody([])),

@@ -13,58 +13,58 @@ use crate::harness::{Engine, TestEnv, on_both_engines_with, on_both_engines_with
 
 /// A permission that a role gives.
 #[derive(Debug, Clone)]
-struct Row {
-    resource: &'static str,
-    action: &'static str,
-    own_branch: bool,
-    own_department: bool,
-    own_records: bool,
-    approval: bool,
+pub struct Row {
+    pub resource: &'static str,
+    pub action: &'static str,
+    pub own_branch: bool,
+    pub own_department: bool,
+    pub own_records: bool,
+    pub approval: bool,
 }
 
 #[derive(Debug, Clone)]
-struct Role {
-    is_active: bool,
+pub struct Role {
+    pub is_active: bool,
     /// Only roles with greater numbers: there is no circle.
-    parents: BTreeSet<usize>,
-    rows: Vec<Row>,
+    pub parents: BTreeSet<usize>,
+    pub rows: Vec<Row>,
 }
 
 #[derive(Debug, Clone)]
-struct Grant {
-    role: usize,
-    user: usize,
-    branch: Option<usize>,
-    department: Option<usize>,
+pub struct Grant {
+    pub role: usize,
+    pub user: usize,
+    pub branch: Option<usize>,
+    pub department: Option<usize>,
     /// Seconds from the beginning of the world.
-    until: Option<i64>,
-    is_taken_back: bool,
+    pub until: Option<i64>,
+    pub is_taken_back: bool,
 }
 
 #[derive(Debug, Clone)]
-struct Person {
-    branches: BTreeSet<usize>,
-    department: Option<usize>,
-    has_left: bool,
+pub struct Person {
+    pub branches: BTreeSet<usize>,
+    pub department: Option<usize>,
+    pub has_left: bool,
     /// Blocked for good, or up to a time.
-    blocked: Option<Option<i64>>,
+    pub blocked: Option<Option<i64>>,
 }
 
 /// What there is at an instant.
 #[derive(Debug, Clone)]
-struct World {
+pub struct World {
     /// The branch above each.
-    branches: Vec<Option<usize>>,
-    people: Vec<Person>,
-    roles: Vec<Role>,
-    grants: Vec<Grant>,
+    pub branches: Vec<Option<usize>>,
+    pub people: Vec<Person>,
+    pub roles: Vec<Role>,
+    pub grants: Vec<Grant>,
     /// Whether a branch covers those below it.
-    covers_below: bool,
+    pub covers_below: bool,
 }
 
 /// What a question names of its target.
 #[derive(Debug, Clone, Copy)]
-enum Target {
+pub enum Target {
     Nothing,
     User(usize),
     Branch(usize),
@@ -73,13 +73,13 @@ enum Target {
 }
 
 /// Granted by its own name alone.
-const CRITICAL: (&str, &str) = ("users", "wipe");
-const WORDS: &[(&str, &str)] =
+pub const CRITICAL: (&str, &str) = ("users", "wipe");
+pub const WORDS: &[(&str, &str)] =
     &[("users", "read"), ("users", "update"), CRITICAL, ("reports", "read"), ("reports", "send")];
 
 impl World {
     /// A branch and those that cover it.
-    fn chain(&self, branch: usize) -> BTreeSet<usize> {
+    pub fn chain(&self, branch: usize) -> BTreeSet<usize> {
         let mut chain = BTreeSet::from([branch]);
         let mut at = branch;
         while let Some(above) = self.branches[at].filter(|_| self.covers_below) {
@@ -90,7 +90,7 @@ impl World {
     }
 
     /// Roles that a role has: itself and its parents, as long as they are in use.
-    fn has(&self, role: usize) -> BTreeSet<usize> {
+    pub fn has(&self, role: usize) -> BTreeSet<usize> {
         if !self.roles[role].is_active {
             return BTreeSet::new();
         }
@@ -99,7 +99,7 @@ impl World {
     }
 
     /// The answer by the words of DOMAIN.md.
-    fn answer(&self, user: usize, (resource, action): (&str, &str), target: Target, now: i64) -> &'static str {
+    pub fn answer(&self, user: usize, (resource, action): (&str, &str), target: Target, now: i64) -> &'static str {
         let person = &self.people[user];
         let is_blocked = match person.blocked {
             None => false,
@@ -172,23 +172,23 @@ impl World {
 }
 
 /// Numbers that follow from a seed (splitmix64).
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         usize::try_from((z ^ (z >> 31)) % sides as u64).expect("a small number")
     }
-    fn one_in(&mut self, sides: usize) -> bool {
+    pub fn one_in(&mut self, sides: usize) -> bool {
         self.roll(sides) == 0
     }
-    fn maybe(&mut self, sides: usize) -> Option<usize> {
+    pub fn maybe(&mut self, sides: usize) -> Option<usize> {
         (!self.one_in(3)).then(|| self.roll(sides))
     }
-    fn row(&mut self) -> Row {
+    pub fn row(&mut self) -> Row {
         let [own_branch, own_department, own_records, approval] = [3, 4, 5, 4].map(|n| self.one_in(n));
         Row {
             resource: ["users", "users", "reports", "*"][self.roll(4)],
@@ -201,12 +201,12 @@ impl Dice {
     }
 }
 
-const BRANCHES: usize = 5;
-const DEPARTMENTS: usize = 2;
-const PEOPLE: usize = 5;
-const ROLES: usize = 5;
+pub const BRANCHES: usize = 5;
+pub const DEPARTMENTS: usize = 2;
+pub const PEOPLE: usize = 5;
+pub const ROLES: usize = 5;
 
-fn world(dice: &mut Dice) -> World {
+pub fn world(dice: &mut Dice) -> World {
     let branches = (0..BRANCHES).map(|b| if b == 0 || dice.one_in(4) { None } else { Some(dice.roll(b)) }).collect();
     let people = (0..PEOPLE).map(|_| Person {
         branches: (0..dice.roll(3)).map(|_| dice.roll(BRANCHES)).collect(),
@@ -249,22 +249,22 @@ fn world(dice: &mut Dice) -> World {
 }
 
 /// A place in which a world is, and when it began.
-struct Played<'a> {
-    p: &'a TestEnv,
-    began: i64,
+pub struct Played<'a> {
+    pub p: &'a TestEnv,
+    pub began: i64,
 }
 
 impl Played<'_> {
-    fn now(&self) -> i64 {
+    pub fn now(&self) -> i64 {
         self.p.clock.now().timestamp() - self.began
     }
 
-    fn time(&self, at: i64) -> String {
+    pub fn time(&self, at: i64) -> String {
         rfc3339(chrono::DateTime::from_timestamp(self.began + at, 0).expect("a time"))
     }
 
     /// Makes a world, by files.
-    fn make(&self, world: &World) {
+    pub fn make(&self, world: &World) {
         let mut files: Vec<(&str, String)> = Vec::new();
         let mut text = "code,name,parent\n".to_owned();
         for (b, above) in world.branches.iter().enumerate() {
@@ -309,7 +309,7 @@ impl Played<'_> {
     }
 
     /// Changes something, in the place and in what is expected of it.
-    fn change(&self, world: &mut World, dice: &mut Dice) {
+    pub fn change(&self, world: &mut World, dice: &mut Dice) {
         match dice.roll(10) {
             0 => {
                 let u = dice.roll(PEOPLE);
@@ -388,7 +388,7 @@ impl Played<'_> {
     }
 
     /// Asks, and holds the answers against those of the world.
-    fn ask(&self, world: &World, at: i64, flag: &str, dice: &mut Dice) {
+    pub fn ask(&self, world: &World, at: i64, flag: &str, dice: &mut Dice) {
         for _ in 0..12 {
             let (user, word, target) = (dice.roll(PEOPLE), WORDS[dice.roll(WORDS.len())], self.target(dice));
             let expected = world.answer(user, word, target, at);
@@ -452,7 +452,7 @@ impl Played<'_> {
         }
     }
 
-    fn target(&self, dice: &mut Dice) -> Target {
+    pub fn target(&self, dice: &mut Dice) -> Target {
         match dice.roll(6) {
             0 => Target::Nothing,
             1 => Target::Branch(dice.roll(BRANCHES)),
@@ -463,23 +463,23 @@ impl Played<'_> {
     }
 }
 
-const ROW_HEAD: &str = "role,resource,action,own_branch,own_department,own_records,require_approval\n";
+pub const ROW_HEAD: &str = "role,resource,action,own_branch,own_department,own_records,require_approval\n";
 
-fn row_line(role: usize, row: &Row) -> String {
+pub fn row_line(role: usize, row: &Row) -> String {
     let flags =
         [row.own_branch, row.own_department, row.own_records, row.approval].map(|f| if f { "yes" } else { "no" });
     format!("R{role},{},{},{}\n", row.resource, row.action, flags.join(","))
 }
 
 /// Of what is no kind of record none can be named.
-fn of_word(target: Target, (resource, _): (&str, &str)) -> Target {
+pub fn of_word(target: Target, (resource, _): (&str, &str)) -> Target {
     match target {
         Target::User(_) if resource != "users" => Target::Nothing,
         target => target,
     }
 }
 
-fn flags(target: Target, word: (&str, &str)) -> String {
+pub fn flags(target: Target, word: (&str, &str)) -> String {
     match of_word(target, word) {
         Target::Nothing => String::new(),
         Target::User(u) => format!(" --target u{u}"),
@@ -489,7 +489,7 @@ fn flags(target: Target, word: (&str, &str)) -> String {
     }
 }
 
-fn exit(answer: &str) -> u8 {
+pub fn exit(answer: &str) -> u8 {
     match answer {
         "allow" => 0,
         "deny" => 5,
@@ -498,7 +498,7 @@ fn exit(answer: &str) -> u8 {
 }
 
 /// Plays a world: it changes, and each of its instants is asked about afterwards.
-fn play(engine: Engine, seed: u64) {
+pub fn play(engine: Engine, seed: u64) {
     let p = TestEnv::with_acme(engine);
     let played = Played { p: &p, began: p.clock.now().timestamp() };
     let mut dice = Dice(seed);

@@ -244,7 +244,7 @@ pub const SEEDS: &Seeds = &Seeds {
                 Gives("branches", ALL_BUT_PURGE, &[]),
                 Gives("departments", ALL_BUT_PURGE, &[]),
                 Gives("users", ALL_BUT_PURGE, &[]),
-                Gives("users", &["block", "invite", "check_password", "whoami"], &[]),
+                Gives("users", &["block", "invite", "check_password", "update_profile", "whoami"], &[]),
                 Gives("roles", ALL_BUT_PURGE, &[]),
                 Gives("role_permissions", ALL_BUT_PURGE, &[]),
                 Gives("role_inheritances", ALL_BUT_PURGE, &[]),

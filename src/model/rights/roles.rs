@@ -7,6 +7,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use uuid::Uuid;
 
 use super::permission::Permission;
+use crate::model::resource::Record;
 use crate::model::values::permission::ALL;
 
 /// A permission that a role gives by itself, or many by a star, under all conditions that it names.
@@ -23,6 +24,28 @@ pub struct Given {
 }
 
 impl Given {
+    /// What a record of a role's permission says.
+    pub fn of(record: &Record) -> Given {
+        let word = |column: &str| record.get(column).to_text();
+        Given {
+            resource: word("resource"),
+            action: word("action"),
+            own_branch: record.is_true("own_branch"),
+            own_department: record.is_true("own_department"),
+            own_records: record.is_true("own_records"),
+            requires_approval: record.is_true("require_approval"),
+        }
+    }
+
+    /// Whether it gives all that another one of the same words gives.
+    pub fn contains(&self, other: &Given) -> bool {
+        (&self.resource, &self.action) == (&other.resource, &other.action)
+            && (!self.own_branch || other.own_branch)
+            && (!self.own_department || other.own_department)
+            && (!self.own_records || other.own_records)
+            && (!self.requires_approval || other.requires_approval)
+    }
+
     /// Whether it names a permission by a star.
     pub fn has_star(&self) -> bool {
         self.resource == ALL || self.action == ALL
@@ -177,6 +200,12 @@ impl Roles {
             .flat_map(|(givers, reached)| givers.within(reached))
             .map(|(at, which)| (at, &self.roles[at].given[which]))
             .filter(move |(at, given)| !is_critical || self.contains(*at, given))
+    }
+
+    /// All that a role gives, of itself and by those that it inherits from: the role that gives it, and what it says.
+    pub fn all_giving(&self, from: usize) -> impl Iterator<Item = (usize, &Given)> {
+        let reached = self.reached.get(from).into_iter().flat_map(|reached| reached.and(reached));
+        reached.flat_map(|at| self.roles[at].given.iter().map(move |given| (at, given)))
     }
 
     /// Whether what a role gives contains a permission that is critical and fits.

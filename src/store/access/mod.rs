@@ -4,6 +4,7 @@
 //! then. Whoever asks, a decision sees everything.
 
 mod belongings;
+mod people;
 mod who;
 
 use std::collections::{BTreeSet, HashMap};
@@ -15,6 +16,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 pub use belongings::{belongings, with_all_above};
+pub use people::{TOGETHER, above_each, facts_of_people, holders};
 pub use who::{Asked, Own, candidates};
 
 use super::engine::db::Db;

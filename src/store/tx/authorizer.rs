@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::bulk_writer::PreparedRow;
 use super::origin::{Permit, Rights};
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::Lifetime;
+use crate::model::resource::path::Place;
 use crate::model::resource::verbs::Verb;
-use crate::model::resource::{Descriptor, Record};
+use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::rights::refusal::Refusal;
 use crate::model::scope::{About, Scope};
 use crate::model::trail::audit::Effect;
@@ -29,6 +31,25 @@ struct Question {
     id: Uuid,
 }
 
+impl Question {
+    /// The same of a place that a record is given.
+    fn of(&self, (kind, id): (&'static Descriptor, Uuid)) -> Question {
+        Question { permission: self.permission.clone(), table: kind.table, id }
+    }
+}
+
+/// What kind of place a field names, if it names one.
+fn place_of(field: &Field) -> Option<&'static Descriptor> {
+    field.target().filter(|target| [Place::Branch, Place::Department].into_iter().any(|place| target.is_place(place)))
+}
+
+/// The places that a record names, and did not before.
+fn places_given(record: &Record, before: Option<&Record>) -> Vec<(&'static Descriptor, Uuid)> {
+    let is_new = |field: &&Field| before.is_none_or(|before| before.get(field.column) != record.get(field.column));
+    let named = record.desc.stored().filter(|field| record.is_live() && is_new(field));
+    named.filter_map(|field| Some((place_of(field)?, record.get(field.column).as_uuid()?))).collect()
+}
+
 /// Asks, and remembers what it has asked and is still to ask. Rows that wait to be written are written before.
 pub(super) struct Authorizer {
     permit: Permit,
@@ -39,6 +60,8 @@ pub(super) struct Authorizer {
     /// These are asked about before the commit, but for those that are gone.
     after: BTreeSet<Question>,
     gone: BTreeSet<Uuid>,
+    /// Places that records are given newly, which must themselves be in reach.
+    places: BTreeSet<Question>,
 }
 
 /// Records that one statement asks about.
@@ -46,8 +69,8 @@ const TOGETHER: usize = 500;
 
 impl Authorizer {
     pub(super) fn new(permit: Permit) -> Authorizer {
-        let (passed, after, gone) = Default::default();
-        Authorizer { permit, is_lifted: false, passed, after, gone }
+        let (passed, after, gone, places) = Default::default();
+        Authorizer { permit, is_lifted: false, passed, after, gone, places }
     }
 
     /// Whether somebody is to be asked about.
@@ -111,6 +134,8 @@ impl Authorizer {
                 Effect::Delete | Effect::Purge => drop(self.after.insert(question.clone())),
                 _ => {
                     let then = self.question(&rights, after.unwrap_or(before), effect)?;
+                    let places = after.map(|after| places_given(after, Some(before))).unwrap_or_default();
+                    self.places.extend(places.into_iter().map(|place| then.of(place)));
                     self.after.insert(then);
                 }
             }
@@ -133,17 +158,13 @@ impl Authorizer {
             let updated = self.question(&rights, record, Effect::Update)?;
             self.passed.insert(updated);
         }
+        self.places.extend(places_given(record, None).into_iter().map(|place| question.of(place)));
         self.after.insert(question);
         Ok(())
     }
 
     /// Notes to ask about rows that are loaded.
-    pub(super) fn may_load(
-        &mut self,
-        desc: &'static Descriptor,
-        org: i32,
-        ids: impl Iterator<Item = Uuid>,
-    ) -> Result<()> {
+    pub(super) fn may_load(&mut self, desc: &'static Descriptor, org: i32, rows: &[PreparedRow]) -> Result<()> {
         let Some(rights) = self.rights() else { return Ok(()) };
         if org != rights.org {
             return Err(elsewhere(self.permit.permission()).into());
@@ -152,7 +173,19 @@ impl Authorizer {
         if (rights.covers)(&permission) == Scope::All {
             return Ok(());
         }
-        self.after.extend(ids.map(|id| Question { permission: permission.clone(), table: desc.table, id }));
+        let question = |table, id| Question { permission: permission.clone(), table, id };
+        for row in rows {
+            self.after.insert(question(desc.table, row.id()));
+            let links = row.links.iter().map(|link| (link.desc, &link.stored));
+            for (desc, stored) in links.chain([(desc, &row.stored)]) {
+                let columns = records::stored_columns(desc);
+                for (field, place) in desc.stored().filter_map(|field| Some((field, place_of(field)?))) {
+                    let at = columns.iter().position(|(name, _)| *name == field.column);
+                    let id = at.and_then(|at| stored.get(at)?.as_uuid());
+                    self.places.extend(id.map(|id| question(place.table, id)));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -162,7 +195,9 @@ impl Authorizer {
         let gone = std::mem::take(&mut self.gone);
         let after = std::mem::take(&mut self.after).into_iter();
         let after: Vec<Question> = after.filter(|question| !gone.contains(&question.id)).collect();
-        self.ask(db, &rights, &after, " as it would be then").await
+        self.ask(db, &rights, &after, " as it would be then").await?;
+        let places: Vec<Question> = std::mem::take(&mut self.places).into_iter().collect();
+        self.ask(db, &rights, &places, ", into which a record would come").await
     }
 
     /// Goes by other rights from here on.
@@ -170,7 +205,7 @@ impl Authorizer {
         self.permit.rights = Some(rights);
     }
 
-    fn rights(&self) -> Option<Rights> {
+    pub(super) fn rights(&self) -> Option<Rights> {
         self.permit.rights.clone().filter(|_| !self.is_lifted)
     }
 

@@ -61,7 +61,10 @@ impl Tx<'_> {
     pub async fn write_batch(&mut self, loaders: &mut Loaders, rows: Vec<PreparedRow>) -> Result<()> {
         self.flush().await?;
         self.protection.keep_from(loaders.desc, loaders.org, &rows)?;
-        self.asked.may_load(loaders.desc, loaders.org, rows.iter().map(PreparedRow::id))?;
+        self.asked.may_load(loaders.desc, loaders.org, &rows)?;
+        if let Some(bound) = self.bound() {
+            self.bounded.loaded(&bound, loaders.desc, &rows)?;
+        }
         if loaders.are_few {
             let (desc, org) = (loaders.desc, loaders.org);
             let touched = |row: &PreparedRow| Touched { desc, org, id: row.id(), columns: Columns::of_new(desc) };

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::model::clock::Clock;
+use crate::model::rights::bounds::Bounds;
 use crate::model::scope::Scope;
 use crate::model::values::value::ValueType;
 use crate::model::values::zone::Zone;
@@ -21,6 +22,8 @@ pub struct Rights {
     pub org: i32,
     /// The records that a permission covers.
     pub covers: Arc<dyn Fn(&str) -> Scope>,
+    /// How far it goes what others gain by it.
+    pub bounds: Arc<dyn Bounds>,
 }
 
 impl fmt::Debug for Rights {

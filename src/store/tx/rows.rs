@@ -89,6 +89,9 @@ impl Tx<'_> {
         record.begins(true)?;
         self.protection.keep(None, Some(&record))?;
         self.asked.may_make(&record)?;
+        if let Some(bound) = self.bound() {
+            self.bounded.made(&bound, &record)?;
+        }
         let record = self.called(record).await?;
         // What is named by others does not tell its key among its own values.
         let key = desc.key_field().is_none().then(|| record.key());
@@ -193,6 +196,9 @@ impl Tx<'_> {
         self.flush().await?;
         let rows: Vec<_> = changes.iter().map(|(before, after)| (before, Some(after))).collect();
         self.asked.may_change(self.db, &rows, effect).await?;
+        if let Some(bound) = self.bound() {
+            self.bounded.changing(self.db, &bound, &rows).await?;
+        }
         let mut written = Vec::with_capacity(changes.len());
         for (before, mut after) in changes {
             self.protection.keep(Some(&before), Some(&after))?;
@@ -280,6 +286,9 @@ impl Tx<'_> {
         into: Option<&Record>,
     ) -> Result<Vec<Record>> {
         let by = self.actor().await?;
+        if let (Some(into), Some(bound)) = (into, self.bound()) {
+            self.bounded.takes_over(self.db, &bound, into).await?;
+        }
         let changes = some.into_iter().map(|(before, deletion)| {
             let after = self.as_deleted(&before, deletion, by);
             (before, after)
@@ -359,6 +368,9 @@ impl Tx<'_> {
         self.flush().await?;
         let rows: Vec<_> = some.iter().map(|record| (record, None)).collect();
         self.asked.may_change(self.db, &rows, Effect::Purge).await?;
+        if let Some(bound) = self.bound() {
+            self.bounded.changing(self.db, &bound, &rows).await?;
+        }
         self.rows.remove(self.db, some).await?;
         let subjects = self.subjects_of(some.iter()).await?;
         for (record, subject) in some.iter().zip(subjects) {

@@ -1,0 +1,451 @@
+//! Nobody gains by a command what whoever runs it may not do; nobody decides about himself or herself, nor about who may do
+//! more. Asked of each row that has to do with rights ([`Concern`]), as it is before it is written, and of what became of it
+//! before the commit: by what is there then, whatever command and path led to it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::bulk_writer::PreparedRow;
+use crate::model::kinds::role::Role;
+use crate::model::kinds::user::User;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Record, Resource as _};
+use crate::model::rights::bounds::{Asked, Bounds, Excess, Only, Reach};
+use crate::model::rights::concerns::{Columns, Concern, Whose};
+use crate::model::rights::facts::{Facts, Held};
+use crate::model::rights::permission::Permission;
+use crate::model::rights::refusal::Refusal;
+use crate::model::rights::roles::{Given, Roles};
+use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
+use crate::store::access::{TOGETHER, Which, above_each, facts_of_people, holders, roles};
+use crate::store::engine::db::Db;
+use crate::store::records;
+
+/// Who is bound: where, how far, and the permission that the command goes by.
+pub(super) struct Bound {
+    pub(super) org: i32,
+    pub(super) bounds: Arc<dyn Bounds>,
+    pub(super) permission: String,
+    pub(super) at: DateTime<Utc>,
+}
+
+/// What was written of rights.
+enum Noted {
+    /// Whose rights may be others now, and what is new of them.
+    Person(Uuid, New),
+    /// What a role gives newly: resource and action.
+    Given(Uuid, String, String),
+    /// A role, and one that it inherits from now.
+    Parent(Uuid, Uuid),
+    /// A role that gives something now and did not before.
+    Role(Uuid),
+}
+
+/// What somebody may have newly.
+#[derive(Clone, Copy)]
+enum New {
+    /// What a grant gives; of what is no grant, nothing.
+    By(Uuid),
+    /// What depends on his or her places.
+    Places,
+    Everything,
+}
+
+/// What is new of people.
+#[derive(Default)]
+struct News {
+    people: BTreeSet<Uuid>,
+    grants: BTreeSet<Uuid>,
+    moved: BTreeSet<Uuid>,
+    back: BTreeSet<Uuid>,
+}
+
+impl News {
+    fn add(&mut self, person: Uuid, new: New) {
+        self.people.insert(person);
+        match new {
+            New::By(grant) => self.grants.insert(grant),
+            New::Places => self.moved.insert(person),
+            New::Everything => self.back.insert(person),
+        };
+    }
+
+    fn has(&self, facts: &Facts, held: &Held, given: &Given) -> bool {
+        let person = facts.account.person;
+        self.back.contains(&person)
+            || self.grants.contains(&held.id)
+            || ((given.own_branch || given.own_department) && self.moved.contains(&person))
+    }
+}
+
+/// Remembers what was written, until it is judged.
+#[derive(Default)]
+pub(super) struct Bounded {
+    noted: Vec<Noted>,
+    /// About these it was asked before they were changed, or they were not there before.
+    passed: BTreeSet<Uuid>,
+}
+
+impl Bounded {
+    pub(super) fn len(&self) -> usize {
+        self.noted.len()
+    }
+
+    /// Forgets all but the first that were noted.
+    pub(super) fn shrink_to(&mut self, n: usize) {
+        self.noted.truncate(n);
+    }
+
+    /// Takes note of a row that is new.
+    pub(super) fn made(&mut self, bound: &Bound, record: &Record) -> Result<()> {
+        self.takes(bound, record.desc, record.meta.id, &|column| record.get(column).clone())
+    }
+
+    /// The same of rows that were made elsewhere, with their links.
+    pub(super) fn loaded(&mut self, bound: &Bound, desc: &'static Descriptor, rows: &[PreparedRow]) -> Result<()> {
+        for row in rows {
+            self.takes(bound, desc, row.id(), &|column| stored(desc, &row.stored, column))?;
+            for link in &row.links {
+                self.takes(bound, link.desc, link.id, &|column| stored(link.desc, &link.stored, column))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn takes(&mut self, bound: &Bound, desc: &Descriptor, id: Uuid, value: &dyn Fn(&str) -> Value) -> Result<()> {
+        let Some(concern) = Concern::of(desc) else { return Ok(()) };
+        let named = |column: &str| value(column).as_uuid().unwrap_or_default();
+        match concern.whose {
+            Whose::Itself => drop(self.passed.insert(id)),
+            Whose::Person(column) => {
+                let person = named(column);
+                bound.keeps_off(concern, person, "")?;
+                // Who is new, and has no role, may do nothing anywhere.
+                if concern.gives_alone || !self.passed.contains(&person) {
+                    self.noted.push(Noted::Person(person, new_by(concern, id, "")));
+                }
+            }
+            Whose::Given(column) => {
+                bound.keeps_off_role(named(column))?;
+                self.noted.push(Noted::Given(named(column), value("resource").to_text(), value("action").to_text()));
+            }
+            Whose::Parent(column, parent) => {
+                bound.keeps_off_role(named(column))?;
+                self.noted.push(Noted::Parent(named(column), named(parent)));
+            }
+            Whose::Beside(column) => bound.keeps_off_role(named(column))?,
+            Whose::Role | Whose::Word => {}
+        }
+        Ok(())
+    }
+
+    /// Asks whether rows of one kind may be changed or taken away as they are, and takes note of what becomes of them.
+    pub(super) async fn changing(
+        &mut self,
+        db: &mut Db,
+        bound: &Bound,
+        rows: &[(&Record, Option<&Record>)],
+    ) -> Result<()> {
+        let Some(concern) = rows.first().and_then(|(before, _)| Concern::of(before.desc)) else { return Ok(()) };
+        let (mut guarded, mut going) = (BTreeSet::new(), Vec::new());
+        for (before, after) in rows {
+            let after = after.filter(|after| after.is_live());
+            if concern.whose == Whose::Role && before.is_live() && after.is_none() {
+                going.push(before.meta.id);
+            }
+            match concern.whose {
+                Whose::Itself | Whose::Person(_) => guarded.extend(self.person(bound, concern, before, after)?),
+                Whose::Word => bound.keeps_critical(before, after)?,
+                _ => self.role(bound, concern, before, after)?,
+            }
+        }
+        self.keep_off_who_may_more(db, bound, guarded).await?;
+        self.keep_off_holders(db, bound, going).await
+    }
+
+    /// Refuses that a record takes the part of another, where it is somebody who may do more.
+    pub(super) async fn takes_over(&mut self, db: &mut Db, bound: &Bound, record: &Record) -> Result<()> {
+        match Concern::of(record.desc).map(|concern| concern.whose) {
+            Some(Whose::Itself) => self.keep_off_who_may_more(db, bound, BTreeSet::from([record.meta.id])).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to take roles away, and the grants of them, from somebody who may do more.
+    async fn keep_off_holders(&mut self, db: &mut Db, bound: &Bound, roles: Vec<Uuid>) -> Result<()> {
+        let mut after = Uuid::nil();
+        while !roles.is_empty() {
+            let some = holders(db, bound.org, roles.iter().copied(), bound.at, after).await?;
+            let Some(last) = some.last() else { break };
+            after = *last;
+            self.keep_off_who_may_more(db, bound, some.into_iter().collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Who is guarded against a change of a row that is about people.
+    fn person(
+        &mut self,
+        bound: &Bound,
+        concern: &Concern,
+        before: &Record,
+        after: Option<&Record>,
+    ) -> Result<Vec<Uuid>> {
+        let whose = |record: &Record| match concern.whose {
+            Whose::Person(column) => record.get(column).as_uuid().unwrap_or_default(),
+            _ => record.meta.id,
+        };
+        let gone = if before.is_live() { Some("") } else { None };
+        let differing = |columns: Columns| match after {
+            Some(after) => columns.differing(before, after),
+            None if columns == Columns::None => None,
+            None => gone,
+        };
+        let people: Vec<Uuid> = [Some(before), after].into_iter().flatten().map(whose).collect();
+        if let Some(column) = differing(concern.own) {
+            people.iter().try_for_each(|person| bound.keeps_off(concern, *person, column))?;
+        }
+        if let (Some(after), Some(column)) = (after, differing(concern.gives)) {
+            self.noted.push(Noted::Person(whose(after), new_by(concern, after.meta.id, column)));
+        }
+        Ok(if differing(concern.guarded).is_some() { people } else { Vec::new() })
+    }
+
+    fn role(&mut self, bound: &Bound, concern: &Concern, before: &Record, after: Option<&Record>) -> Result<()> {
+        let named = |record: &Record, column: &str| record.get(column).as_uuid().unwrap_or_default();
+        let role_of = |record: &Record| match concern.whose {
+            Whose::Given(column) | Whose::Parent(column, _) | Whose::Beside(column) => named(record, column),
+            _ => record.meta.id,
+        };
+        for role in [Some(before), after].into_iter().flatten().map(role_of) {
+            bound.keeps_off_role(role)?;
+        }
+        let Some(after) = after else { return Ok(()) };
+        let gave = before.is_live() && role_of(before) == role_of(after);
+        match concern.whose {
+            Whose::Given(_) if !(gave && Given::of(before).contains(&Given::of(after))) => {
+                let Given { resource, action, .. } = Given::of(after);
+                self.noted.push(Noted::Given(role_of(after), resource, action));
+            }
+            Whose::Parent(_, parent) if !(gave && named(before, parent) == named(after, parent)) => {
+                self.noted.push(Noted::Parent(role_of(after), named(after, parent)));
+            }
+            Whose::Role if after.is_active() && !(before.is_live() && before.is_active()) => {
+                self.noted.push(Noted::Role(after.meta.id));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Refuses to change who may do more than whoever changes it.
+    async fn keep_off_who_may_more(&mut self, db: &mut Db, bound: &Bound, people: BTreeSet<Uuid>) -> Result<()> {
+        let open: Vec<Uuid> = people.into_iter().filter(|id| !self.passed.contains(id)).collect();
+        if bound.bounds.are_none() || open.is_empty() {
+            return Ok(());
+        }
+        for some in open.chunks(TOGETHER) {
+            judge(db, bound, some, None, &News::default()).await?;
+        }
+        self.passed.extend(open);
+        Ok(())
+    }
+
+    /// Judges what became of everything that was written: what roles give, and what people may do.
+    pub(super) async fn judge(&mut self, db: &mut Db, bound: &Bound) -> Result<()> {
+        let noted = std::mem::take(&mut self.noted);
+        if bound.bounds.are_none() || noted.is_empty() {
+            return Ok(());
+        }
+        let mut news = News::default();
+        for noted in &noted {
+            if let Noted::Person(person, new) = noted {
+                news.add(*person, *new);
+            }
+        }
+        if !bound.bounds.may_escalate() {
+            judge_roles(db, bound, &noted).await?;
+        }
+        let people: Vec<Uuid> = news.people.iter().copied().collect();
+        for some in people.chunks(TOGETHER) {
+            judge(db, bound, some, None, &news).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Bound {
+    /// Nobody changes of himself or herself what he or she may do by it.
+    fn keeps_off(&self, concern: &Concern, person: Uuid, column: &str) -> Result<()> {
+        if person.is_nil() || person != self.bounds.person() || concern.own == Columns::None {
+            return Ok(());
+        }
+        let desc = concern.desc;
+        let what = match (concern.whose, desc.fields.iter().find(|f| f.column == column)) {
+            (_, Some(field)) => format!("change your own {}", field.name()),
+            (Whose::Itself, None) => "delete or restore yourself".to_owned(),
+            (_, None) => format!("change your own {}", desc.plural()),
+        };
+        Err(own(&self.permission, &what).into())
+    }
+
+    /// Nobody changes a role that he or she has.
+    fn keeps_off_role(&self, role: Uuid) -> Result<()> {
+        match self.bounds.has_role(role) {
+            true => Err(own(&self.permission, "change a role that you have or inherit from").into()),
+            false => Ok(()),
+        }
+    }
+
+    /// What is critical is contained in no star; what is so no more is in all of them.
+    fn keeps_critical(&self, before: &Record, after: Option<&Record>) -> Result<()> {
+        let word = |record: &Record| {
+            let word = format!("{}:{}", record.get("resource").to_text(), record.get("action").to_text());
+            (record.is_live() && record.is_true("is_critical")).then_some(word)
+        };
+        let Some(was) = word(before).filter(|was| after.and_then(word).as_ref() != Some(was)) else { return Ok(()) };
+        let asked = Permission::parse(&was).filter(|_| !self.bounds.are_none() && !self.bounds.may_escalate());
+        let Some(beyond) = asked.and_then(|asked| self.bounds.of_word(&asked)) else { return Ok(()) };
+        let sentence = format!("{} is not allowed: every '*' would contain {was}, {beyond}", self.permission);
+        Err(Problem::denied(sentence).hint(ESCALATES).refusing(Refusal::of(ESCALATE)).into())
+    }
+}
+
+fn own(permission: &str, what: &str) -> Problem {
+    Problem::denied(format!("{permission} is not allowed: you can't {what}"))
+        .hint("somebody else who may do it has to do it for you")
+}
+
+/// What whoever would give more lacks.
+const ESCALATE: &str = "roles:escalate";
+const ESCALATES: &str = "only who may do roles:escalate gives others more than he or she may do";
+
+/// What somebody may have newly by a row that is new, or differs in a column.
+fn new_by(concern: &Concern, row: Uuid, column: &str) -> New {
+    match (concern.whose, concern.gives_alone) {
+        (Whose::Itself, _) if !concern.is_place(column) => New::Everything,
+        (_, true) => New::By(row),
+        (_, false) => New::Places,
+    }
+}
+
+/// What a row has in a column.
+fn stored(desc: &'static Descriptor, stored: &[Value], column: &str) -> Value {
+    let place = records::stored_columns(desc).iter().position(|(name, _)| *name == column);
+    place.and_then(|at| stored.get(at)).cloned().unwrap_or(Value::Null(ValueType::Text))
+}
+
+/// Judges what roles give newly: by itself, and where it depends on who has them, by each of these.
+async fn judge_roles(db: &mut Db, bound: &Bound, noted: &[Noted]) -> Result<()> {
+    let of = |noted: &Noted| match noted {
+        Noted::Given(role, ..) | Noted::Role(role) => vec![*role],
+        Noted::Parent(role, parent) => vec![*role, *parent],
+        Noted::Person(..) => Vec::new(),
+    };
+    let touched: BTreeSet<Uuid> = noted.iter().flat_map(of).collect();
+    if touched.is_empty() {
+        return Ok(());
+    }
+    let touched: Vec<Uuid> = touched.into_iter().collect();
+    let known = roles(db, bound.org, Which::These(&touched), None).await?;
+    let mut only = Only::new();
+    for noted in noted {
+        for (role, (at, given)) in newly_given(&known, noted) {
+            let giver = known.role(at);
+            match bound.bounds.of_given(given, giver.contains_critical) {
+                Reach::Within => {}
+                Reach::OfSome => drop(only.insert((giver.id, given.resource.clone(), given.action.clone()))),
+                Reach::Beyond(beyond) => {
+                    let permission = format!("{}:{}", given.resource, given.action);
+                    let excess = Excess { permission, role: giver.id, beyond, is_new: true };
+                    return Err(gives_more(db, bound, role, &excess).await?.into());
+                }
+            }
+        }
+    }
+    if only.is_empty() {
+        return Ok(());
+    }
+    let below = roles(db, bound.org, Which::Below(&touched), None).await?;
+    let below: Vec<Uuid> = below.all().iter().map(|role| role.id).collect();
+    let mut after = Uuid::nil();
+    loop {
+        let some = holders(db, bound.org, below.iter().copied(), bound.at, after).await?;
+        let Some(last) = some.last() else { return Ok(()) };
+        after = *last;
+        judge(db, bound, &some, Some(&only), &News::default()).await?;
+    }
+}
+
+/// What a role gives newly: the role, the one that gives it, and what that says.
+fn newly_given<'a>(known: &'a Roles, noted: &Noted) -> Vec<(Uuid, (usize, &'a Given))> {
+    let all = |role: Uuid, from: Uuid| {
+        let given = known.at(from).into_iter().flat_map(|at| known.all_giving(at));
+        given.map(|given| (role, given)).collect()
+    };
+    match noted {
+        Noted::Given(role, resource, action) => {
+            let Some(at) = known.at(*role) else { return Vec::new() };
+            let given = known.role(at).given.iter().find(|g| (&g.resource, &g.action) == (resource, action));
+            given.map(|given| (*role, (at, given))).into_iter().collect()
+        }
+        Noted::Parent(role, parent) => all(*role, *parent),
+        Noted::Role(role) => all(*role, *role),
+        Noted::Person(..) => Vec::new(),
+    }
+}
+
+/// Refuses that somebody may do more than whoever writes.
+async fn judge(db: &mut Db, bound: &Bound, people: &[Uuid], only: Option<&Only>, news: &News) -> Result<()> {
+    let mut all = facts_of_people(db, bound.org, people, bound.at).await?;
+    for facts in all.iter_mut().filter(|_| bound.bounds.may_escalate()) {
+        // Who may give more is asked about what was there before.
+        facts.held.retain(|held| !news.grants.contains(&held.id));
+    }
+    all.retain(|facts| !facts.held.is_empty());
+    let above = match bound.bounds.ask_for_branches() {
+        true => above_each(db, bound.org, &all).await?,
+        false => Default::default(),
+    };
+    let is_new = |facts: &Facts, held: &Held, given: &Given| only.is_some() || news.has(facts, held, given);
+    match bound.bounds.of_people(&all, &above, Asked { only, is_new: &is_new }) {
+        None => Ok(()),
+        Some((person, excess)) => Err(may_more(db, bound, person, &excess).await?.into()),
+    }
+}
+
+/// What a record is called, as far as that may be told.
+async fn title(db: &mut Db, desc: &'static Descriptor, org: i32, id: Uuid) -> Result<String> {
+    let seen = records::with_record_ids(&mut db.telling(), desc, [(org, id)].into_iter()).await?;
+    Ok(seen.first().map_or_else(|| format!("a {} that you can't see", desc.noun), Record::title))
+}
+
+async fn gives_more(db: &mut Db, bound: &Bound, role: Uuid, excess: &Excess) -> Result<Problem> {
+    let gives = title(db, Role::DESCRIPTOR, bound.org, role).await?;
+    let by = match role == excess.role {
+        true => String::new(),
+        false => format!(" by {}", title(db, Role::DESCRIPTOR, bound.org, excess.role).await?),
+    };
+    let Excess { permission, beyond, .. } = excess;
+    Ok(Problem::denied(format!("{} is not allowed: {gives} would give {permission}{by}, {beyond}", bound.permission))
+        .hint(ESCALATES)
+        .refusing(Refusal::of(ESCALATE)))
+}
+
+async fn may_more(db: &mut Db, bound: &Bound, person: Uuid, excess: &Excess) -> Result<Problem> {
+    let who = title(db, User::DESCRIPTOR, bound.org, person).await?;
+    let role = title(db, Role::DESCRIPTOR, bound.org, excess.role).await?;
+    let Excess { permission, beyond, .. } = excess;
+    let does = &bound.permission;
+    Ok(match excess.is_new {
+        false => Problem::denied(format!("{does} is not allowed of {who}, who has {permission} by {role}, {beyond}"))
+            .hint("somebody who may do all that the user may can do it"),
+        true => Problem::denied(format!("{does} is not allowed: {who} would have {permission} by {role}, {beyond}"))
+            .hint(ESCALATES)
+            .refusing(Refusal::of(ESCALATE)),
+    })
+}

@@ -16,6 +16,7 @@ use crate::crud::session::Session;
 use crate::crud::transition::MoveFlags;
 use crate::crud::{create, history, import, journal, purge, read, remove, restore, write};
 use crate::model::kinds::org::Org;
+use crate::model::kinds::role::Role;
 use crate::model::kinds::seeds::SEEDS;
 use crate::model::kinds::user::User;
 use crate::model::kinds::{Kinds, OWN};
@@ -240,6 +241,8 @@ const OTHERWISE: &[(&str, Generic)] = &[
     (Org::NOUN, generic::<org::ImportFlags>()),
     (User::NOUN, generic::<user::import::ImportFlags>()),
     (User::NOUN, generic::<user::ExportFlags>()),
+    (Role::NOUN, generic::<role::documents::ImportFlags>()),
+    (Role::NOUN, generic::<role::documents::ExportFlags>()),
 ];
 
 /// `Assign`

@@ -1,7 +1,7 @@
 //! list, show, exists, export: reading any resource.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use clap::Command;
@@ -28,7 +28,7 @@ use crate::model::resource::{Attr, Descriptor, Field, Record, examples};
 use crate::model::search::words;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
-use crate::model::values::value::{Value, rfc3339};
+use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::engine::sql::Row;
 use crate::store::records::query::{Condition, Cursor, Op, Query, column};
 use crate::store::records::search::Wanted;
@@ -780,17 +780,32 @@ impl KindVerb for ExportFlags {
     }
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
-        export(s, desc, &self, false).await
+        export(s, desc, &self, Beside::Nothing).await
     }
 }
 
+/// What an export tells besides the records.
+#[derive(Debug, Clone, Copy)]
+pub enum Beside {
+    Nothing,
+    Hashes,
+    /// Records of other kinds with the one that they are of.
+    Within(&'static [ToldWithin]),
+}
+
+/// Records of another kind that an export tells in a column, each with the record that it is of.
+#[derive(Debug)]
+pub struct ToldWithin {
+    /// The column.
+    pub name: &'static str,
+    pub of: fn() -> &'static Descriptor,
+    /// The field that names the record.
+    pub owner: &'static str,
+}
+
 /// CSV by default, with every column that `import` takes back.
-pub async fn export(
-    s: &mut Session<'_>,
-    desc: &'static Descriptor,
-    asked: &ExportFlags,
-    with_hashes: bool,
-) -> Result<()> {
+pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &ExportFlags, beside: Beside) -> Result<()> {
+    let with_hashes = matches!(beside, Beside::Hashes);
     if with_hashes {
         // More than the data of an organisation, and a right of its own.
         s.access = Access {
@@ -825,7 +840,7 @@ pub async fn export(
     }
     as_of::rewrite(s, &mut query).await?;
     let format = export_format(&s.ui, asked.file.file.as_ref(), Format::Csv);
-    let mut listing = export_listing(desc, &query, format, asked, with_hashes)?;
+    let mut listing = export_listing(desc, &query, format, asked, beside)?;
     // Before the first row is out.
     let org = query.org.unwrap_or(SYSTEM);
     let mut exported = Exported::new(desc.noun, org, format, asked.file.file.as_ref(), with_hashes);
@@ -834,7 +849,7 @@ pub async fn export(
     let recorded = record_export(s, &exported).await;
     as_of::resume(s, then).await;
     recorded?;
-    hand_out(s, desc, &query, &mut listing, (asked.file.file.as_ref(), with_hashes)).await
+    hand_out(s, desc, &query, &mut listing, (asked.file.file.as_ref(), beside)).await
 }
 
 /// The columns that an export has.
@@ -864,10 +879,14 @@ fn export_listing(
     query: &Query,
     format: Format,
     asked: &ExportFlags,
-    with_hashes: bool,
+    beside: Beside,
 ) -> Result<Listing, Problem> {
-    let listing = Listing::in_format(format, output_columns(&query.columns), key_index(desc, &query.columns));
-    if with_hashes && format == Format::Key {
+    let mut heads = output_columns(&query.columns);
+    if let Beside::Within(within) = beside {
+        heads.extend(within.iter().map(|within| OutputColumn::new(within.name, ValueType::Json)));
+    }
+    let listing = Listing::in_format(format, heads, key_index(desc, &query.columns));
+    if matches!(beside, Beside::Hashes) && format == Format::Key {
         return Err(Problem::usage("--with-hashes has no use for -o key, which gives nothing but keys")
             .hint("leave out the one or the other"));
     }
@@ -885,7 +904,7 @@ async fn hand_out(
     desc: &'static Descriptor,
     query: &Query,
     listing: &mut Listing,
-    (file, with_hashes): (Option<&String>, bool),
+    (file, beside): (Option<&String>, Beside),
 ) -> Result<()> {
     if s.context.dry_run {
         // What was not recorded is not handed out.
@@ -894,8 +913,11 @@ async fn hand_out(
         s.ui.status(&format!("dry run: would export {n}; nothing was handed out"));
         return Ok(());
     }
-    let to = RedirectedOutput::begin(&mut s.ui, file, with_hashes)?;
-    let mut done = stream(s, query, listing).await;
+    let to = RedirectedOutput::begin(&mut s.ui, file, matches!(beside, Beside::Hashes))?;
+    let mut done = match beside {
+        Beside::Within(within) => stream_with(s, desc, query, listing, within).await,
+        Beside::Nothing | Beside::Hashes => stream(s, query, listing).await,
+    };
     if done.is_ok() {
         done = listing.finish(&mut s.ui);
     }
@@ -909,6 +931,82 @@ async fn hand_out(
     let count = records::count(listing.count(), desc);
     s.ui.status(&format!("exported {count} to {}", file.map_or("", String::as_str)));
     Ok(())
+}
+
+/// Records that are told with what is of them at a time.
+const TOGETHER: usize = 200;
+
+/// All rows, each with the records of other kinds that are of it.
+async fn stream_with(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    query: &Query,
+    listing: &mut Listing,
+    within: &'static [ToldWithin],
+) -> Result<()> {
+    let key = query.columns.iter().position(|c| c.name == desc.key().name());
+    let key = key
+        .ok_or_else(|| Problem::usage(format!("what is of a {} is told with its {}", desc.noun, desc.key().name())))?;
+    let mut rows = Vec::new();
+    query
+        .each(s.db().await?, |row| {
+            rows.push(row.0);
+            Ok(())
+        })
+        .await?;
+    while !rows.is_empty() {
+        let some: Vec<Vec<Value>> = rows.drain(..rows.len().min(TOGETHER)).collect();
+        let keys: Vec<Value> = some.iter().map(|row| row[key].clone()).collect();
+        let mut told = Vec::with_capacity(within.len());
+        for within in within {
+            told.push(records_of(s, query.org, within, &keys).await?);
+        }
+        for mut row in some {
+            let of = row[key].to_text();
+            row.extend(told.iter_mut().map(|told| Value::Json(Box::new(told.remove(&of).unwrap_or_default().into()))));
+            listing.row(&mut s.ui, row)?;
+        }
+    }
+    Ok(())
+}
+
+/// The records of one kind that are of others, as `import` reads them within these, by the keys of those.
+async fn records_of(
+    s: &mut Session<'_>,
+    org: Option<i32>,
+    within: &ToldWithin,
+    keys: &[Value],
+) -> Result<HashMap<String, Vec<Json>>> {
+    let desc = (within.of)();
+    let all = records::columns(desc);
+    let owner = column(&all, within.owner)?.clone();
+    let mut query = Query::new(desc, s.asked_at());
+    query.org = org;
+    let is_told = |c: &&Column| {
+        c.field.is_some_and(|f| f.name() != within.owner && desc.settable().any(|g| g.column == f.column))
+    };
+    query.columns = std::iter::once(&owner).chain(all.iter().filter(is_told)).cloned().collect();
+    query.filter = vec![Condition { column: owner, op: Op::Is, values: keys.to_vec() }];
+    as_of::rewrite(s, &mut query).await?;
+    let heads = output_columns(&query.columns);
+    let mut told: HashMap<String, Vec<Json>> = HashMap::new();
+    query
+        .each(s.db().await?, |row| {
+            let of = row.0[0].to_text();
+            let mut object = Map::new();
+            for (head, value) in heads.iter().zip(&row.0).skip(1) {
+                // What is not said is nothing, or no.
+                if !value.is_null() && value.as_bool() != Some(false) {
+                    object.insert(head.name.clone(), value.to_json());
+                }
+            }
+            let is_one = object.len() == 1;
+            let alone = object.values().next().filter(|value| is_one && value.is_string()).cloned();
+            told.entry(of).or_default().push(alone.unwrap_or(Json::Object(object)));
+            Ok(())
+        })
+        .await?;
+    Ok(told)
 }
 
 /// Live records that point at one through a field.

@@ -187,7 +187,7 @@ impl KindVerb for ImportFlags {
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
-        let rows = Opened::open(s, desc, &self.file).await?.map(s, &self.file, Terms::default()).await?;
+        let rows = Opened::open(s, desc, &self.file, &[]).await?.map(s, &self.file, Terms::default()).await?;
         let mut verb = OrgImport { rows };
         let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;

@@ -4,6 +4,7 @@ pub mod can;
 pub mod check;
 pub mod compare;
 mod denied;
+pub mod documents;
 pub mod grant;
 mod question;
 pub mod who;

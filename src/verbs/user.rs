@@ -2,6 +2,7 @@
 
 pub mod block;
 mod create_missing;
+mod described_roles;
 pub mod dossier;
 mod feed;
 pub mod import;
@@ -227,6 +228,7 @@ impl KindVerb for ExportFlags {
     }
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
-        read::export(s, desc, &self.export, self.hashes.with_hashes).await
+        let beside = if self.hashes.with_hashes { read::Beside::Hashes } else { read::Beside::Nothing };
+        read::export(s, desc, &self.export, beside).await
     }
 }

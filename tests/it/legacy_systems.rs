@@ -183,7 +183,7 @@ fn of_a_small_crm() {
             "role":"sales","avatar_url":null,"branch_code":"PAR","dept":"Sales","address":"4 Rue Pasteur","job_title":"Agent"},
             {"id":"c-2","employee_id":"E-8","full_name":"Jean Petit","email":"jean@scrm.example","role":"support","supervisor":"E-7",
             "permissions":["lead:read","lead:write"],"branch_code":null,"dept":"Sales","address":null,"job_title":null}]"#;
-        load(p, "user import - --org SCRM --create-missing", users, "id, avatar_url, permissions");
+        load(p, "user import - --org SCRM --create-missing", users, "id, avatar_url");
         assert_eq!(
             told(p, "org show SCRM", &["contact_email", "contact_phone"]),
             json!(["hi@scrm.example", "+912240012345"])
@@ -194,7 +194,9 @@ fn of_a_small_crm() {
         assert_eq!(told(p, "user show E-7 --org SCRM", &names), asha);
         let asha = told(p, "user show E-7 --org SCRM", &["user_code"]);
         assert_eq!(told(p, "user show E-8 --org SCRM", &["reports_to"]), asha);
-        assert_eq!(told(p, "user show E-8 --org SCRM", &["roles"]), json!([["SUPPORT"]]));
+        assert_eq!(told(p, "user show E-8 --org SCRM", &["roles"]), json!([["SUPPORT", "LEGACY_1"]]));
+        let given = p.run("role permissions LEGACY_1 --org SCRM --columns permission -o csv");
+        assert_eq!(given.ok(), "permission\nlead:read\nlead:write\n");
     });
 }
 

@@ -96,6 +96,7 @@ mod references;
 mod refusals;
 mod replaced;
 mod rights;
+mod role_documents;
 mod roles;
 mod roundtrip;
 mod sameness;

@@ -11,13 +11,15 @@ use clap::Command;
 use tokio::task::spawn_blocking;
 
 use super::csv_reader::What;
+use super::json_reader::TakenWhole;
 use super::limit::LeaverLimit;
 use super::mapping::{Mapping, constants, map_columns};
+use super::nested::Nested;
 use super::routing::is_org_column;
 use super::secrets::SecretColumn;
 use super::source::{FileRows, MOST, MOST_OF_DEVICE, PASS_OVER, RowFault, Said, Source, Spool, unreadable};
 use super::status_columns::StatusColumn;
-use super::{Import, OnConflict, Terms, Whole, dates, mapping, report, tolerance};
+use super::{Import, OnConflict, Terms, Whole, dates, mapping, nested, report, tolerance};
 use crate::crud::flags::{Forced, out_of_use};
 use crate::crud::leaf::{FlagGroup, Flags, Given, flags};
 use crate::crud::session::Session;
@@ -221,12 +223,18 @@ pub struct Opened {
 }
 
 impl Opened {
-    pub async fn open(s: &mut Session<'_>, desc: &'static Descriptor, flags: &ImportFlags) -> Result<Opened> {
+    /// Opens a file of which some columns may hold rows of other kinds.
+    pub async fn open(
+        s: &mut Session<'_>,
+        desc: &'static Descriptor,
+        flags: &ImportFlags,
+        nested: &'static [Nested],
+    ) -> Result<Opened> {
         // What can't be written to refuses before any file is looked at.
         s.db().await?;
         let said = s.org_of(desc).await?;
         let rejects = flags.rejects.rejects.as_ref().map(PathBuf::from);
-        let source = opened(s, desc, &flags.file, rejects.as_ref()).await?;
+        let source = opened(s, desc, &flags.file, rejects.as_ref(), nested).await?;
         let header = names(&source)?;
         let org = match said {
             None if !mapping::says_whose(desc, &header, &flags.file.map) => s.the_org_of(desc).await?,
@@ -253,7 +261,7 @@ impl Opened {
         let Opened { desc, org, source, header, rejects } = self;
         let mapping = map_columns(desc, &source, &header, &terms, &flags.file)?;
         tell_mapping(s, desc, &header, &mapping, terms.code);
-        let Mapping { columns, lookups, secret, lists, states, doubles, org: whose, .. } = mapping;
+        let Mapping { columns, lookups, secret, lists, states, doubles, nested, org: whose, .. } = mapping;
         let on_conflict = on_conflict(flags, &terms)?;
         passwords_agree(s, terms.resets_secrets, secret, rejects.as_ref())?;
         let columns = settled(s, desc, &header, columns)?;
@@ -264,12 +272,19 @@ impl Opened {
         if on_conflict == OnConflict::Error {
             has_what_new_ones_need(desc, &columns, &constants, made)?;
         }
+        let columns_of = nested::Columns {
+            desc,
+            source: &source,
+            columns: &columns,
+            lists: &lists,
+            nested: &nested,
+            org: whose,
+            passes_over: flags.file.ignore_unknown,
+        };
+        let (rows, nested_faults) = columns_of.read()?;
         let mut import = Import {
-            noun: desc.noun.into(),
             org,
-            routing: None,
             date_formats: dates::formats(desc, &header, &columns, &flags.dates.date_format)?,
-            source,
             columns,
             lookups,
             fallbacks: doubles.iter().filter(|d| d.is_fallback).map(|d| (d.winner, d.loser)).collect(),
@@ -291,10 +306,12 @@ impl Opened {
             mode: terms.mode,
             on_invalid: tolerance::blanked_fields(desc, &flags.tolerance.on_invalid)?,
             none: tolerance::none_words(&flags.tolerance.none)?,
-            probes: false,
+            nested_faults,
             progress: s.ui.progress(),
+            ..Import::new(desc, source)
         };
         import.route(s, desc, whose).await?;
+        import.take_within(rows)?;
         Ok(import)
     }
 }
@@ -349,6 +366,7 @@ async fn opened(
     desc: &'static Descriptor,
     flags: &FileFlags,
     rejects: Option<&PathBuf>,
+    nested: &'static [Nested],
 ) -> Result<Source> {
     if let Some(rejects) = rejects {
         // Said before a million rows are read for nothing.
@@ -359,7 +377,7 @@ async fn opened(
         encoding: flags.encoding.clone(),
         format: flags.format.as_ref().map(|f| if f == "jsonl" { "ndjson".to_owned() } else { f.clone() }),
     };
-    let source = open(s, flags.file.clone(), said, taken_whole(desc, &flags.map)).await?;
+    let source = open(s, flags.file.clone(), said, taken_whole(desc, &flags.map, nested)).await?;
     if source.is_converted() {
         let guess = if source.is_guess { ", which is a guess: --encoding names another" } else { "" };
         s.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
@@ -381,12 +399,20 @@ async fn opened(
 }
 
 /// Which columns fill a field that is JSON itself: by their names, or by `--map`.
-fn taken_whole(desc: &'static Descriptor, maps: &[String]) -> impl Fn(&str) -> bool + Send + use<> {
+fn taken_whole(
+    desc: &'static Descriptor,
+    maps: &[String],
+    nested: &'static [Nested],
+) -> impl Fn(&str) -> TakenWhole + Send + use<> {
     let maps = maps.iter().filter_map(|map| map.rsplit_once('='));
     let mapped: Vec<(String, String)> = maps.map(|(from, to)| (fold(from), to.trim().to_owned())).collect();
     move |path| {
-        let of_map = mapped.iter().find(|(from, _)| *from == fold(path)).map(|(_, to)| desc.field(to));
-        of_map.unwrap_or_else(|| desc.field_for_header(path)).is_some_and(|f| f.ty.kind == ValueType::Json)
+        let to = mapped.iter().find(|(from, _)| *from == fold(path)).map(|(_, to)| to.as_str());
+        let field = to.map_or_else(|| desc.field_for_header(path), |to| desc.field(to));
+        match field.is_some_and(|f| f.ty.kind == ValueType::Json) {
+            true => TakenWhole::Always,
+            false => nested::taken(desc, nested, to.unwrap_or(path)),
+        }
     }
 }
 
@@ -594,7 +620,7 @@ async fn open(
     s: &mut Session<'_>,
     name: String,
     said: Said,
-    is_whole: impl Fn(&str) -> bool + Send + 'static,
+    is_whole: impl Fn(&str) -> TakenWhole + Send + 'static,
 ) -> Result<Source> {
     let shown = if name == "-" { "standard input".to_owned() } else { name.clone() };
     let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", io_message(&e)));

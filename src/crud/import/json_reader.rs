@@ -100,6 +100,8 @@ struct Node {
     path: Vec<u8>,
     /// Its values are taken as JSON, whatever they are.
     is_whole: bool,
+    /// They are so where rows have objects there, or arrays of such.
+    may_be_whole: bool,
     /// What rows have there.
     has_value: bool,
     has_blank: bool,
@@ -134,7 +136,15 @@ impl Keys {
     /// Makes columns of the paths at which values stand.
     fn settle(&mut self) {
         let mut n = 0;
+        let mut whole: Vec<Vec<u8>> = Vec::new();
         for node in &mut self.nodes {
+            if node.may_be_whole && (node.has_nested || node.has_object) {
+                (node.is_whole, node.has_value) = (true, true);
+                whole.push([node.path.as_slice(), b"."].concat());
+            }
+            if whole.iter().any(|outer| node.path.starts_with(outer)) {
+                continue;
+            }
             if node.has_value || (node.has_blank && !node.has_object) {
                 node.column = Some(n);
                 n += 1;
@@ -161,6 +171,11 @@ impl Keys {
         self.columns().nth(column).is_some_and(|n| n.has_nested)
     }
 
+    /// Whether the values of a column are taken as JSON.
+    pub fn is_whole(&self, column: usize) -> bool {
+        self.columns().nth(column).is_some_and(|n| n.is_whole)
+    }
+
     /// The line on which a column comes up first.
     pub fn line_of(&self, column: usize) -> Option<u64> {
         self.columns().nth(column).map(|n| n.line)
@@ -176,8 +191,18 @@ pub struct JsonRow {
     pub fault: Option<JsonFault>,
 }
 
-/// Whether the values at a path are taken as JSON.
-pub type IsWhole<'a> = &'a dyn Fn(&str) -> bool;
+/// What is taken as JSON, as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenWhole {
+    Nothing,
+    /// All values.
+    Always,
+    /// All values, where any is an object or an array of such.
+    Objects,
+}
+
+/// Which values at a path are taken as JSON.
+pub type IsWhole<'a> = &'a dyn Fn(&str) -> TakenWhole;
 
 /// Reads rows.
 pub struct JsonRows<R> {
@@ -475,9 +500,11 @@ impl<R: Read> JsonRows<R> {
         if at == MOST_KEYS {
             return Err(Stop::TooManyKeys(line));
         }
+        let taken = std::str::from_utf8(&self.path).map_or(TakenWhole::Nothing, is_whole);
         self.keys.nodes.push(Node {
             path: self.path.clone(),
-            is_whole: std::str::from_utf8(&self.path).is_ok_and(is_whole),
+            is_whole: taken == TakenWhole::Always,
+            may_be_whole: taken == TakenWhole::Objects,
             has_value: false,
             has_blank: false,
             has_object: false,
@@ -672,7 +699,7 @@ fn is_extended(key: &[u8]) -> bool {
 }
 
 /// A moment as ISO 8601, of milliseconds since 1970 or of a text that says its zone as `+0530`.
-fn moment(text: &str, is_number: bool) -> Option<String> {
+pub(super) fn moment(text: &str, is_number: bool) -> Option<String> {
     if is_number {
         let at = DateTime::from_timestamp_millis(text.parse().ok()?)?;
         return Some(at.to_rfc3339_opts(SecondsFormat::AutoSi, true));

@@ -14,11 +14,12 @@ use crate::store::records;
 use crate::store::tx::Tx;
 
 /// How many may leave at once: half a file must not fire half the company.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum MaxLeavers {
     Percent(u32),
     Number(u64),
     /// As the setting says.
+    #[default]
     Setting,
 }
 
@@ -39,7 +40,7 @@ impl MaxLeavers {
 }
 
 /// What stops a file.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct LeaverLimit {
     most: MaxLeavers,
     pub force: bool,

@@ -37,6 +37,8 @@ impl Run<'_> {
                 let told: Vec<&str> =
                     row.list_members.iter().filter(|(p, _)| *p == place).map(|(_, m)| m.as_str()).collect();
                 let held = there.get(&found.id).map_or(&[][..], Vec::as_slice);
+                // Which member a description means is not known yet.
+                found.is_unchanged &= !plan.lists[place].0.describes();
                 found.is_unchanged &= is_same(plan.list(place), plan.lists[place].0.only_adds(), held, &told);
             }
             if found.is_unchanged {
@@ -88,6 +90,8 @@ impl Run<'_> {
                 false => vec![(None, Vec::new()); rows.len()],
             };
             let wanted = rows.iter().zip(there).map(|((record, row), (was_first, mut members))| {
+                members.retain(|member| !self.described.contains(member));
+                let was_first = was_first.filter(|first| !self.described.contains(first));
                 members.extend(told.remove(row).unwrap_or_default());
                 let first = match list.first {
                     Some(column) => record.get(column).as_uuid(),

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Terms;
 use super::flags::FileFlags;
+use super::nested::{self, Nested};
 use super::routing::is_org_column;
 use super::secrets::SecretColumn;
 use super::source::Source;
 use super::status_columns::StatusColumn;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::examples;
-use crate::model::resource::{Descriptor, Field};
+use crate::model::resource::{Descriptor, Field, List};
 use crate::model::values::scalar::{fold, truncate};
 use crate::model::values::value::ValueType;
 
@@ -32,6 +33,8 @@ pub struct Mapping {
     pub org: Option<usize>,
     /// Columns that are mapped and that no row of JSON has: its rows need not have what others have.
     pub absent: Vec<String>,
+    /// Columns whose cells hold rows of other kinds.
+    pub nested: Vec<(usize, &'static Nested)>,
     /// Columns that fill what another one fills.
     pub doubles: Vec<Double>,
     /// Columns of earlier systems that are known and fill nothing.
@@ -80,6 +83,8 @@ pub struct ListColumn {
     pub sources: Vec<ListSource>,
     /// The first of them is the record's own: no other column tells it.
     pub tells_first: bool,
+    /// Columns that say of all that a row names what their links say besides, and those fields: `role_expires_at`.
+    pub attributes: Vec<(usize, String)>,
 }
 
 /// One column that says something of a list.
@@ -88,6 +93,12 @@ pub struct ListSource {
     pub at: usize,
     /// The member that a yes gives; without one, the cell names members.
     pub given_by_yes: Option<String>,
+    /// The cell says in words of its own what one member is.
+    pub describes: bool,
+    /// Cells may be JSON, whose objects say more of a member than its name.
+    pub is_json: bool,
+    /// What such an object says that is not known is passed over.
+    pub passes_over: bool,
 }
 
 impl ListColumn {
@@ -97,12 +108,17 @@ impl ListColumn {
     }
 
     pub fn is_at(&self, at: usize) -> bool {
-        self.sources.iter().any(|source| source.at == at)
+        self.sources.iter().any(|source| source.at == at) || self.attributes.iter().any(|(column, _)| *column == at)
     }
 
-    /// Whether no column names members: a yes then adds one, and nothing takes others away.
+    /// Whether no column names members: what they say then adds some, and nothing takes others away but such as were described.
     pub fn only_adds(&self) -> bool {
-        self.sources.iter().all(|source| source.given_by_yes.is_some())
+        self.sources.iter().all(|source| source.given_by_yes.is_some() || source.describes)
+    }
+
+    /// Whether a cell says what one member is, and none that is like another one.
+    pub fn describes(&self) -> bool {
+        self.sources.iter().any(|source| source.describes)
     }
 }
 
@@ -282,6 +298,15 @@ impl Mapper<'_> {
         if self.is_of_list(at)? {
             return Ok(true);
         }
+        if let Some(nested) = nested::named(self.terms.nested, self.name(at)) {
+            if self.done.nested.iter().any(|(_, known)| std::ptr::eq(*known, nested)) {
+                return Err(Problem::invalid(format!("two columns of the file hold {}", nested.names[0]))
+                    .hint("rename or remove one of them")
+                    .into());
+            }
+            self.done.nested.push((at, nested));
+            return Ok(true);
+        }
         if is_org_column(self.desc, self.name(at)) {
             if self.done.org.replace(at).is_some() {
                 return Err(Problem::invalid("two columns of the file say whose the rows are")
@@ -301,16 +326,32 @@ impl Mapper<'_> {
         for (place, list) in self.desc.lists.iter().enumerate() {
             let name = self.name(at);
             let given_by_yes = list.flagged(name).map(str::to_owned);
-            if !list.is_named(name) && given_by_yes.is_none() && !list.is_named_by_id(name) {
+            if let Some(field) = self.link_field(list, name) {
+                let known = self.done.lists.iter_mut().find(|known| known.list == place);
+                match known {
+                    Some(known) => known.attributes.push((at, field.name().to_owned())),
+                    None => self.done.lists.push(ListColumn {
+                        list: place,
+                        sources: Vec::new(),
+                        tells_first: false,
+                        attributes: vec![(at, field.name().to_owned())],
+                    }),
+                }
+                return Ok(true);
+            }
+            let describes = list.describing(name).is_some();
+            if !list.is_named(name) && given_by_yes.is_none() && !describes && !list.is_named_by_id(name) {
                 continue;
             }
             if list.is_named_by_id(name) && (0..self.header.len()).any(|at| list.is_named(self.name(at))) {
                 self.done.unfilled.push(truncate(name));
                 return Ok(true);
             }
-            let source = ListSource { at, given_by_yes };
+            let is_json = given_by_yes.is_none() && !describes && self.source.may_hold_json(at)?;
+            let source = ListSource { at, given_by_yes, describes, is_json, passes_over: self.passes_over };
             let Some(known) = self.done.lists.iter_mut().find(|known| known.list == place) else {
-                self.done.lists.push(ListColumn { list: place, sources: vec![source], tells_first: false });
+                let attributes = Vec::new();
+                self.done.lists.push(ListColumn { list: place, sources: vec![source], tells_first: false, attributes });
                 return Ok(true);
             };
             // Where links tell a field, the first of a cell does: of two cells nobody knows which.
@@ -323,10 +364,17 @@ impl Mapper<'_> {
             // One role of a person is the one to act by; all of them are named beside it.
             let is_wide =
                 |source: &ListSource| fold(self.mapped[source.at].unwrap_or(&self.header[source.at])) == list.name;
-            known.sources.sort_by_key(|source| (source.given_by_yes.is_some(), is_wide(source)));
+            known.sources.sort_by_key(|source| (source.given_by_yes.is_some() || source.describes, is_wide(source)));
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// The field of a list's links that a header names by the noun of a member and the field: `role_expires_at`.
+    fn link_field(&self, list: &'static List, name: &str) -> Option<&'static Field> {
+        let link = list.link().filter(|_| self.desc.field_for_header(name).is_none())?;
+        let field = link.desc.field_for_header(fold(name).strip_prefix(&fold(link.item.1.noun))?)?;
+        link.further().find(|f| f.column == field.column && list.flag() != Some(f.column))
     }
 
     /// The field that a column fills.
@@ -378,6 +426,7 @@ impl Mapper<'_> {
             done.columns[at].is_some()
                 || done.secret.is_some_and(|c| c.at == at)
                 || done.lists.iter().any(|l| l.is_at(at))
+                || done.nested.iter().any(|(column, _)| *column == at)
                 || done.org == Some(at)
                 || done.states.iter().any(|s| s.at == at)
         };
@@ -390,6 +439,12 @@ impl Mapper<'_> {
     }
 
     fn finish(mut self) -> Mapping {
+        // What is said of links says nothing where no column names what they join.
+        let (named, unnamed) = std::mem::take(&mut self.done.lists).into_iter().partition(|l| !l.sources.is_empty());
+        self.done.lists = named;
+        let unnamed: Vec<ListColumn> = unnamed;
+        let attributes = unnamed.iter().flat_map(|list| &list.attributes);
+        self.done.unfilled.extend(attributes.map(|(at, _)| truncate(self.header[*at].trim())));
         for list in &mut self.done.lists {
             let first = self.desc.lists[list.list].first.and_then(|first| self.desc.field(first));
             if let Some(first) = first.filter(|f| !self.done.columns.iter().flatten().any(|c| c == f.name())) {

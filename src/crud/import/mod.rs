@@ -22,6 +22,7 @@ pub mod limit;
 mod lists;
 mod mapping;
 pub mod missing;
+pub mod nested;
 mod probe;
 mod reference_rules;
 pub mod report;
@@ -36,14 +37,17 @@ mod status_columns;
 mod tolerance;
 mod update;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use self::flags::{ImportFlags, Opened};
 use self::limit::LeaverLimit;
 use self::mapping::ListColumn;
+use self::nested::{Nested, NestedFault, Within, WithinReports};
 use self::report::{More, tell};
 pub use self::routing::Merged;
 use self::routing::Routing;
@@ -79,6 +83,8 @@ pub struct Terms {
     pub whole: Option<Whole>,
     /// What becomes of what those are in charge of that are deactivated.
     pub mode: Mode,
+    /// Columns whose cells hold rows of other kinds.
+    pub nested: &'static [Nested],
 }
 
 /// How a file is the whole truth about what is there: what it does not name is gone.
@@ -140,6 +146,13 @@ pub struct Import {
     pub none: Vec<String>,
     /// How the dates of a field are written.
     pub date_formats: Vec<(String, String)>,
+    /// What stands within its rows.
+    within: Vec<Within>,
+    /// What of that can't be read.
+    nested_faults: Vec<NestedFault>,
+    /// Lines that are passed over.
+    #[serde(skip)]
+    left_out: HashSet<u64>,
     /// The database refused a row: which, is to be found before rows are written.
     probes: bool,
     #[serde(skip)]
@@ -175,6 +188,10 @@ pub struct Report {
     pub readable: Vec<(&'static str, Vec<&'static str>)>,
     /// The first of them.
     pub rejects: Vec<Reject>,
+    /// The lines of all of them, where that matters to what stands within them.
+    rejected_lines: Vec<u64>,
+    /// What came of what stood within rows.
+    pub within: WithinReports,
     /// Nothing was written because of rejected rows.
     pub refused: bool,
 }
@@ -195,6 +212,40 @@ const HASHED_BATCH: usize = 32;
 const CHANNEL_DEPTH: usize = 2;
 
 impl Import {
+    /// Loads rows of a kind as they are: no column is mapped yet.
+    fn new(desc: &Descriptor, source: Source) -> Import {
+        Import {
+            noun: desc.noun.into(),
+            org: None,
+            routing: None,
+            source,
+            columns: Vec::new(),
+            lookups: Vec::new(),
+            fallbacks: Vec::new(),
+            makes_codes: false,
+            constants: Vec::new(),
+            key: desc.key().name(),
+            on_conflict: OnConflict::Error,
+            keep_going: false,
+            rejects: None,
+            secret: None,
+            lists: Vec::new(),
+            states: Vec::new(),
+            resets_secrets: false,
+            whole: None,
+            limit: LeaverLimit::default(),
+            mode: Mode::default(),
+            on_invalid: Vec::new(),
+            none: Vec::new(),
+            date_formats: Vec::new(),
+            within: Vec::new(),
+            nested_faults: Vec::new(),
+            left_out: HashSet::new(),
+            probes: false,
+            progress: Progress::default(),
+        }
+    }
+
     fn plan(&self, desc: &'static Descriptor, context: &ParseContext) -> Result<ImportPlan> {
         let field = |name: &str| desc.field(name).ok_or_else(|| anyhow::anyhow!("a {} has no {name}", desc.noun));
         let columns: Vec<Option<&'static Field>> =
@@ -214,6 +265,8 @@ impl Import {
         plan.dates = dates::Dates::new(&plan.columns, &self.date_formats)?;
         plan.states.clone_from(&self.states);
         plan.is_whole = self.whole.is_some();
+        plan.left_out.clone_from(&self.left_out);
+        plan.nested_faults = nested::by_number(&self.nested_faults);
         for column in &self.lists {
             let list = desc.lists.get(column.list).and_then(|list| Some((list, list.link()?)));
             let (list, link) = list.ok_or_else(|| anyhow::anyhow!("a list of nothing"))?;
@@ -225,7 +278,13 @@ impl Import {
 
     /// All phases, of one organisation's rows.
     async fn load(&self, tx: &mut Tx<'_>) -> Result<Report> {
+        self.load_noting(tx, None).await
+    }
+
+    /// The same; notes which records the rows are about.
+    async fn load_noting(&self, tx: &mut Tx<'_>, noted: Option<&mut HashSet<Uuid>>) -> Result<Report> {
         let mut run = Run::begin(tx, self, None).await?;
+        run.matched = noted.is_some().then(HashSet::new);
         run.read(tx).await?;
         let most = self.limit.of_kind(tx, &run).await?;
         run.check(tx).await?;
@@ -233,6 +292,10 @@ impl Import {
         run.update(tx).await?;
         most.enforce(tx, &run).await?;
         run.release(tx).await?;
+        if let Some(noted) = noted {
+            noted.extend(run.matched.iter().flatten());
+            noted.extend(run.stage.record_ids(tx.db).await?);
+        }
         run.finish(tx, &[]).await
     }
 
@@ -277,6 +340,7 @@ impl Verb for Import {
         match (self.source.path(), &self.rejects) {
             (None, _) => Some("it reads standard input, or what can be read once"),
             (_, Some(_)) => Some("it writes a file of rejected rows"),
+            _ if !self.within.is_empty() => Some("its rows hold rows of their own"),
             _ => None,
         }
     }
@@ -298,6 +362,7 @@ impl Verb for Import {
         for part in self.parts() {
             merged.add(part.load(tx).await)?;
         }
+        self.load_within(tx, &mut merged).await?;
         merged.end()
     }
 }
@@ -342,7 +407,7 @@ impl KindVerb for ImportFlags {
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
-        let opened = Opened::open(s, desc, &self).await?;
+        let opened = Opened::open(s, desc, &self, &[]).await?;
         let mut verb = opened.map(s, &self, Terms::default()).await?;
         let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;

@@ -274,6 +274,9 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, more: 
         "blanked": r.blanked.iter().map(|(f, n)| ((*f).to_owned(), (*n).into())).collect::<serde_json::Map<_, _>>(),
     });
     if let Some(members) = report.as_object_mut() {
+        if !r.within.is_empty() {
+            members.insert("within".into(), serde_json::to_value(&r.within)?);
+        }
         members.extend(more);
     }
     format::document(&mut s.ui, &report)?;
@@ -346,7 +349,20 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, left: O
         parts.push(format!("rejected {}", r.rejected));
         parts.extend(left.map(|left| format!("left {left}")));
         s.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
-        if r.created + r.updated + left.unwrap_or(0) == 0 {
+        for (table, within) in &r.within {
+            let counts = [
+                ("created", within.created),
+                ("updated", within.updated),
+                ("unchanged", within.unchanged),
+                ("deleted", within.deleted),
+            ];
+            let counts = counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{what} {n}"));
+            let counts = counts.collect::<Vec<_>>().join(", ");
+            let of = s.kinds().by_table(table).map_or((*table).into(), Descriptor::plural);
+            s.ui.status(&format!("{of}: {}", if counts.is_empty() { "none" } else { &counts }));
+        }
+        let is_within = r.within.values().any(|w| w.created + w.updated + w.deleted > 0);
+        if r.created + r.updated + left.unwrap_or(0) == 0 && !is_within {
             s.ui.status("nothing was changed");
         }
     }

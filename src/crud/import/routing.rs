@@ -8,6 +8,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
+use super::nested::WithinReport;
 use super::rows::ImportPlan;
 use super::source::FileRow;
 use super::{Import, Refused, Report};
@@ -39,7 +40,7 @@ pub struct Routing {
     /// The column that says it.
     pub at: usize,
     /// Organisations that are there, by the texts that name them.
-    known: HashMap<String, i32>,
+    pub(super) known: HashMap<String, i32>,
     /// The one that all rows must be of, and its code.
     only: Option<(i32, String)>,
     /// Rows that name none are told of with those that are loaded now.
@@ -47,6 +48,11 @@ pub struct Routing {
 }
 
 impl Routing {
+    /// The same, where another column says it.
+    pub fn by(self, at: usize) -> Routing {
+        Routing { at, ..self }
+    }
+
     /// The organisations of the rows, in the order in which they are locked.
     pub fn orgs(&self) -> Vec<i32> {
         if let Some((only, _)) = &self.only {
@@ -93,7 +99,8 @@ impl ImportPlan {
 
     /// Whether a row is dealt with now, and not with those of another organisation.
     pub fn takes(&self, row: &FileRow<'_>) -> bool {
-        self.routing.as_ref().is_none_or(|routing| routing.takes(self.org, self.whose(routing, row)))
+        let is_of = |routing| Routing::takes(routing, self.org, self.whose(routing, row));
+        !self.left_out.contains(&row.line) && self.routing.as_ref().is_none_or(is_of)
     }
 
     /// Why a row is of no organisation.
@@ -207,6 +214,9 @@ impl Merged {
             }
         };
         let all = &mut self.report;
+        all.rejected_lines.extend(&report.rejected_lines);
+        all.kept_ends += report.kept_ends;
+        all.changed.extend(report.changed);
         all.read += report.read;
         all.created += report.created;
         all.updated += report.updated;
@@ -226,6 +236,44 @@ impl Merged {
         // These are of all that came before, too.
         (all.rejected, all.rejects, all.readable) = (report.rejected, report.rejects, report.readable);
         Ok(())
+    }
+
+    /// Adds what came of rows of one kind that stood within others; whether all of them were loaded.
+    pub(super) fn add_within(&mut self, desc: &'static Descriptor, done: Result<Report>) -> Result<bool> {
+        let report = match done {
+            Ok(report) => report,
+            Err(e) => {
+                self.is_refused = true;
+                e.downcast::<Refused>()?.0
+            }
+        };
+        let within = self.within(desc);
+        within.created += report.created;
+        within.updated += report.updated;
+        within.unchanged += report.unchanged;
+        let all = &mut self.report;
+        // A row is rejected once, whatever stands in it.
+        let lines: BTreeSet<u64> = report.rejected_lines.into_iter().collect();
+        let new: Vec<u64> = lines.into_iter().filter(|line| !all.rejected_lines.contains(line)).collect();
+        all.rejected += new.len() as u64;
+        all.rejected_lines.extend(new);
+        all.rejects.extend(report.rejects);
+        Ok(report.rejected == 0)
+    }
+
+    /// What came of rows of one kind that stood within others.
+    pub(super) fn within(&mut self, desc: &'static Descriptor) -> &mut WithinReport {
+        self.report.within.entry(desc.table).or_default()
+    }
+
+    /// The lines of rows that were rejected.
+    pub(super) fn rejected_lines(&self) -> impl Iterator<Item = u64> {
+        self.report.rejected_lines.iter().copied()
+    }
+
+    /// Whether all is undone because of rejected rows.
+    pub fn is_refused(&self) -> bool {
+        self.is_refused
     }
 
     pub fn end(self) -> Result<Report> {

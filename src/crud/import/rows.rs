@@ -1,17 +1,20 @@
 //! Rows of a file, read and checked one by one, on a thread of their own: while one piece is written the next is read.
 
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender};
 use uuid::Uuid;
 
 use super::csv_reader::{KeyTest, Layout, What};
 use super::dates::Dates;
 use super::json_reader::Shape;
-use super::mapping::{ListColumn, is_reject_column};
+use super::mapping::{ListColumn, ListSource, is_reject_column};
+use super::nested::{self, NestedFault};
 use super::routing::Routing;
 use super::secrets::{GivenSecret, NewSecret, Secrets};
 use super::source::{self, FileRows, RowFault, Source};
@@ -28,7 +31,7 @@ use crate::model::trail::audit::{self, Action, Effect, Event, Payload};
 use crate::model::values::scalar::{FieldKind, ParseContext, Scalar, fold, truncate};
 use crate::model::values::set;
 use crate::model::values::unseen::is_blank;
-use crate::model::values::value::{Decimal, Value, ValueType};
+use crate::model::values::value::{Decimal, Value, ValueType, hex};
 use crate::store::import::match_target::Given;
 use crate::store::import::stage::{JSON, QUOTE, Reference, Reject, ResolvedRow};
 use crate::store::records::stored_values;
@@ -85,6 +88,12 @@ pub struct ImportPlan {
     /// The same as a day, where the operator is.
     pub today: NaiveDate,
     pub context: ParseContext,
+    /// Lines that are passed over.
+    pub left_out: HashSet<u64>,
+    /// What can't be read within rows, by their numbers.
+    pub nested_faults: HashMap<u64, Vec<NestedFault>>,
+    /// What cells say that describe members of lists, and in which row first, by the words that these have until they are known.
+    pub described: Mutex<HashMap<String, (u64, String)>>,
     /// What is let pass that is no value.
     pub tolerance: Tolerance,
     /// How dates are written.
@@ -171,6 +180,9 @@ impl ImportPlan {
             at: DateTime::UNIX_EPOCH,
             today: NaiveDate::default(),
             context: context.clone(),
+            left_out: HashSet::new(),
+            nested_faults: HashMap::new(),
+            described: Mutex::default(),
             tolerance: Tolerance::default(),
             dates: Dates::default(),
         })
@@ -187,7 +199,7 @@ impl ImportPlan {
         let is_of_one_line = |at| {
             self.secrets.as_ref().is_some_and(|s| s.column.at == at)
                 || self.routing.as_ref().is_some_and(|r| r.at == at)
-                || self.lists.iter().any(|(l, _)| l.is_at(at))
+                || self.lists.iter().any(|(l, _)| l.is_at(at) && l.sources.iter().all(|s| !s.is_json && !s.describes))
                 || self.states.iter().any(|s| s.at == at)
         };
         let columns = self.columns.iter().enumerate();
@@ -271,6 +283,10 @@ impl ImportPlan {
         match self.secret(row, &parsed.values) {
             Ok(secret) => parsed.secret = secret,
             Err(fault) => parsed.faults.push(fault),
+        }
+        for fault in self.nested_faults.get(&row.number).into_iter().flatten() {
+            let reject = self.reject(row.number, row.line, None, "invalid", fault.reason.clone());
+            parsed.faults.push(Reject { column: Some(fault.column.clone()), ..reject });
         }
         for place in 0..self.lists.len() {
             match self.list_members(row, place, &parsed.values) {
@@ -402,14 +418,17 @@ impl ImportPlan {
         for (at, field) in &self.in_order {
             let (field, at) = (*field, self.filled(row, *at));
             let text = self.text(row, at, field.name())?;
-            let is_list = self.lists.iter().any(|(list, _)| list.tells_first && list.at() == at);
+            let list = self.lists.iter().find(|(list, _)| list.tells_first && list.at() == at);
+            let is_list = list.is_some();
             if let Some(fault) = self.misshapen(row, at, is_list || field.is_set()) {
                 parsed.unread.push(field);
                 // That of a list is told with its members.
                 parsed.faults.extend((!is_list).then_some(fault));
                 continue;
             }
-            let text = if is_list { set::members(text).next().unwrap_or_default() } else { text };
+            let first =
+                list.and_then(|(list, _)| self.named(row, list, list.sources.first()?, text).ok()?.into_iter().next());
+            let text = if is_list { first.as_deref().unwrap_or_default() } else { text };
             match self.value(field, text) {
                 Ok(value) => parsed.values.extend(value.map(|v| (field, v))),
                 // A new record has nothing there then, and one that is there keeps what it has.
@@ -458,7 +477,7 @@ impl ImportPlan {
     /// The members of one of a row's lists: without the first, where its own field holds that; the others in their order.
     fn list_members(&self, row: &source::FileRow<'_>, place: usize, values: &Given) -> Result<Vec<String>, Reject> {
         let (list, reference) = &self.lists[place];
-        let mut told: Vec<&str> = Vec::new();
+        let mut told: Vec<String> = Vec::new();
         for source in &list.sources {
             let name = self.column_name(source.at).unwrap_or(reference.field.name());
             let text = self.text(row, source.at, name)?;
@@ -473,25 +492,80 @@ impl ImportPlan {
                 if !text.trim().is_empty() {
                     let said = (<bool as Scalar>::TYPE.parse)(text, &self.context);
                     let said = said.map_err(|why| wrong(("invalid", format!("{name} {why}"))))?;
-                    told.extend((said.as_bool() == Some(true)).then_some(member.as_str()));
+                    told.extend((said.as_bool() == Some(true)).then(|| member.clone()));
                 }
                 continue;
             }
-            // Each of them is held to what the field of the first is held to.
-            for member in set::members(text) {
-                self.value(reference.field, member).map_err(wrong)?;
-                told.push(member);
+            if source.describes {
+                let describe = self.desc.lists[list.list].describing(&self.source.header[source.at]);
+                let said = describe.map_or(Ok(None), |describe| describe(text));
+                let said = said.map_err(|why| wrong(("invalid", format!("{name} {why}"))))?;
+                told.extend(said.map(|said| self.word_for(row.number, said)));
+                continue;
             }
+            let all = self.named(row, list, source, text).map_err(|why| wrong(("invalid", format!("{name} {why}"))))?;
+            // Each of them is held to what the field of the first is held to.
+            for member in &all {
+                self.value(reference.field, member).map_err(wrong)?;
+            }
+            told.extend(all);
         }
         let first = values.iter().rfind(|(f, _)| f.column == reference.field.column).map(|(_, v)| v.to_text());
         let first = first.map(|text| reference.text(&text, &self.context));
-        let members = told.into_iter().filter(|m| !self.tolerance.is_none(reference.field, m));
+        let members = told.iter().filter(|m| !self.tolerance.is_none(reference.field, m));
         let mut members: Vec<String> = members.map(|m| reference.text(m, &self.context)).collect();
         members.retain(|m| Some(m) != first.as_ref());
         let leading = self.desc.lists[list.list].first.is_none().then(|| members.first().cloned()).flatten();
         members.sort_by_key(|m| (Some(m) != leading.as_ref(), m.clone()));
         members.dedup();
         Ok(members)
+    }
+
+    /// The members that a cell names, what is to be the first before the others.
+    fn named(
+        &self,
+        row: &source::FileRow<'_>,
+        list: &ListColumn,
+        source: &ListSource,
+        text: &str,
+    ) -> Result<Vec<String>, String> {
+        if !source.is_json && list.attributes.is_empty() {
+            return Ok(set::members(text).map(str::to_owned).collect());
+        }
+        let said = |at| {
+            let cell = std::str::from_utf8(self.source.unmarked(row.cells.get(at)?)).ok()?.trim();
+            (!cell.is_empty()).then(|| cell.to_owned())
+        };
+        let of = &self.desc.lists[list.list];
+        let mut all = nested::links(of, list, source, text, said)?;
+        all.retain(|fields| nested::is_listed(of, fields));
+        let is_first =
+            |fields: &nested::Fields| of.flag().is_some_and(|f| fields.get(f).is_some_and(|said| said == "yes"));
+        all.sort_by_key(|fields| !is_first(fields));
+        let item = of.link().map_or("", |link| link.item.0.name());
+        Ok(all.into_iter().filter_map(|mut fields| fields.remove(item)).collect())
+    }
+
+    /// Whether a word stands for a member that is described.
+    pub fn describes(&self, word: &str) -> bool {
+        word.starts_with('{') && self.described.lock().unwrap_or_else(PoisonError::into_inner).contains_key(word)
+    }
+
+    /// The words that stand for members which are described, and what is said of them, in the order of the file.
+    pub fn descriptions(&self) -> Vec<(String, String)> {
+        let described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = described.iter().map(|(word, (row, said))| (*row, word.clone(), said.clone())).collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, word, said)| (word, said)).collect()
+    }
+
+    /// The word that stands for a member which is described, until it is known which that is.
+    fn word_for(&self, row: u64, said: String) -> String {
+        let word = format!("{{{}}}", hex(&Sha256::digest(said.as_bytes())[..16]));
+        let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        let (first, _) = described.entry(word.clone()).or_insert((row, said));
+        *first = row.min(*first);
+        word
     }
 
     /// What the row says of its record's secret, if it says anything.

@@ -1,6 +1,6 @@
 //! An import under the lock, in phases that are called in a row: begin, read, check, create, update, finish.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -38,6 +38,10 @@ pub struct Run<'a> {
     pub report: Report,
     /// What is made before the rows are, as far as they refer to it.
     pub missing: Vec<MissingRecord>,
+    /// The records that rows stand for and that were there, where they are to be known.
+    pub matched: Option<HashSet<Uuid>>,
+    /// Members of lists that earlier files described: the description of now takes their place.
+    pub described: HashSet<Uuid>,
     /// Whether a change takes something away that the limit of leavers counts.
     pub loses: fn(&Record, &Record, DateTime<Utc>) -> bool,
     /// The records of which it did.
@@ -91,6 +95,8 @@ impl<'a> Run<'a> {
             stage,
             report: Report::default(),
             missing: Vec::new(),
+            matched: None,
+            described: HashSet::new(),
             loses: loses_access,
             losing: Vec::new(),
             founded: Vec::new(),
@@ -138,6 +144,9 @@ impl<'a> Run<'a> {
         }
         let plan = &self.plan;
         self.report.rejected = self.stage.rejected(tx.db).await?;
+        if !self.import.within.is_empty() || self.import.source.is_told_by_another() {
+            self.report.rejected_lines = self.stage.rejected_lines(tx.db).await?;
+        }
         self.report.rejects = self.stage.first_rejects(tx.db, SHOWN, &|r| plan.reject_position(r)).await?;
         self.import.write_rejects(tx.db, plan, &self.stage).await?;
         self.import.source.check_unchanged()?;

@@ -47,6 +47,9 @@ pub struct Source {
     /// Cells were marked for spreadsheets (`export --safe-for-spreadsheets`), and the marks go again.
     pub is_safe: bool,
     json: Option<Json>,
+    /// For each row the line that it is told by, where that is one of another file.
+    #[serde(skip)]
+    told_by: Arc<Vec<u64>>,
     file: InputFile,
 }
 
@@ -287,6 +290,9 @@ const SAVE: &str = "save it as 'CSV UTF-8' in the spreadsheet program";
 
 const OPEN: &str = "open it in a spreadsheet program and save it as 'CSV UTF-8'";
 
+/// Rows that are looked at to tell what cells of a column are.
+const LOOKED_AT: usize = 100;
+
 impl Source {
     /// Finds out how a file is written. What is neither CSV nor JSON is refused by name. Of JSON, some values may be taken as
     /// they are.
@@ -317,6 +323,7 @@ impl Source {
             header: Vec::new(),
             is_safe: false,
             json: None,
+            told_by: Arc::default(),
             file: InputFile::Open { file, stamp, path },
         };
         if let Some(layout) = source.json_layout(said.format.as_deref())? {
@@ -375,6 +382,16 @@ impl Source {
         Ok(())
     }
 
+    /// Of rows that stood on these lines of another file.
+    pub fn told_by(self, lines: Vec<u64>) -> Source {
+        Source { told_by: Arc::new(lines), ..self }
+    }
+
+    /// Whether its rows stood in another file.
+    pub fn is_told_by_another(&self) -> bool {
+        !self.told_by.is_empty()
+    }
+
     /// Where it can be found again.
     pub fn path(&self) -> Option<&Path> {
         match &self.file {
@@ -413,6 +430,27 @@ impl Source {
     /// Whether a column of JSON holds arrays of objects.
     pub fn holds_objects(&self, column: usize) -> bool {
         self.json.as_ref().is_some_and(|j| j.keys.holds_objects(column))
+    }
+
+    /// Whether the values of a column of JSON are taken as JSON.
+    pub fn is_whole(&self, column: usize) -> bool {
+        self.json.as_ref().is_some_and(|j| j.keys.is_whole(column))
+    }
+
+    /// Whether cells of a column may be JSON: of a file of JSON where they are taken so, of CSV where some of the first are.
+    pub fn may_hold_json(&self, column: usize) -> Result<bool> {
+        if self.is_json() {
+            return Ok(self.is_whole(column));
+        }
+        let mut rows = self.rows()?;
+        rows.read()?;
+        for _ in 0..LOOKED_AT {
+            let Some(row) = rows.read()? else { break };
+            if row.cells.get(column).is_some_and(|cell| matches!(cell.trim_ascii_start().first(), Some(b'[' | b'{'))) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The line on which a column of JSON comes up first.
@@ -570,7 +608,16 @@ impl Source {
             None => Form::Csv(Records::new(decoded, self.delimiter, 1 + self.skip, Layout::default())),
         };
         let header = self.header.iter().map(String::as_bytes).collect();
-        Ok(FileRows { shown: self.shown.clone(), records, header, cells: csv::ByteRecord::new(), number: 0, bytes })
+        let told_by = Arc::clone(&self.told_by);
+        Ok(FileRows {
+            shown: self.shown.clone(),
+            records,
+            told_by,
+            header,
+            cells: csv::ByteRecord::new(),
+            number: 0,
+            bytes,
+        })
     }
 
     /// For reading lines as they are written, one after another.
@@ -655,6 +702,8 @@ impl Lines {
 pub struct FileRows {
     shown: String,
     records: Form,
+    /// For each row the line that it is told by, where that is one of another file.
+    told_by: Arc<Vec<u64>>,
     /// What JSON has for a header.
     header: csv::ByteRecord,
     cells: csv::ByteRecord,
@@ -734,7 +783,9 @@ impl FileRows {
                 self.number += 1;
                 let (cells, fault) = (&self.cells, row.fault.map(RowFault::Json));
                 let (shapes, raw) = (rows.shapes(), rows.raw());
-                Ok(Some(FileRow { cells, number, line: row.line, lines: row.lines, fault, shapes, raw }))
+                let told_by = usize::try_from(number - 1).ok().and_then(|at| self.told_by.get(at));
+                let line = told_by.copied().unwrap_or(row.line);
+                Ok(Some(FileRow { cells, number, line, lines: row.lines, fault, shapes, raw }))
             }
         }
     }
@@ -783,7 +834,8 @@ mod tests {
         std::fs::write(file.path(), bytes).expect("written");
         let said = Said { encoding: encoding.map(str::to_owned), ..Said::default() };
         let source =
-            Source::open(file.reopen().expect("open"), None, "the file", &said, &|_| false).expect("a CSV file");
+            Source::open(file.reopen().expect("open"), None, "the file", &said, &|_| json_reader::TakenWhole::Nothing)
+                .expect("a CSV file");
         let mut rows = source.rows().expect("rows");
         let mut found = Vec::new();
         while let Some(row) = rows.read().expect("a row") {

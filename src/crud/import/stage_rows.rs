@@ -72,6 +72,9 @@ impl Run<'_> {
         self.import.check_states(tx, &self.plan, &mut rows, &held, &matches).await?;
         let merged = self.merged_into(tx, &matches).await?;
         let known: Vec<Uuid> = matches.iter().flatten().map(|m| m.id).collect();
+        if let Some(matched) = &mut self.matched {
+            matched.extend(&known);
+        }
         let out_of_reach = tx.out_of_reach(self.desc, self.import.org.unwrap_or(SYSTEM), &known).await?;
         let mut ids = tx.new_ids(matches.iter().filter(|m| m.is_none()).count()).into_iter();
         let mut outcome = Outcome::default();

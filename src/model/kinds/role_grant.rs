@@ -32,11 +32,11 @@ resource! {
         /// Whether it is the one that the user acts by first
         is_primary: bool [Default("no"), Alias(&["primary"])],
         /// When it ends to give anything
-        expires_at: Option<Moment> [Alias(&["until"])],
+        expires_at: Option<Moment> [Alias(&["until", "expiry", "expires", "valid_until", "role_expires_at", "role_expiry"])],
         /// User who gave it
-        granted_by_id: Option<Ref<User>> [Keep, FromActor, Hidden],
+        granted_by_id: Option<Ref<User>> [Keep, FromActor, Hidden, Alias(&["assigned_by"])],
         /// When it was given
-        granted_at: Option<Moment> [FromClock, Hidden],
+        granted_at: Option<Moment> [FromClock, Hidden, Alias(&["assigned_at"])],
         /// When it was taken back, or another one took its place
         ended_at: Option<Moment> [Managed, Hidden],
     }

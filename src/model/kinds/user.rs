@@ -15,6 +15,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::status::{Test, Word};
 use crate::model::resource::{Check, Descriptor, IS_ACTIVE, List, Resource as _};
 use crate::model::trail::audit::Action;
+use crate::model::values::permission_list::one_spelling;
 use crate::model::values::scalar::{
     Address, Date, Details, ExternalId, FamilyName, GivenName, Language, Line, Mailbox, Moment, Note, Phone, Pincode,
     Ref, Timezone, UserCode, Username, check_pincode,
@@ -135,7 +136,6 @@ const UNFILLED: &[&str] = &[
     "date_joined",
     "last_login",
     "__v",
-    "permissions",
     "is_staff",
     "profilePicture",
     "avatar",
@@ -156,6 +156,7 @@ const LISTS: &[List] = &[
         aliases: &["branchId", "branch_code"],
         ids: &[],
         flags: &[],
+        described: &[],
         first: Some("branch_id"),
         of: branches,
     },
@@ -165,6 +166,7 @@ const LISTS: &[List] = &[
         aliases: &["role", "user_role"],
         ids: &["roleId"],
         flags: &[("is_superuser", SUPER_ADMIN)],
+        described: &[("permissions", one_spelling)],
         first: None,
         of: roles,
     },

@@ -309,11 +309,16 @@ pub struct List {
     pub ids: &'static [&'static str],
     /// Headers of yes and no, and the member that a yes gives.
     pub flags: &'static [(&'static str, &'static str)],
+    /// Headers of what says in words of its own what one member is: one that is like it is meant, or is made.
+    pub described: &'static [(&'static str, Describe)],
     /// The field that tells the first, which the links flag; the record itself does not keep it.
     pub first: Option<&'static str>,
     /// The kind of the links. By a function, for that kind refers to this one.
     pub of: fn() -> &'static Descriptor,
 }
+
+/// What a cell says of a member that it describes, each in one spelling; none where it says nothing.
+pub type Describe = fn(&str) -> Result<Option<String>, String>;
 
 impl List {
     /// Whether a header names the list.
@@ -328,6 +333,10 @@ impl List {
     /// The member that a yes under a header gives.
     pub fn flagged(&self, header: &str) -> Option<&'static str> {
         self.flags.iter().find(|(name, _)| fold(name) == fold(header)).map(|(_, member)| *member)
+    }
+    /// How a cell under a header describes a member.
+    pub fn describing(&self, header: &str) -> Option<Describe> {
+        self.described.iter().find(|(name, _)| fold(name) == fold(header)).map(|(_, describe)| *describe)
     }
     /// The kind of the links.
     pub fn desc(&self) -> &'static Descriptor {

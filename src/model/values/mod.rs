@@ -3,6 +3,7 @@
 pub mod dates;
 pub mod fold;
 pub mod permission;
+pub mod permission_list;
 pub mod scalar;
 pub mod set;
 pub mod unseen;

@@ -721,6 +721,20 @@ impl Stage {
         Ok(u64::try_from(row.int(0)?)?)
     }
 
+    /// The lines of rejected rows.
+    pub async fn rejected_lines(&self, db: &mut Db) -> Result<Vec<u64>> {
+        let rows =
+            db.all(Sql::new("select distinct line from import_rejects order by 1").yields([ValueType::Int])).await?;
+        rows.iter().map(|row| Ok(u64::try_from(row.int(0)?)?)).collect()
+    }
+
+    /// The records that rows are about which are not rejected.
+    pub async fn record_ids(&self, db: &mut Db) -> Result<Vec<Uuid>> {
+        let sql = "select id from import_rows r where not exists (select 1 from import_rejects e where e.n = r.n)";
+        let rows = db.all(Sql::new(sql).yields([ValueType::Uuid])).await?;
+        rows.iter().map(|row| row.uuid(0)).collect()
+    }
+
     /// What the next rejected rows are rejected for, in the order of the file; `place` says where a reject's column stands.
     pub async fn rejects(
         &self,

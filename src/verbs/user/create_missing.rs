@@ -45,7 +45,7 @@ pub async fn plan(tx: &mut Tx<'_>, run: &mut Run<'_>) -> Result<()> {
                 known.insert(text, vec![(record.meta.id, record.key())]);
             }
         }
-        for word in words {
+        for word in words.into_iter().filter(|word| !run.plan.describes(word)) {
             let folded = fold::key(&word, true);
             match known.get(&folded).map(Vec::as_slice) {
                 Some([(id, _)]) => {

@@ -6,10 +6,10 @@ use clap::Command;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::create_missing;
 use super::feed::{Feed, Leavers, SyncReport};
 use super::leaver_limit::{Absentees, loses_access};
 use super::passwords::Passwords;
+use super::{create_missing, described_roles};
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Merged, Opened, Report, Run, Terms, load};
@@ -83,14 +83,16 @@ impl Verb for UserImport {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<UserReport> {
-        if self.rows.routing.is_none() {
-            return self.load(tx, &self.rows).await;
-        }
-        let mut merged = Merged::default();
+        let (mut merged, mut feed) = (Merged::default(), SyncReport::default());
         for part in self.rows.parts() {
-            merged.add(self.load(tx, &part).await.map(|report| report.rows))?;
+            let done = self.load(tx, &part).await;
+            merged.add(done.map(|report| {
+                feed = report.feed;
+                report.rows
+            }))?;
         }
-        Ok(merged.end()?.into())
+        self.rows.load_within(tx, &mut merged).await?;
+        Ok(UserReport { rows: merged.end()?, feed })
     }
 }
 
@@ -107,6 +109,7 @@ impl UserImport {
         if self.creates_missing {
             create_missing::plan(tx, &mut run).await?;
         }
+        described_roles::plan(tx, &mut run).await?;
         run.check(tx).await?;
         let reinstated = match &self.feed {
             Some(feed) => feed.reinstate(tx, &run).await?,
@@ -185,7 +188,7 @@ impl KindVerb for ImportFlags {
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
         let ImportFlags { file, people } = self;
-        let opened = Opened::open(s, desc, &file).await?;
+        let opened = Opened::open(s, desc, &file, &[]).await?;
         let mut terms = Terms {
             code: code_column(s, desc, &opened)?,
             resets_secrets: people.reset_passwords,

@@ -361,7 +361,7 @@ async fn until_signal(session: &mut Session<'_>, work: Work<'_>, second: Option<
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let committing: Rc<Cell<bool>> = Rc::clone(&session.outcome.committing);
     let editing = Rc::clone(&session.ui.editing);
-    gate::allow(session)?;
+    gate::may_begin(session)?;
     let dealt_with = Rc::clone(&session.outcome.dealt_with);
     let mut work = match work {
         Work::Leaf(Found::Plain(_), _) => return Ok(()),

@@ -103,7 +103,10 @@ impl KindVerb for UpdateFlags {
     }
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let given: Vec<_> = desc.changeable().filter(|f| self.fields.0.get(f.name()).is_some()).collect();
+        gate::by_its_own(s, desc, &given, &[]).await?;
         let (records, owners) = owned::targets(s, desc, &self.named.key).await?;
+        gate::by_its_own(s, desc, &given, &records).await?;
         let count = records.len() + owners.len();
         let version = self.version.if_version;
         if version.is_some() && count > 1 {

@@ -18,7 +18,7 @@ use crate::access::{self, About, Actor, Decision, Facts, OwnBounds, Reason, Subj
 use crate::model::kinds::Kinds;
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
-use crate::model::resource::{Descriptor, Record, Resource as _, verbs};
+use crate::model::resource::{Descriptor, Field, Record, Resource as _, verbs};
 use crate::model::rights::refusal::{Recorded, Refusal};
 use crate::model::scope::{Belongings, Scope};
 use crate::model::trail::audit::{Action, KIND as TRAIL, Payload, Status};
@@ -89,6 +89,37 @@ pub fn allow(s: &Session<'_>) -> Result<()> {
 /// Asks whether something else may be done besides, which a command does in passing.
 pub fn allow_besides(s: &Session<'_>, permission: &str) -> Result<()> {
     Ok(decided(s, permission)?)
+}
+
+/// Asks whether a command may begin, of which it is not known yet what it changes: some fields may have a permission of their
+/// own. What it does then is asked about when it is done.
+pub fn may_begin(s: &Session<'_>) -> Result<()> {
+    let permission = &s.access.permission;
+    let kind = s.kinds().by_table(s.access.resource());
+    let is_update = |desc: &&&Descriptor| *permission == format!("{}:{}", desc.table, desc.action(verbs::Verb::Update));
+    let own = kind.as_ref().filter(is_update).and_then(|desc| Some((desc.table, desc.changed_alone?.0)));
+    match own.map(|(table, action)| decided(s, &format!("{table}:{action}"))) {
+        Some(Ok(())) => Ok(()),
+        _ => allow(s),
+    }
+}
+
+/// Lets a command that changes some fields alone go by the permission that these have of their own, where it may not change all
+/// of the kind, or not these records.
+pub async fn by_its_own(s: &mut Session<'_>, desc: &Descriptor, given: &[&Field], records: &[Record]) -> Result<()> {
+    let Some((action, columns)) = desc.changed_alone.filter(|_| !given.is_empty()) else { return Ok(()) };
+    if !given.iter().all(|field| columns.contains(&field.column)) {
+        return Ok(());
+    }
+    let mut may_all = allow(s).is_ok();
+    for record in records {
+        may_all = may_all && authorize(s, record).await.is_ok();
+    }
+    let own = format!("{}:{action}", desc.table);
+    if !may_all && decided(s, &own).is_ok() {
+        s.access.permission = own;
+    }
+    Ok(())
 }
 
 /// Asks whether what covers the installation may be looked at or changed: by nobody of an organisation, whatever is granted there.

@@ -415,6 +415,45 @@ fn nobody_touches_who_may_do_more() {
     });
 }
 
+/// Whoever may change nothing else changes what he or she says of himself or herself.
+#[test]
+fn people_change_their_own_profile() {
+    shipped(|p| {
+        world(p);
+        for line in [
+            "role create --code HR --name HR",
+            "role grant HR users:update --own-branch",
+            "role assign USER cho bob",
+            "role assign HR bob",
+            "user assign-branch aud --branch B1",
+            "user assign-branch mia --branch B2",
+        ] {
+            p.run(line).ok();
+        }
+        tried(
+            p,
+            &[
+                (
+                    "user update cho --bio Hello --timezone Asia/Kolkata --language en --city Pune --country India --as cho",
+                    "",
+                ),
+                ("user update cho --designation Chief --as cho", "users:update is not allowed"),
+                ("user update cho --bio Other --designation Chief --as cho", "users:update is not allowed"),
+                ("user update cho --email c@x.example --as cho", "users:update is not allowed"),
+                ("user update bob --bio Other --as cho", "users:update_profile is not allowed of user"),
+                // Who may change people of other places changes the own profile all the same.
+                ("user update bob --bio Mine --as bob", ""),
+                ("user update bob --designation Chief --as bob", "is not allowed of"),
+            ],
+        );
+        assert_eq!(
+            (&p.json("user show cho")["bio"], &p.json("user show bob")["bio"]),
+            (&"Hello".into(), &"Mine".into())
+        );
+        all_is_well(p);
+    });
+}
+
 /// A way to say something to the roles and grants of a world, and what becomes of the world where it is done.
 type Change = (String, Box<dyn FnOnce(&mut World)>);
 

@@ -31,6 +31,7 @@ resource! {
         unfilled(UNFILLED)
         rules(&[Tree("reports_to_id")])
         has_former_keys(former_keys)
+        changed_alone("update_profile", PROFILE)
         examples("asha@sahyadri.example", &["asha", "raj kum"], "--name 'Asha Rao' --email asha@sahyadri.example --branch MUM01")
      {
         /// Six letters or digits, unique in the organisation; made where none are given
@@ -111,6 +112,20 @@ resource! {
 fn former_keys() -> &'static Descriptor {
     FormerKey::DESCRIPTOR
 }
+
+/// What people say of themselves.
+const PROFILE: &[&str] = &[
+    "bio",
+    "timezone",
+    "language",
+    "address_line1",
+    "address_line2",
+    "address_line3",
+    "city",
+    "state",
+    "country",
+    "pincode",
+];
 
 /// Columns that verbs of people and their feeds know by name.
 pub const BLOCKED: &str = "blocked";

@@ -415,6 +415,8 @@ pub struct Descriptor {
     pub former_keys: Option<fn() -> &'static Descriptor>,
     /// Which of its records are the program's own.
     pub protection: Option<Protection>,
+    /// Fields that have a permission of their own to change them, by its action.
+    pub changed_alone: Option<(&'static str, &'static [&'static str])>,
     /// How many days its rows are kept at most: of a journal, which lets them go by that.
     pub retention: Option<Setting<u32>>,
     /// The word under which changes of its records are recorded, where that is not what is done to the row.
@@ -459,11 +461,16 @@ impl Descriptor {
         states: None,
         former_keys: None,
         protection: None,
+        changed_alone: None,
         retention: None,
         recorded: None,
         is_of_the_org: false,
         check: |_, _| Vec::new(),
     };
+    /// Fields that may be changed by a permission of their own, where all may not: its action, and their columns.
+    pub const fn changed_alone(self, action: &'static str, columns: &'static [&'static str]) -> Descriptor {
+        Descriptor { changed_alone: Some((action, columns)), ..self }
+    }
     /// Another noun of earlier systems.
     pub const fn aka(self, alias: &'static str) -> Descriptor {
         Descriptor { alias: Some(alias), ..self }

@@ -86,6 +86,7 @@ mod own_trail;
 mod past;
 mod people;
 mod places;
+mod plans;
 mod planted;
 mod pool;
 mod postgres_faults;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 pub use belongings::{belongings, with_all_above};
 pub use people::{TOGETHER, above_each, facts_of_people, holders};
-pub use who::{Asked, Own, candidates};
+pub use who::{Asked, Own, candidates, statement};
 
 use super::engine::db::Db;
 use super::engine::location::Engine;
@@ -59,43 +59,21 @@ pub async fn roles(db: &mut Db, org: i32, which: Which<'_>, asked: Option<&Permi
     let db = &mut *db;
     let mut roles: Vec<KnownRole> = Vec::new();
     let mut at: HashMap<Uuid, usize> = HashMap::new();
-    let of_org = format!("r.org_id = {org} and r.id = x.id and r.deleted_at is null");
-    let sql = reached(
-        db.engine(),
-        org,
-        which,
-        asked,
-        &format!(
-            "select r.id, r.code, r.is_active, r.is_system from reached x cross join roles r where {of_org} order by r.code"
-        ),
-    );
-    for row in db.all(sql.yields([ValueType::Uuid, ValueType::Text, ValueType::Bool, ValueType::Bool])).await? {
+    let [named, inherited, given] = role_statements(db.engine(), org, which, asked);
+    for row in db.all(named.yields([ValueType::Uuid, ValueType::Text, ValueType::Bool, ValueType::Bool])).await? {
         let (id, code) = (row.uuid(0)?, row.text(1)?.to_owned());
         let contains_critical = is(&row, 3) && code == SUPER_ADMIN;
         at.insert(id, roles.len());
         let (parents, given) = (Vec::new(), Vec::new());
         roles.push(KnownRole { id, code, is_active: is(&row, 2), contains_critical, parents, given });
     }
-    let end = if matches!(which, Which::Giving | Which::Below(_)) { "parent_id" } else { "role_id" };
-    let edges = format!(
-        "select i.role_id, i.parent_id from reached x cross join role_inheritances i
-          where i.org_id = {org} and i.{end} = x.id and i.deleted_at is null"
-    );
-    let sql = reached(db.engine(), org, which, asked, &edges).yields([ValueType::Uuid, ValueType::Uuid]);
-    for row in db.all(sql).await? {
+    for row in db.all(inherited.yields([ValueType::Uuid, ValueType::Uuid])).await? {
         if let Some(role) = at.get(&row.uuid(0)?) {
             roles[*role].parents.push(row.uuid(1)?);
         }
     }
-    let given = format!(
-        "select p.role_id, p.resource, p.action, p.own_branch, p.own_department, p.own_records, p.require_approval
-           from reached x cross join role_permissions p
-          where p.org_id = {org} and p.role_id = x.id and p.deleted_at is null"
-    );
-    let mut sql = reached(db.engine(), org, which, asked, &given);
-    push_words("p", asked, &mut sql);
     let kinds = [ValueType::Uuid, ValueType::Text, ValueType::Text];
-    for row in db.all(sql.yields(kinds.into_iter().chain([ValueType::Bool; 4]))).await? {
+    for row in db.all(given.yields(kinds.into_iter().chain([ValueType::Bool; 4]))).await? {
         if let Some(role) = at.get(&row.uuid(0)?) {
             roles[*role].given.push(Given {
                 resource: row.text(1)?.to_owned(),
@@ -112,6 +90,28 @@ pub async fn roles(db: &mut Db, org: i32, which: Which<'_>, asked: Option<&Permi
         role.parents.sort_unstable();
     }
     Ok(Arc::new(Roles::new(roles, critical(db, org, asked).await?)))
+}
+
+/// Asks for the roles, for what these inherit from, and for what they give.
+pub fn role_statements(engine: Engine, org: i32, which: Which<'_>, asked: Option<&Permission>) -> [Sql; 3] {
+    let named = format!(
+        "select r.id, r.code, r.is_active, r.is_system from reached x cross join roles r
+          where r.org_id = {org} and r.id = x.id and r.deleted_at is null order by r.code"
+    );
+    let end = if matches!(which, Which::Giving | Which::Below(_)) { "parent_id" } else { "role_id" };
+    let inherited = format!(
+        "select i.role_id, i.parent_id from reached x cross join role_inheritances i
+          where i.org_id = {org} and i.{end} = x.id and i.deleted_at is null"
+    );
+    let given = format!(
+        "select p.role_id, p.resource, p.action, p.own_branch, p.own_department, p.own_records, p.require_approval
+           from reached x cross join role_permissions p
+          where p.org_id = {org} and p.role_id = x.id and p.deleted_at is null"
+    );
+    let [named, inherited, mut given] =
+        [named, inherited, given].map(|of_them| reached(engine, org, which, asked, &of_them));
+    push_words("p", asked, &mut given);
+    [named, inherited, given]
 }
 
 fn is(row: &Row, column: usize) -> bool {
@@ -239,11 +239,7 @@ pub async fn facts(
     };
     let mut all: Vec<Facts> = users.iter().map(|id| of(*id)).collect();
     let place: HashMap<Uuid, usize> = users.iter().enumerate().map(|(i, id)| (*id, i)).collect();
-    let who = ids(db.engine(), users.iter().copied());
-    let accounts = Sql::new(format!(
-        "select u.id, u.is_active, u.blocked, u.blocked_until, u.department_id from users u
-          where u.org_id = {org} and u.id in ({who}) and u.deleted_at is null"
-    ));
+    let [accounts, branches, held_now, held_before] = fact_statements(db.engine(), org, users);
     let kinds = [ValueType::Uuid, ValueType::Bool, ValueType::Bool, ValueType::Time, ValueType::Uuid];
     for row in db.all(accounts.yields(kinds)).await? {
         let Some(facts) = place.get(&row.uuid(0)?).map(|i| &mut all[*i]) else { continue };
@@ -251,25 +247,14 @@ pub async fn facts(
         facts.account.block = if is(&row, 2) { Block::Until(row.value(3).as_time()) } else { Block::No };
         facts.departments.extend(row.value(4).as_uuid());
     }
-    let branches = Sql::new(format!(
-        "select l.user_id, l.branch_id from user_branches l
-          where l.org_id = {org} and l.user_id in ({who}) and l.deleted_at is null"
-    ));
     for row in db.all(branches.yields([ValueType::Uuid, ValueType::Uuid])).await? {
         if let Some(i) = place.get(&row.uuid(0)?) {
             all[*i].branches.insert(row.uuid(1)?);
         }
     }
-    let columns = "g.user_id, g.id, g.role_id, g.branch_id, g.department_id, g.granted_at, g.expires_at, g.ended_at";
-    let from = format!(
-        "select {columns} from role_grants g where g.org_id = {org} and g.user_id in ({who}) and g.deleted_at is null"
-    );
-    let mut rows = db.all(held(format!("{from} and g.ended_at is null"))).await?;
+    let mut rows = db.all(held(held_now)).await?;
     if past == Past::With {
-        rows.extend(
-            db.all(held(format!("{from} and g.ended_at is not null order by g.ended_at desc limit {MOST_ENDED}")))
-                .await?,
-        );
+        rows.extend(db.all(held(held_before)).await?);
     }
     for row in rows {
         let Some(facts) = place.get(&row.uuid(0)?).map(|i| &mut all[*i]) else { continue };
@@ -286,9 +271,29 @@ pub async fn facts(
     Ok(all)
 }
 
-fn held(text: String) -> Sql {
+/// Asks for the accounts of some users, for their branches, for the roles that they have, and for the last that they had.
+pub fn fact_statements(engine: Engine, org: i32, users: &[Uuid]) -> [Sql; 4] {
+    let who = ids(engine, users.iter().copied());
+    let accounts = format!(
+        "select u.id, u.is_active, u.blocked, u.blocked_until, u.department_id from users u
+          where u.org_id = {org} and u.id in ({who}) and u.deleted_at is null"
+    );
+    let branches = format!(
+        "select l.user_id, l.branch_id from user_branches l
+          where l.org_id = {org} and l.user_id in ({who}) and l.deleted_at is null"
+    );
+    let columns = "g.user_id, g.id, g.role_id, g.branch_id, g.department_id, g.granted_at, g.expires_at, g.ended_at";
+    let from = format!(
+        "select {columns} from role_grants g where g.org_id = {org} and g.user_id in ({who}) and g.deleted_at is null"
+    );
+    let now = format!("{from} and g.ended_at is null");
+    let before = format!("{from} and g.ended_at is not null order by g.ended_at desc limit {MOST_ENDED}");
+    [accounts, branches, now, before].map(Sql::new)
+}
+
+fn held(sql: Sql) -> Sql {
     let ids = [ValueType::Uuid; 5];
-    Sql::new(text).yields(ids.into_iter().chain([ValueType::Time; 3]))
+    sql.yields(ids.into_iter().chain([ValueType::Time; 3]))
 }
 
 /// Hands out each user in use with each role that was given to him or her and holds: the key of the one, the id of the other, and

@@ -12,6 +12,7 @@ use super::ids;
 use crate::model::scope::About;
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
+use crate::store::engine::location::Engine;
 use crate::store::engine::sql::Sql;
 
 /// Roles that are looked for in one statement.
@@ -39,7 +40,7 @@ pub async fn candidates(db: &mut Db, by_conditions: &BTreeMap<Own, Vec<Uuid>>, a
     let mut found: BTreeSet<Uuid> = BTreeSet::new();
     for (own, roles) in by_conditions {
         for some in roles.chunks(TOGETHER) {
-            let sql = statement(db, *own, some, asked).yields([ValueType::Uuid]);
+            let sql = statement(db.engine(), *own, some, asked).yields([ValueType::Uuid]);
             for row in db.all(sql).await? {
                 found.insert(row.uuid(0)?);
             }
@@ -49,8 +50,8 @@ pub async fn candidates(db: &mut Db, by_conditions: &BTreeMap<Own, Vec<Uuid>>, a
 }
 
 /// The next who have one of some roles, under the same conditions, in the order of their ids.
-fn statement(db: &Db, own: Own, some: &[Uuid], asked: Asked<'_>) -> Sql {
-    let (org, engine) = (asked.org, db.engine());
+pub fn statement(engine: Engine, own: Own, some: &[Uuid], asked: Asked<'_>) -> Sql {
+    let org = asked.org;
     let mut sql = Sql::new("");
     let list = |set: &BTreeSet<Uuid>| ids(engine, set.iter().copied());
     let at = sql.arg(asked.at);
@@ -84,19 +85,30 @@ fn statement(db: &Db, own: Own, some: &[Uuid], asked: Asked<'_>) -> Sql {
     let roles = ids(engine, some.iter().copied());
     let limit = asked.limit;
     let end = format!("order by 1 limit {limit}");
-    let text = match (&branches, &departments, &people) {
-        // The few people of the places that are asked about, or the few that it is about.
-        (Some(branches), ..) => format!(
-            "select distinct l.user_id from user_branches l cross join users u cross join role_grants g
-              where l.org_id = {org} and l.branch_id in ({branches}) and l.user_id > {after} and l.deleted_at is null
-                and u.id = l.user_id and g.user_id = l.user_id and g.role_id in ({roles}) and {all} {end}"
+    // The few people of the places that are asked about, found before anything else: in the order of ids that a page has, SQLite
+    // would else go through all that there are.
+    let few = match (&branches, &departments) {
+        (Some(branches), _) => Some(format!(
+            "select l.user_id from user_branches l
+              where l.org_id = {org} and l.branch_id in ({branches}) and l.user_id > {after} and l.deleted_at is null"
+        )),
+        (None, Some(departments)) => Some(format!(
+            "select p.id from users p where p.org_id = {org} and p.department_id in ({departments}) and p.id > {after}"
+        )),
+        (None, None) => None,
+    };
+    let text = match (few, &people) {
+        (Some(few), _) => format!(
+            "with few (id) as materialized ({few})
+             select distinct u.id from few x cross join users u cross join role_grants g
+              where u.id = x.id and g.user_id = u.id and g.role_id in ({roles}) and {all} {end}"
         ),
-        (None, Some(_), _) | (None, None, Some(_)) => format!(
+        (None, Some(_)) => format!(
             "select distinct u.id from users u cross join role_grants g
               where u.id > {after} and g.user_id = u.id and g.role_id in ({roles}) and {all} {end}"
         ),
         // Of each role the next, as its index has them.
-        (None, None, None) => {
+        (None, None) => {
             let of_role = |role: &Uuid| {
                 format!(
                     "select * from (select g.user_id from role_grants g cross join users u

@@ -132,8 +132,8 @@ fn with_all_below(desc: &Descriptor, org: i64, ids: &str) -> String {
     match desc.parent() {
         None => own,
         Some(parent) => format!(
-            "with recursive below (id) as ({own} union select c.id from {table} c join below on c.{} = below.id
-              where c.org_id = {org}) select id from below",
+            "with recursive below (id) as ({own} union select c.id from below cross join {table} c
+              where c.org_id = {org} and c.{} = below.id) select id from below",
             quoted(parent.column)
         ),
     }

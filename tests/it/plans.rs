@@ -1,0 +1,187 @@
+//! What a decision reads, and a page of a list that is narrowed, is found by indexes: the plans of both engines say so.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use orgctl::access::permission::Permission;
+use orgctl::access::{About, Actor, Facts, Grant, Subject};
+use orgctl::crud::gate;
+use orgctl::model::clock::Clock as _;
+use orgctl::model::kinds::Kinds;
+use orgctl::model::scope::{Belongings, Conditions};
+use orgctl::store::access::{Asked, Own, Which, fact_statements, role_statements, statement};
+use orgctl::store::engine::db::Db;
+use orgctl::store::engine::location::{self, Location, Opening};
+use orgctl::store::engine::sql::Sql;
+use uuid::Uuid;
+
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
+use crate::subjects::plan;
+
+/// Tables that grow with the people of an organisation; of the others an engine may read all.
+const GREAT: &[&str] = &["users", "user_branches", "role_grants"];
+
+fn company(p: &TestEnv) {
+    let load = |noun: &str, head: &str, row: &dyn Fn(usize) -> String, n: usize| {
+        let rows: String = (0..n).map(|n| row(n) + "\n").collect();
+        p.run_with(&format!("{noun} import -"), format!("{head}\n{rows}")).ok();
+    };
+    load("branch", "code,name,parent", &|n| format!("B{n},Branch {n},{}", if n == 1 { "B0" } else { "" }), 400);
+    load("dept", "code,name", &|n| format!("D{n},Department {n}"), 400);
+    load("user", "username,name,branch,department", &|n| format!("u{n},User {n},B{},D{}", n % 400, n / 7 % 400), 4000);
+    load("role", "code,name", &|n| format!("R{n},Role {n}"), 100);
+    load("role-inheritance", "role,parent", &|n| format!("R{},R{}", n * 3, n * 3 + 1), 30);
+    let given = |n: usize| format!("R{n},{},update,yes", if n < 3 { "users" } else { "other" });
+    load("role-permission", "role,resource,action,own_branch", &given, 100);
+    load("role-grant", "role,user", &|n| format!("R{},u{n}", n % 100), 4000);
+    p.sql("analyze").expect("analyzed");
+}
+
+fn id(p: &TestEnv, line: &str) -> Uuid {
+    p.json(&format!("{line} --columns id"))["id"].as_str().expect("an id").parse().expect("an id")
+}
+
+fn engine(p: &TestEnv) -> location::Engine {
+    match p.engine {
+        Engine::Sqlite => location::Engine::Sqlite,
+        Engine::Postgres => location::Engine::Postgres,
+    }
+}
+
+/// Of several statements, those that are not served: each table is to be reached by one of the indexes that are named, and none
+/// to be read from one end to the other, nor all of an organisation.
+fn unserved(p: &TestEnv, asked: Vec<(&str, Sql, Vec<&str>)>) -> String {
+    // What a statement has made itself is read whole.
+    let own = ["reached", "x", "above", "below", "told_place_0", "few", "of_all", "of_role", "(subquery", "CONSTANT"];
+    let is_own = |name: &str| own.iter().any(|own| name.trim_start().starts_with(own));
+    let mut faults = String::new();
+    for (what, sql, indexes) in asked {
+        let lines = plan(p, &sql);
+        let text = lines.join("\n");
+        let is_great = |name: &str| GREAT.iter().any(|table| name.starts_with(table) || name.starts_with("sqlite"));
+        let indexes = indexes.into_iter().filter(|index| p.engine == Engine::Sqlite || is_great(index));
+        let lacking = indexes.filter(|index| !text.contains(index)).map(str::to_owned);
+        let scanned = lines.iter().filter(|line| {
+            let scanned = match p.engine {
+                Engine::Postgres => line.split_once("Seq Scan on ").map(|(_, rest)| rest).filter(|name| is_great(name)),
+                Engine::Sqlite => line.trim_start().strip_prefix("SCAN "),
+            };
+            // Nothing but the organisation was asked for.
+            scanned.is_some_and(|name| !is_own(name)) || line.trim_end().ends_with(" (org_id=?)")
+        });
+        for fault in lacking.chain(scanned.cloned()) {
+            faults.push_str(&format!("{what}: {fault} in\n{text}\n{}\n\n", sql.text));
+        }
+    }
+    faults
+}
+
+#[test]
+fn a_check_reads_what_it_is_about() {
+    on_both_engines_with_acme(|p| {
+        company(p);
+        let ana = [id(p, "user show u401")];
+        let asked = Permission::parse("users:update").expect("two words");
+        let mut all = Vec::new();
+        for (what, which, first) in [
+            ("held", Which::HeldBy(&ana), "role_grants_user"),
+            ("held or giving", Which::HeldByOrGiving(&ana), "role_permissions_word"),
+            ("giving", Which::Giving, "role_permissions_word"),
+        ] {
+            let is_giving = matches!(which, Which::Giving);
+            let walked = if is_giving { "role_inheritances_parent" } else { "role_inheritances_role" };
+            for sql in role_statements(engine(p), 1, which, Some(&asked)) {
+                all.push((what, sql, vec![first, walked]));
+            }
+        }
+        let users = if p.engine == Engine::Sqlite { "sqlite_autoindex_users_1" } else { "users_pkey" };
+        let by = ["account", "branches", "grants", "grants that ended"];
+        for ((what, index), sql) in by
+            .into_iter()
+            .zip([users, "user_branches_", "role_grants_", "role_grants_"])
+            .zip(fact_statements(engine(p), 1, &ana))
+        {
+            all.push((what, sql, vec![index]));
+        }
+        let faults = unserved(p, all);
+        assert!(faults.is_empty(), "{faults}");
+    });
+}
+
+#[test]
+fn a_page_of_who_can_is_found_by_what_the_question_names() {
+    on_both_engines_with_acme(|p| {
+        company(p);
+        let roles = [id(p, "role show R0"), id(p, "role show R1")];
+        let belongings = Belongings {
+            branches: [id(p, "branch show B1"), id(p, "branch show B0")].into(),
+            departments: [id(p, "dept show D1")].into(),
+            people: [id(p, "user show u401")].into(),
+        };
+        let of: BTreeMap<&str, (Own, About<'_>, &str)> = BTreeMap::from([
+            ("everybody", (Own::default(), About::Unnamed, "role_grants_")),
+            ("own branch", ((true, false, false), About::Record(&belongings), "user_branches_")),
+            ("own department", ((false, true, false), About::Record(&belongings), "users_department")),
+            ("own records", ((false, false, true), About::Record(&belongings), "role_grants_")),
+            ("all three", ((true, true, true), About::Record(&belongings), "user_branches_")),
+        ]);
+        let all = of.into_iter().map(|(what, (own, about, index))| {
+            let asked = Asked { org: 1, at: p.clock.now(), after: None, limit: 51, about, in_use: true };
+            (what, statement(engine(p), own, &roles, asked), vec![index])
+        });
+        let faults = unserved(p, all.collect());
+        assert!(faults.is_empty(), "{faults}");
+    });
+}
+
+#[test]
+fn a_page_of_a_narrowed_list_is_found_by_the_place() {
+    on_both_engines_with_acme(|p| {
+        company(p);
+        let (branch, department, ana) = (id(p, "branch show B0"), id(p, "dept show D1"), id(p, "user show u401"));
+        let in_branch = Conditions { branches: vec![BTreeSet::from([branch])], ..Conditions::default() };
+        let mut all = Vec::new();
+        for (what, conditions, index) in [
+            ("branch", in_branch.clone(), "user_branches_branch"),
+            ("branch alone", Conditions { branches_alone: true, ..in_branch }, "user_branches_branch"),
+            (
+                "department",
+                Conditions { departments: vec![BTreeSet::from([department])], ..Conditions::default() },
+                "users_department",
+            ),
+            ("own records", Conditions { own_of: Some(ana), ..Conditions::default() }, ""),
+        ] {
+            let grant = Grant {
+                resource: "*".into(),
+                action: "read".into(),
+                conditions,
+                requires_approval: false,
+                contains_critical: false,
+            };
+            let who = Subject::Somebody(Actor { org: 1, facts: Facts::of_grants([grant], []) });
+            let told =
+                as_told(p, &who, "select t.id from users t where t.org_id = $1 and t.deleted_at is null order by t.id");
+            all.push((what, told, vec![index]));
+        }
+        let faults = unserved(p, all);
+        assert!(faults.is_empty(), "{faults}");
+    });
+}
+
+/// A statement as it is run for somebody.
+fn as_told(p: &TestEnv, who: &Subject, text: &str) -> Sql {
+    let kinds = Kinds::default();
+    let opening = Opening {
+        create: false,
+        wait: std::time::Duration::from_secs(5),
+        application: "test".into(),
+        variables: BTreeMap::new(),
+        kinds,
+        reader: gate::reader_of_all(who, kinds),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let db = Db::open(&Location::parse(&p.url).expect("a URL"), &opening).await.expect("a database");
+        db.as_told(Sql::new(text).with([1.into()]))
+    })
+}

@@ -183,7 +183,7 @@ async fn end(s: &mut Session<'_>, question: &Question, facts: &Facts, answer: An
         }
     };
     Err(Problem { sentence: format!("{}: {reason}", problem.sentence), ..problem }
-        .hint(format!("'orgctl role explain {} {} ...' says more", question.user.key(), question.asked))
+        .hint(format!("'{}' says more", question.explained(s)))
         .into())
 }
 

@@ -150,7 +150,11 @@ impl Leaf for MatrixFlags {
                 }
             }
             listing.finish(&mut s.ui)?;
-            return s.ui.flush();
+            s.ui.flush()?;
+            if listing.count() == 0 {
+                s.ui.status("nobody has a role that gives something");
+            }
+            return Ok(());
         }
         let used: BTreeSet<usize> = rows.values().flatten().map(|(at, _)| *at).collect();
         let words: BTreeSet<&str> = used.iter().flat_map(|at| of_roles[*at].keys().map(String::as_str)).collect();
@@ -166,7 +170,11 @@ impl Leaf for MatrixFlags {
             listing.row(&mut s.ui, std::iter::once(Value::from(name.as_str())).chain(row).collect())?;
         }
         listing.finish(&mut s.ui)?;
-        s.ui.flush()
+        s.ui.flush()?;
+        if rows.is_empty() {
+            s.ui.status("nobody has a role that holds");
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::named;
 use super::question::warn_of_unknown;
+use super::words;
 use crate::access::permission::Permission;
 use crate::crud::deletion::Mode;
 use crate::crud::gate::{self, Verb};
@@ -18,11 +19,12 @@ use crate::crud::write::{Created, Target, begun, create, create_all, dry_run_not
 use crate::model::kinds::role::Role;
 use crate::model::kinds::role_inheritance::RoleInheritance;
 use crate::model::kinds::role_permission::RolePermission;
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, nearest};
 use crate::model::resource::{Descriptor, Record, Resource as _};
 use crate::model::values::permission::PermissionPattern;
 use crate::model::values::scalar::{ParseContext, Scalar as _, truncate};
 use crate::model::values::value::Value;
+use crate::store::access::{self, Which};
 use crate::store::records::keys::holders_of;
 use crate::store::records::{self, Deleted};
 use crate::store::tx::Tx;
@@ -220,6 +222,19 @@ pub struct RevokeFlags {
     pub permissions: Vec<String>,
 }
 
+/// That a role does not give a permission, with what it gives that is near.
+async fn does_not_give(s: &mut Session<'_>, role: &Record, word: &str) -> Result<anyhow::Error> {
+    let (org, id) = role.meta.record_id();
+    let roles = access::roles(s.db().await?, org, Which::These(&[id]), None).await?;
+    let given = roles.at(id).into_iter().flat_map(|at| &roles.role(at).given);
+    let given: Vec<String> = given.map(words::pattern).collect();
+    let near =
+        nearest(word, given.iter().map(String::as_str)).map_or(String::new(), |near| format!("did you mean {near}? "));
+    Ok(Problem::not_found(format!("{} does not give {word}", role.title()))
+        .hint(format!("{near}'orgctl role permissions {}' shows what it gives", role.key()))
+        .into())
+}
+
 impl Leaf for RevokeFlags {
     const SPEC: Spec = Spec {
         noun: "role",
@@ -243,9 +258,7 @@ impl Leaf for RevokeFlags {
         let mut records = Vec::with_capacity(there.len());
         for ((resource, action), there) in permissions.iter().zip(there) {
             let Some(record) = there else {
-                return Err(Problem::not_found(format!("{} does not give {resource}:{action}", role.title()))
-                    .hint(format!("'orgctl role permissions {}' shows what it gives", role.key()))
-                    .into());
+                return Err(does_not_give(s, &role, &format!("{resource}:{action}")).await?);
             };
             s.is_about(&record);
             records.push(record);

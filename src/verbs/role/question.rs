@@ -12,6 +12,7 @@ use crate::access::{About, Facts};
 use crate::crud::as_of;
 use crate::crud::keys::one_key;
 use crate::crud::lookup::{find, find_in};
+use crate::crud::read::quote;
 use crate::crud::session::Session;
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::dept::Dept;
@@ -106,6 +107,16 @@ impl Target {
         of.chain(places).collect()
     }
 
+    /// The flags that name it, as the command line has them.
+    fn flags(&self) -> String {
+        let named = [
+            ("target", self.record.as_ref().map(|(record, _)| record)),
+            ("branch", self.branch.as_ref().map(|(record, _)| record)),
+            ("department", self.department.as_ref().map(|(record, _)| record)),
+        ];
+        named.into_iter().filter_map(|(flag, of)| Some(format!(" --{flag} {}", quote(&of?.key())))).collect()
+    }
+
     /// What the question passes over.
     pub fn not_asked(&self) -> Vec<&'static str> {
         let about = self.about();
@@ -150,6 +161,12 @@ impl Question {
     /// `user ASHA22 (Asha Rao)` and what it is about.
     pub fn whom(&self, may: &str) -> String {
         format!("{} {may} {}{}", self.user.title(), self.asked, self.target.words())
+    }
+
+    /// The command that says all of the answer: of the past, as of when it was asked about.
+    pub fn explained(&self, s: &Session<'_>) -> String {
+        let at = if s.connection.past.is_some() { format!(" --at {}", rfc3339(self.at)) } else { String::new() };
+        format!("orgctl role explain {} {}{}{at}", quote(&self.user.key()), self.asked, self.target.flags())
     }
 
     /// The fields of the question in a document, behind the answer.

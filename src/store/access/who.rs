@@ -49,6 +49,21 @@ pub async fn candidates(db: &mut Db, by_conditions: &BTreeMap<Own, Vec<Uuid>>, a
     Ok(found.into_iter().take(asked.limit).collect())
 }
 
+/// Asks for the few people of the places that are asked about, who are found before anything else: in the order of ids that a page
+/// has, SQLite would go through all that there are.
+fn few(org: i32, branches: Option<&str>, departments: Option<&str>, after: &str) -> Option<String> {
+    match (branches, departments) {
+        (Some(branches), _) => Some(format!(
+            "select l.user_id from user_branches l
+              where l.org_id = {org} and l.branch_id in ({branches}) and l.user_id > {after} and l.deleted_at is null"
+        )),
+        (None, Some(departments)) => Some(format!(
+            "select p.id from users p where p.org_id = {org} and p.department_id in ({departments}) and p.id > {after}"
+        )),
+        (None, None) => None,
+    }
+}
+
 /// The next who have one of some roles, under the same conditions, in the order of their ids.
 pub fn statement(engine: Engine, own: Own, some: &[Uuid], asked: Asked<'_>) -> Sql {
     let org = asked.org;
@@ -85,18 +100,7 @@ pub fn statement(engine: Engine, own: Own, some: &[Uuid], asked: Asked<'_>) -> S
     let roles = ids(engine, some.iter().copied());
     let limit = asked.limit;
     let end = format!("order by 1 limit {limit}");
-    // The few people of the places that are asked about, found before anything else: in the order of ids that a page has, SQLite
-    // would else go through all that there are.
-    let few = match (&branches, &departments) {
-        (Some(branches), _) => Some(format!(
-            "select l.user_id from user_branches l
-              where l.org_id = {org} and l.branch_id in ({branches}) and l.user_id > {after} and l.deleted_at is null"
-        )),
-        (None, Some(departments)) => Some(format!(
-            "select p.id from users p where p.org_id = {org} and p.department_id in ({departments}) and p.id > {after}"
-        )),
-        (None, None) => None,
-    };
+    let few = few(org, branches.as_deref(), departments.as_deref(), &after);
     let text = match (few, &people) {
         (Some(few), _) => format!(
             "with few (id) as materialized ({few})

@@ -307,6 +307,45 @@ fn nobody_is_given_more_than_who_gives_it_may() {
     });
 }
 
+/// What was taken back does not come back by a revert that gives more than who reverts may.
+#[test]
+fn a_revert_gives_nothing_more() {
+    shipped(|p| {
+        world(p);
+        for line in [
+            "role create --code REVERTER --name Reverter",
+            "role grant AUDITOR audit:export",
+            "role grant REVERTER audit:revert audit:read users:read roles:read role_grants:read role_grants:update role_permissions:update",
+            "role assign REVERTER mia",
+            "role grant CLERK kyc:reveal --own-branch",
+            "role-permission update CLERK:kyc:reveal --own-branch yes --require-approval yes",
+            "role unassign AUDITOR aud --yes",
+            "role assign CLERK bob",
+            "role unassign CLERK bob --yes",
+        ] {
+            p.run(line).ok();
+        }
+        let last = |line: &str| p.json(line)[0]["seq"].clone();
+        let [grant, permission] =
+            ["role-grant history AUDITOR:aud", "role-permission history CLERK:kyc:reveal"].map(|line| {
+                let all = p.json(line);
+                all.as_array().and_then(|all| all.last()).expect("a record")["seq"].clone()
+            });
+        let allowed = last("audit list --resource role-grant --limit 1");
+        let reverting = |seq: &serde_json::Value| p.run(&format!("audit revert {seq} --yes --as mia"));
+        let said = reverting(&grant).fails(5);
+        assert!(said.contains("would have audit:export by role AUDITOR, which you may not do"), "{said}");
+        assert!(said.contains("role explain --denied"), "{said}");
+        let said = reverting(&permission).fails(5);
+        assert!(said.contains("role CLERK would give kyc:reveal, which you may not do"), "{said}");
+        // Bob had kyc:reveal by it too, which is more than Mia may do.
+        reverting(&allowed).fails(5);
+        p.run("role revoke CLERK kyc:reveal --yes").ok();
+        reverting(&allowed).ok();
+        all_is_well(p);
+    });
+}
+
 /// Nobody decides about himself or herself.
 #[test]
 fn nobody_decides_about_himself_or_herself() {

@@ -17,6 +17,7 @@ use crate::crud::transition::MoveFlags;
 use crate::crud::{create, history, import, journal, purge, read, remove, restore, write};
 use crate::model::kinds::org::Org;
 use crate::model::kinds::role::Role;
+use crate::model::kinds::role_permission::RolePermission;
 use crate::model::kinds::seeds::SEEDS;
 use crate::model::kinds::user::User;
 use crate::model::kinds::{Kinds, OWN};
@@ -243,6 +244,9 @@ const OTHERWISE: &[(&str, Generic)] = &[
     (User::NOUN, generic::<user::ExportFlags>()),
     (Role::NOUN, generic::<role::documents::ImportFlags>()),
     (Role::NOUN, generic::<role::documents::ExportFlags>()),
+    (RolePermission::NOUN, generic::<role::unknown_words::CreateFlags>()),
+    (RolePermission::NOUN, generic::<role::unknown_words::UpdateFlags>()),
+    (RolePermission::NOUN, generic::<role::unknown_words::ImportFlags>()),
 ];
 
 /// `Assign`

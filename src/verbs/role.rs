@@ -7,6 +7,7 @@ mod denied;
 pub mod documents;
 pub mod grant;
 mod question;
+pub mod unknown_words;
 pub mod who;
 mod words;
 

@@ -97,6 +97,27 @@ fn roles_are_one_file_with_what_they_give() {
     });
 }
 
+/// A word that nobody knows may be mistyped, by whatever way it comes.
+#[test]
+fn words_that_the_catalogue_does_not_know_are_told() {
+    on_both(|p| {
+        p.run("role create --code R --name R").ok();
+        let near = "user:read is not in the catalogue of permissions; did you mean users:read?\n";
+        let says = |line: &str, file: &str, is_told: bool| {
+            let said = p.run_with(line, file);
+            assert_eq!(said.code, 0, "{line}: {}", said.err);
+            assert_eq!(said.err.contains(near), is_told, "{line}: {}", said.err);
+        };
+        says("role grant R user:read --dry-run", "", true);
+        says("role-permission create --role R --resource user --action read", "", true);
+        says("role-permission update R:user:read --own-branch yes", "", true);
+        says("role-permission update R:user:read --resource users", "", false);
+        says("role-permission import -", "role,resource,action\nR,user,read\n", true);
+        says("role import -", "code,name,permissions\nS,S,users:read\n", false);
+        says("role import -", "code,name,permissions\nT,T,user:read\n", true);
+    });
+}
+
 #[test]
 fn what_a_file_does_not_name_of_a_role_goes_but_for_its_members() {
     on_both(|p| {
@@ -144,6 +165,7 @@ fn what_stands_within_a_role_is_refused_with_its_line() {
                 r#"[{"code":"A","name":"A","parents":["B"]},{"code":"B","name":"B","parents":["A"]}]"#,
                 "parent leads back to where the link begins",
             ),
+            ("code,name,permisions\nA,A,a:b\n", "did you mean permissions by 'permisions'?"),
             ("code,name,permissions,permissions\nA,A,a:b,c:d\n", "two columns of the file hold permissions"),
         ] {
             let said = p.run_with("role import -", file);

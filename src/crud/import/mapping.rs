@@ -128,9 +128,11 @@ pub fn is_reject_column(header: &str) -> bool {
 }
 
 /// What a column of a file of these records may be: a field, a list, or whose the row is.
-fn fillable(desc: &'static Descriptor) -> Vec<&'static str> {
+fn fillable(desc: &'static Descriptor, nested: &'static [Nested]) -> Vec<&'static str> {
     let org = Some("org").filter(|org| is_org_column(desc, org));
-    desc.fields.iter().map(Field::name).chain(desc.lists.iter().map(|l| l.name)).chain(org).collect()
+    let described = desc.lists.iter().flat_map(|list| list.described).map(|(name, _)| *name);
+    let lists = desc.lists.iter().map(|l| l.name).chain(described);
+    desc.fields.iter().map(Field::name).chain(lists).chain(nested.iter().map(|n| n.names[0])).chain(org).collect()
 }
 
 /// A field that `--map` names, one of those that are `known` there.
@@ -200,13 +202,18 @@ fn inside_of(header: &[String], at: usize) -> impl Iterator<Item = usize> {
 }
 
 /// That a file has columns which fill nothing.
-fn unknown_columns(desc: &'static Descriptor, source: &Source, header: &[String], unknown: &[usize]) -> Problem {
+fn unknown_columns(
+    (desc, nested): (&'static Descriptor, &'static [Nested]),
+    source: &Source,
+    header: &[String],
+    unknown: &[usize],
+) -> Problem {
     let name = |at: &usize| match header[*at].trim() {
         "" => format!("column {}, which has no name", at + 1),
         name => name.to_owned(),
     };
     let names: Vec<String> = unknown.iter().map(name).collect();
-    let known = fillable(desc);
+    let known = fillable(desc, nested);
     let meant = names
         .iter()
         .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{}'?", truncate(u))));
@@ -246,7 +253,7 @@ fn mapped_by_flag<'m>(
         let column = match column(header, from.trim()) {
             Ok(column) => column,
             Err(e) if source.is_json() && !header.iter().any(|h| fold(h) == fold(from)) => {
-                mapped_field(desc, to.split('.').next().unwrap_or(to).trim(), &fillable(desc)).map_err(|_| e)?;
+                mapped_field(desc, to.split('.').next().unwrap_or(to).trim(), &fillable(desc, &[])).map_err(|_| e)?;
                 absent.push(truncate(from.trim()));
                 continue;
             }
@@ -383,7 +390,7 @@ impl Mapper<'_> {
         let field = match self.mapped[at] {
             Some(to) => {
                 let (to, by) = to.split_once('.').map_or((to, None), |(to, by)| (to, Some(by)));
-                let field = mapped_field(self.desc, to, &fillable(self.desc))?;
+                let field = mapped_field(self.desc, to, &fillable(self.desc, self.terms.nested))?;
                 if let Some(by) = by {
                     self.done.lookups.push((field.name().to_owned(), looked_up_by(field, by)?.name().to_owned()));
                 }
@@ -434,7 +441,9 @@ impl Mapper<'_> {
         self.unknown.retain(|at| !self.source.is_json() || !inside_of(self.header, *at).any(is_used));
         match self.unknown.is_empty() || self.passes_over {
             true => Ok(()),
-            false => Err(unknown_columns(self.desc, self.source, self.header, &self.unknown).into()),
+            false => {
+                Err(unknown_columns((self.desc, self.terms.nested), self.source, self.header, &self.unknown).into())
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 use anyhow::Result;
 use clap::Command;
 
+use super::unknown_words::warn_of_given;
 use crate::crud::gate;
 use crate::crud::import::nested::{Fields, Nested, members};
 use crate::crud::import::report::{More, tell};
@@ -105,8 +106,10 @@ impl KindVerb for ImportFlags {
         gate::allow(s)?;
         let terms = Terms { nested: WITHIN, ..Terms::default() };
         let mut verb = Opened::open(s, desc, &self.file, WITHIN).await?.map(s, &self.file, terms).await?;
+        let since = s.context.clock.now();
         let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;
+        warn_of_given(s, since).await?;
         tell(s, desc, &report, seconds, &verb, More::default())
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::named;
-use super::question::warn_of_unknown;
+use super::unknown_words::warn_of_unknown;
 use super::words;
 use crate::access::permission::Permission;
 use crate::crud::deletion::Mode;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use super::unknown_words::warn_of_unknown;
 use crate::access::permission::Permission;
 use crate::access::{About, Facts};
 use crate::crud::as_of;
@@ -24,7 +25,7 @@ use crate::model::kinds::role_permission::RolePermission;
 use crate::model::kinds::setting::StoredSetting;
 use crate::model::kinds::user::User;
 use crate::model::kinds::user_branch::UserBranch;
-use crate::model::problem::{ErrorKind, Problem, nearest};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::{Descriptor, Record, Resource as _};
 use crate::model::rights::refusal::Refusal;
 use crate::model::scope::Belongings;
@@ -322,19 +323,6 @@ pub async fn target(s: &mut Session<'_>, org: i32, asked: &Permission, about: &A
         target.department = Some((department, places));
     }
     Ok(Asked::Known(target))
-}
-
-/// Says so where no catalogue has a word: it is open, and may be mistyped.
-pub async fn warn_of_unknown(s: &mut Session<'_>, org: i32, asked: &Permission) -> Result<()> {
-    let known = access::catalogue(s.db().await?, org).await?;
-    if known.is_empty() || known.contains(asked) {
-        return Ok(());
-    }
-    let words: Vec<String> = known.iter().map(ToString::to_string).collect();
-    let near = nearest(&asked.to_string(), words.iter().map(String::as_str));
-    let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-    s.ui.warn(&format!("{asked} is not in the catalogue of permissions{near}"));
-    Ok(())
 }
 
 /// What is known of one user, for one permission or for all of them.

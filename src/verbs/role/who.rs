@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::check::tell_unknown;
-use super::question::{self, AboutFlags, Asked, AtFlag, begin, ensure_all_known, kind_of, known_role, warn_of_unknown};
+use super::question::{self, AboutFlags, Asked, AtFlag, begin, ensure_all_known, kind_of, known_role};
+use super::unknown_words::warn_of_unknown;
 use super::words::{self, Names};
 use crate::access::permission::Permission;
 use crate::access::{About, Answer, Facts};

@@ -1,0 +1,92 @@
+//! What roles give by words that no catalogue has: such a word is open, and may be mistyped. Told wherever it is given: by
+//! `role grant`, by the verbs of `role-permission`, by a file of roles.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use crate::access::permission::Permission;
+use crate::crud::leaf::{KindVerb, flags};
+use crate::crud::session::Session;
+use crate::crud::{create, import};
+use crate::model::problem::nearest;
+use crate::model::resource::Descriptor;
+use crate::model::resource::verbs::Verb as VerbName;
+use crate::store::access;
+
+/// So many are told one by one.
+const SHOWN: usize = 10;
+
+/// Says so where no catalogue has a word.
+pub async fn warn_of_unknown(s: &mut Session<'_>, org: i32, asked: &Permission) -> Result<()> {
+    let known = access::catalogue(s.db().await?, org).await?;
+    if known.is_empty() || known.contains(asked) {
+        return Ok(());
+    }
+    let words: Vec<String> = known.iter().map(ToString::to_string).collect();
+    let near = nearest(&asked.to_string(), words.iter().map(String::as_str));
+    let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+    s.ui.warn(&format!("{asked} is not in the catalogue of permissions{near}"));
+    Ok(())
+}
+
+/// The same of all that roles give since a time.
+pub async fn warn_of_given(s: &mut Session<'_>, since: DateTime<Utc>) -> Result<()> {
+    if s.context.dry_run {
+        return Ok(());
+    }
+    let org = s.outcome.about;
+    let given = access::unknown_since(s.db().await?, org, since).await?;
+    for word in given.iter().take(SHOWN) {
+        warn_of_unknown(s, org, word).await?;
+    }
+    if let Some(more @ 1..) = given.len().checked_sub(SHOWN) {
+        s.ui.warn(&format!("{more} more are not in the catalogue of permissions"));
+    }
+    Ok(())
+}
+
+/// A verb of `role-permission` that says so.
+macro_rules! warned {
+    ($(#[$doc:meta])* $name:ident, $of:ty) => {
+        flags! {
+            $(#[$doc])*
+            pub struct $name {
+                flags: $of,
+            }
+        }
+
+        impl KindVerb for $name {
+            const VERB: VerbName = <$of>::VERB;
+            const WRITES: bool = <$of>::WRITES;
+
+            fn about(desc: &Descriptor) -> String {
+                <$of>::about(desc)
+            }
+
+            fn examples(desc: &Descriptor) -> String {
+                <$of>::examples(desc)
+            }
+
+            async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+                let since = s.context.clock.now();
+                self.flags.run(s, desc).await?;
+                warn_of_given(s, since).await
+            }
+        }
+    };
+}
+
+warned! {
+    /// The flags of `role-permission create`.
+    CreateFlags, create::CreateFlags
+}
+
+warned! {
+    /// The flags of `role-permission update`.
+    UpdateFlags, create::UpdateFlags
+}
+
+warned! {
+    /// The flags of `role-permission import`.
+    ImportFlags, import::ImportFlags
+}

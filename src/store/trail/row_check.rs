@@ -77,7 +77,8 @@ pub async fn find_mismatches(db: &mut Db, org: i32, rows: &mut CheckedRows) -> R
 
 type Mismatches = Vec<(Option<i64>, String)>;
 
-async fn check_kind(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut CheckedRows) -> Result<Mismatches> {
+/// The rows of a kind, each with its records.
+pub fn recorded(desc: &'static Descriptor, org: i32) -> Sql {
     let columns = read_exprs(desc);
     let names: Vec<&str> = columns.iter().map(|(expr, _)| expr.as_str()).collect();
     // The plus, here and below, keeps a planner that knows nothing off the primary key: it would read the whole tree for
@@ -91,8 +92,10 @@ async fn check_kind(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mu
         desc.noun,
     ));
     sql.bind(org).push(" order by t.id, r.seq");
-    let sql =
-        sql.yields(columns.iter().map(|(_, kind)| *kind).chain([ValueType::Int, ValueType::Text, ValueType::Text]));
+    sql.yields(columns.iter().map(|(_, kind)| *kind).chain([ValueType::Int, ValueType::Text, ValueType::Text]))
+}
+
+async fn check_kind(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut CheckedRows) -> Result<Mismatches> {
     let mut found = Vec::new();
     let mut now: Option<(Record, ReplayedState)> = None;
     let mut close = |row: Option<(Record, ReplayedState)>, found: &mut Mismatches| {
@@ -107,8 +110,8 @@ async fn check_kind(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mu
             found.push((told.seq, format!("{} {what}", record.title())));
         }
     };
-    let n = columns.len();
-    db.each(sql, |mut row| {
+    let n = read_exprs(desc).len();
+    db.each(recorded(desc, org), |mut row| {
         let rest = row.0.split_off(n);
         let about = Row(rest);
         let record = records::record(desc, row)?;
@@ -158,7 +161,7 @@ fn mismatch(record: &Record, told: &ReplayedState) -> Option<String> {
 }
 
 /// Records of rows that are gone without a purge.
-async fn missing_rows(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Mismatches> {
+pub fn missing(desc: &Descriptor, org: i32) -> Sql {
     let sql = Sql::new(format!(
         "select r.seq, r.resource_id from audit_records r
           where r.tree = $1 and r.kind = '{0}' and r.effect = 'create' and r.resource_id <> $2
@@ -168,8 +171,11 @@ async fn missing_rows(db: &mut Db, desc: &'static Descriptor, org: i32) -> Resul
           order by r.seq limit {SHOWN}",
         desc.noun, desc.table,
     ));
-    let sql = sql.with([org.into(), Uuid::nil().into()]);
-    let rows = db.all(sql.yields([ValueType::Int, ValueType::Uuid])).await?;
+    sql.with([org.into(), Uuid::nil().into()]).yields([ValueType::Int, ValueType::Uuid])
+}
+
+async fn missing_rows(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Mismatches> {
+    let rows = db.all(missing(desc, org)).await?;
     let told =
         |r: &Row| Ok((Some(r.int(0)?), format!("{} {} is gone, and no purge is recorded", desc.noun, r.uuid(1)?)));
     rows.iter().map(told).collect()

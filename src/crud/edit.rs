@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::form::{self, FormLine};
 use super::gate;
 use super::leaf::FieldTexts;
-use super::parse::{mendable, parse};
+use super::parse::{is_of_the_act, mendable, parse};
 use super::session::Session;
 use super::write::{Change, ChangedRecord, Create, Created, Target, tell_changed, tell_created};
 use crate::model::kinds::org::SYSTEM;
@@ -205,7 +205,12 @@ async fn hand_in(
             (None, _) => continue,
         };
         match parse(s, desc, field, org, text).await {
-            Ok(value) => set.push((field.column.to_owned(), value)),
+            Ok(value) => {
+                if matches!(work, FormPurpose::Update { .. }) {
+                    is_of_the_act(s, desc, field, &value)?;
+                }
+                set.push((field.column.to_owned(), value));
+            }
             Err(e) => wrong.push(mendable(e)?),
         }
     }

@@ -504,7 +504,12 @@ pub async fn record_refusal(s: &mut Session<'_>, problem: &mut Problem) {
         Ok(recorded) if question.is_some() => {
             let Recorded { org, seq } = &recorded;
             let explain = format!("orgctl role explain --denied {seq} --org {org}");
-            problem.hints.push(format!("the refusal is record {seq} of {org}: '{explain}' tells why"));
+            let may = |permission| decided_of(s.context.subject, s.kinds(), permission).is_ok();
+            let told = match EXPLAINED_BY.into_iter().all(may) {
+                true => format!("'{explain}' tells why"),
+                false => format!("ask somebody who may {}", EXPLAINED_BY.join(" and ")),
+            };
+            problem.hints.push(format!("the refusal is record {seq} of {org}: {told}"));
             problem.recorded = Some(Box::new(recorded));
         }
         Ok(_) => {}
@@ -514,6 +519,9 @@ pub async fn record_refusal(s: &mut Session<'_>, problem: &mut Problem) {
         }
     }
 }
+
+/// What must be allowed to explain a refusal.
+const EXPLAINED_BY: [&str; 2] = ["roles:read", "audit:read"];
 
 /// What was asked about the rights of who asks and answered with no; none where they are not what refused it.
 fn question_of(s: &Session<'_>, problem: &Problem) -> Option<Refusal> {

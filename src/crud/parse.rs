@@ -1,12 +1,14 @@
 //! Values for fields, read of what flags and forms say.
 
 use anyhow::Result;
+use chrono::TimeDelta;
 
 use super::leaf::FieldTexts;
 use super::lookup::find_ref;
 use super::session::Session;
+use crate::access::Subject;
 use crate::model::problem::{ErrorKind, Problem};
-use crate::model::resource::{Descriptor, Field};
+use crate::model::resource::{Attr, Descriptor, Field};
 use crate::model::values::value::{Value, rfc3339};
 use crate::model::values::zone::span;
 
@@ -29,13 +31,34 @@ pub async fn given_of(
                 .into());
         }
         match parse(s, desc, field, org, text).await {
-            Ok(value) => values.push((field.column.to_owned(), value)),
+            Ok(value) => {
+                is_of_the_act(s, desc, field, &value)?;
+                values.push((field.column.to_owned(), value));
+            }
             // All that can't be read is told at once.
             Err(e) => wrong.push(mendable(e)?),
         }
     }
     Problem::joined(wrong).map_or(Ok(values), |problem| Err(problem.into()))
 }
+
+/// Refuses that somebody says of an act that another one did it, or that it was done before now. A file may tell of what was.
+pub fn is_of_the_act(s: &Session<'_>, desc: &Descriptor, field: &Field, value: &Value) -> Result<(), Problem> {
+    let Subject::Somebody(actor) = s.context.subject else { return Ok(()) };
+    let person = actor.facts.account.person;
+    let why = match value {
+        Value::Time(at) if field.has(Attr::FromClock) && *at >= s.asked_at() - NOW => return Ok(()),
+        _ if field.has(Attr::FromClock) => "tells when it is done, and that is not before now",
+        value if field.has(Attr::FromActor) && (value.as_uuid() != Some(person) || person.is_nil()) => {
+            "tells who does it, and that is nobody but you"
+        }
+        _ => return Ok(()),
+    };
+    Err(Problem::denied(format!("{} is not allowed: {} of a {} {why}", s.access.permission, field.name(), desc.noun)))
+}
+
+/// So long ago `now` may have been read.
+const NOW: TimeDelta = TimeDelta::minutes(1);
 
 /// A mistake in what a flag or a form says; all else is no matter of these.
 pub fn mendable(e: anyhow::Error) -> Result<Problem> {

@@ -12,7 +12,7 @@ const WORLD: &[&str] = &[
     "user create --user-code BOB001 --username bob --name 'Bob North' --branch M2",
     "user create --user-code CYD001 --username cyd --name 'Cyd Vault' --branch Z9",
     "role create --code CLERK --name Clerk",
-    "role grant CLERK users:read branches:read",
+    "role grant CLERK users:read branches:read roles:read audit:read",
     "role grant CLERK users:update users:create --own-branch",
     "role grant CLERK users:delete --require-approval",
     "role assign CLERK bob",
@@ -34,6 +34,15 @@ fn number(said: &Output) -> (i64, String) {
     let seq: i64 = seq.parse().expect("a number");
     assert_eq!(command, format!("role explain --denied {seq} --org ACME"));
     (seq, command.to_owned())
+}
+
+/// The number alone, of a refusal of somebody who may not have it explained.
+fn unexplained(said: &Output) -> i64 {
+    assert_eq!(said.code, 5, "{}", said.err);
+    let (_, rest) = said.err.split_once("hint: the refusal is record ").expect("a number");
+    let (seq, rest) = rest.split_once(" of ACME: ").expect("a trail");
+    assert_eq!(rest.trim(), "ask somebody who may roles:read and audit:read");
+    seq.parse().expect("a number")
 }
 
 /// What the command says to standard output, of a refusal that stays one.
@@ -121,9 +130,9 @@ fn every_refusal_has_a_number() {
 
         // Who is blocked may nothing.
         p.run("user block bob --reason x").ok();
-        let (_, explain) = number(&p.run("user list --as bob"));
+        let seq = unexplained(&p.run("user list --as bob"));
         p.run("user unblock bob").ok();
-        let said = explained(p, &explain);
+        let said = explained(p, &format!("role explain --denied {seq} --org ACME"));
         assert!(said.contains("account   deny"), "{said}");
 
         // A dry run leaves no record.
@@ -147,11 +156,11 @@ fn what_is_no_refusal_says_what_it_is() {
             contains_critical: false,
         };
         let nobody = Subject::Somebody(Actor { org: 1, facts: Facts::of_grants([grant], []) });
-        let (_, explain) = number(&p.run_by(&nobody, "branch list"));
-        let said = p.run(&explain).fails(2);
+        let seq = unexplained(&p.run_by(&nobody, "branch list"));
+        let said = p.run(&format!("role explain --denied {seq}")).fails(2);
         assert!(said.contains("refused somebody who is no user"), "{said}");
         // Nobody acts for somebody else, and that is recorded too.
-        number(&p.run_by(&nobody, "user list --as bob"));
+        unexplained(&p.run_by(&nobody, "user list --as bob"));
 
         let said = p.run("role explain --denied 9999 --org ACME").fails(3);
         assert!(
@@ -187,5 +196,43 @@ fn what_is_no_refusal_says_what_it_is() {
         let said = p.run(&explain);
         assert_eq!((said.code, said.out.as_str()), (1, "unknown\n"), "{}", said.err);
         assert!(said.err.contains(&format!("what record {seq} of ACME refused is not known any more")), "{}", said.err);
+    });
+}
+
+/// What roles allow is refused all the same: of oneself, and of what says who did something and when.
+#[test]
+fn what_something_else_refuses_is_no_less_denied() {
+    on_both_engines_with_acme(|p| {
+        fill(p);
+        p.run("role create --code GIVER --name Giver").ok();
+        p.run("role grant GIVER roles:* role_grants:* role_permissions:*").ok();
+        p.run("role assign GIVER bob").ok();
+        p.run("role create --code NONE --name None").ok();
+        for (line, why) in [
+            ("role assign NONE bob --as bob", "you can't change your own role grants"),
+            ("role assign NONE cyd --granted-by cyd --as bob", "tells who does it, and that is nobody but you"),
+            (
+                "role assign NONE cyd --granted-at 2020-01-01 --as bob",
+                "tells when it is done, and that is not before now",
+            ),
+        ] {
+            let said = p.run(line);
+            assert!(said.err.contains(why), "{line}: {}", said.err);
+            let (seq, explain) = number(&said);
+            let said = explained(p, &explain);
+            let first = said.lines().next().unwrap_or_default();
+            assert!(first.starts_with("deny: role_grants:create is not allowed: ") && first.contains(why), "{said}");
+            assert!(
+                said.contains(&format!("refused as record {seq} of ACME, though roles would have allowed it")),
+                "{said}"
+            );
+            let said = p.run(&format!("{explain} -o json"));
+            assert_eq!(said.code, 5, "{}", said.err);
+            let told: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+            assert_eq!(told["answer"], "deny", "{told:#}");
+        }
+        p.run("role assign NONE cyd --granted-by bob --granted-at 2030-01-01 --as bob").ok();
+        p.run("role-grant update NONE:cyd --granted-by cyd --as bob").fails(5);
+        p.run("audit verify --deep").ok();
     });
 }

@@ -505,7 +505,7 @@ fn grants_hold_in_one_organisation() {
             assert!(said.contains("it is about the whole installation"), "{line}: {said}");
         }
         let said = p.run_by(&who, "org create --code GAMMA --name Gamma").fails(5);
-        assert!(said.contains("orgs:create is not allowed in another organisation"), "{said}");
+        assert!(said.contains("orgs:create is not allowed: it is about the whole installation"), "{said}");
         assert_eq!(p.run_by(&who, "user create --name X --username x1 --org BETA").code, 3);
     });
 }

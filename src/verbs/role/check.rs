@@ -132,20 +132,25 @@ impl Leaf for ExplainFlags {
             Asked::Unknown(why) => return tell_unknown(s, why),
         };
         let why = facts.explain(&question.asked, question.target.about());
+        // What roles allow, something else refused: it is no less refused.
+        let answer = match (&denied, why.answer) {
+            (Some(_), Answer::Allow) => Answer::Deny,
+            (_, answer) => answer,
+        };
         let names = Names::of(s, question.org(), [&facts]).await?;
         match s.ui.style.format {
             Format::Json | Format::Ndjson | Format::Yaml => {
                 let mut document = document(&question, &facts, &names, &why);
+                document.insert("answer".into(), answer.as_str().into());
                 document.extend(denied.iter().flat_map(Denied::document));
                 format::document(&mut s.ui, &Json::Object(document))?;
             }
             _ => {
-                let lines = denied.iter().map(|denied| denied.line(why.answer)).collect();
-                draw(s, &question, &facts, &names, &why, lines)?;
+                draw(s, &question, &facts, &names, &why, denied.as_ref())?;
             }
         }
         s.ui.flush()?;
-        end(s, &question, &facts, why.answer).await
+        end(s, &question, &facts, answer).await
     }
 }
 
@@ -244,16 +249,19 @@ fn draw(
     facts: &Facts,
     names: &Names,
     why: &Explanation<'_>,
-    more: Vec<String>,
+    denied: Option<&Denied>,
 ) -> Result<()> {
     let may = match why.answer {
         Answer::Allow => "may",
         Answer::NeedsApproval => "needs approval for",
         Answer::Deny => "may not",
     };
-    let mut lines = vec![format!("{}: {}", why.answer.as_str(), question.whom(may))];
+    let mut lines = match denied {
+        Some(denied) if why.answer == Answer::Allow => vec![format!("deny: {}", denied.sentence)],
+        _ => vec![format!("{}: {}", why.answer.as_str(), question.whom(may))],
+    };
     lines.push(format!("as of {}", rfc3339(question.at)));
-    lines.extend(more);
+    lines.extend(denied.map(|denied| denied.line(why.answer)));
     for (rule, outcome, says) in rules(question, facts, why) {
         lines.push(format!("  {rule:<9} {outcome:<10} {says}").trim_end().to_owned());
     }

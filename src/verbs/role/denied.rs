@@ -52,9 +52,10 @@ impl Denied {
     /// Its line among the others of an explanation.
     pub fn line(&self, answer: Answer) -> String {
         let Recorded { org, seq } = &self.at;
-        let why =
-            if answer == Answer::Allow { "; roles would have allowed it, and something else refused it" } else { "" };
-        format!("refused as record {seq} of {org}: {}{why}", self.sentence)
+        match answer {
+            Answer::Allow => format!("refused as record {seq} of {org}, though roles would have allowed it"),
+            _ => format!("refused as record {seq} of {org}: {}", self.sentence),
+        }
     }
 
     pub fn document(&self) -> Map<String, Json> {

@@ -146,6 +146,19 @@ pub fn allow_whole(s: &Session<'_>, desc: &Descriptor, org: i32) -> Result<()> {
     }
 }
 
+/// The same of a kind that is told with the records of another one.
+pub fn allow_all_of(s: &Session<'_>, desc: &Descriptor, org: i32) -> Result<()> {
+    match &s.connection.opening.reader {
+        Some(reader) if !reader.tells_all_of(desc, org) => {
+            let read = format!("{}:read", desc.table);
+            let refusal = Refusal::of(&read).about(About::Record(&Belongings::default()));
+            let sentence = format!("{read} is not allowed of all {}", desc.plural());
+            Err(Problem::denied(sentence).refusing(refusal).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The decision about a permission, no record being known yet; until approval exists, what needs one is refused. What is of no
 /// place and about nobody is allowed without conditions or not at all.
 fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {

@@ -817,6 +817,11 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Expo
     }
     gate::allow(s)?;
     as_of::begin(s, desc, &asked.as_of, asked.rows.which.search.search.is_some()).await?;
+    if let Beside::Within(within) = beside {
+        // Told in part it would take away the rest where it is read back.
+        let org = s.the_org().await?;
+        within.iter().try_for_each(|within| gate::allow_all_of(s, (within.of)(), org))?;
+    }
     if with_hashes && s.connection.past.is_some() {
         return Err(Problem::usage("passwords of then are not kept, nor are their hashes").into());
     }

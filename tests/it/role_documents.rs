@@ -135,6 +135,10 @@ fn what_a_file_does_not_name_of_a_role_goes_but_for_its_members() {
         let said = p.run_with("role import - --on-conflict update", "code,permissions\nAUDITOR,[]\n");
         assert!(said.err.contains("role permissions: deleted 2\n"), "{}", said.err);
         assert_eq!(given(p, "AUDITOR"), Vec::<String>::new());
+        // In JSON as in CSV.
+        p.run("role grant READER kyc:reveal").ok();
+        let said = p.run_with("role import - --on-conflict update", r#"{"code":"READER","permissions":[]}"#);
+        assert!(said.err.contains("role permissions: deleted 3\n"), "{}", said.err);
     });
 }
 
@@ -159,11 +163,11 @@ fn what_stands_within_a_role_is_refused_with_its_line() {
                 r#"{"code":"A","name":"A","members":[{"user":"asha","expries_at":"2031-01-01"}]}"#,
                 "did you mean expires_at?",
             ),
-            (r#"{"code":"A","name":"A","members":["nobody"]}"#, "rejected line 1: user nobody does not exist"),
-            (r#"{"code":"A","name":"A","parents":["NONE"]}"#, "rejected line 1, parent: role NONE does not exist"),
+            (r#"{"code":"A","name":"A","members":["nobody"]}"#, "rejected line 1, members: user nobody does not exist"),
+            (r#"{"code":"A","name":"A","parents":["NONE"]}"#, "rejected line 1, parents: role NONE does not exist"),
             (
                 r#"[{"code":"A","name":"A","parents":["B"]},{"code":"B","name":"B","parents":["A"]}]"#,
-                "parent leads back to where the link begins",
+                "rejected line 1, parents: parent leads back to where the link begins",
             ),
             ("code,name,permisions\nA,A,a:b\n", "did you mean permissions by 'permisions'?"),
             ("code,name,permissions,permissions\nA,A,a:b,c:d\n", "two columns of the file hold permissions"),
@@ -185,6 +189,53 @@ fn what_stands_within_a_role_is_refused_with_its_line() {
         assert!(said.err.contains("error: 2 of 3 rows were rejected"), "{}", said.err);
         assert_eq!(given(p, "A"), ["users:read"]);
         assert_eq!(p.run("role exists B").code, 3);
+        // Of a row that is rejected nothing is there, whatever of it was wrong; and it can be mended.
+        assert_eq!(p.run("role exists C").code, 3);
+        let rejects = p.path("rejects.csv").display().to_string();
+        let file = "code,name,members,permissions\nD,D,asha,a:b\nE,E,nobody,a:b\n";
+        let said = p.run_with(&format!("role import - --keep-going --rejects {rejects}"), file);
+        assert!(said.code == 7 && said.err.contains("created 1,"), "{}", said.err);
+        let rejected = std::fs::read_to_string(&rejects).expect("rejects");
+        assert!(rejected.contains("members,not_found,user nobody does not exist"), "{rejected}");
+        p.run_with("role import -", rejected.replace("nobody", "ravi")).ok();
+        assert_eq!(grants(p, "role,user"), [["D", "ASHA22"], ["E", "RAVI22"]]);
+        // Rows of one line are rows by themselves.
+        let file = r#"[{"code":"F","name":"F","permissions":["a:b"]},{"code":"G","name":"G","permissions":["a"]}]"#;
+        assert_eq!(p.run_with("role import - --keep-going", file).code, 7);
+        assert_eq!(given(p, "F"), ["a:b"]);
+        assert_eq!(p.run("role exists G").code, 3);
+    });
+}
+
+/// A file that tells a part would take the rest away where it is read back.
+#[test]
+fn who_may_not_see_all_that_roles_give_exports_none_of_it() {
+    on_both(|p| {
+        p.run_with("role import -", ROLES).ok();
+        p.run("role grant READER roles:read roles:export").ok();
+        p.run("role assign READER asha").ok();
+        let refused = p.run("role export --whole - --as asha");
+        assert_eq!(refused.code, 5, "{}", refused.err);
+        assert!(refused.err.contains("role_inheritances:read is not allowed of all"), "{}", refused.err);
+        p.run("role grant READER role_inheritances:read role_permissions:read").ok();
+        assert_eq!(p.run("role export --whole - --as asha").code, 5);
+        p.run("role export --whole --without-members - --as asha").ok();
+    });
+}
+
+/// What is out of use has what it had.
+#[test]
+fn a_role_out_of_use_comes_with_its_members() {
+    on_both(|p| {
+        p.run("role create --code OFF --name Off").ok();
+        p.run("role assign OFF asha").ok();
+        p.run("role deactivate OFF").ok();
+        let told = p.run("role export --whole - --filter code=OFF -o json").ok();
+        p.run("role delete OFF --yes --cascade").ok();
+        p.run_with("role import -", &told).ok();
+        let now = p.json("role export --whole - --filter code=OFF");
+        assert_eq!(now[0]["members"][0]["user"], "ASHA22");
+        assert_eq!(now[0]["is_active"], false);
     });
 }
 
@@ -211,7 +262,7 @@ const PEOPLE: &str = r#"[
 {"userId":"MEER22","name":"Meera","roles":[
    {"role":"AUDITOR","expires_at":"2031-03-31T00:00:00Z","assigned_by":"asha","assigned_at":{"$date":"2024-01-01T00:00:00Z"}},
    {"role":{"_id":{"$oid":"65a1b2c3d4e5f60718293a4b"},"name":"Reader","code":"READER"}},
-   {"role":"SALES","is_active":false},
+   {"role":"SALES","is_active":false}, {"role":"SALES","isActive":"0"},
    {"role":"USER","is_primary":true}],
  "permissions":["assets:read","assets:create"]},
 {"userId":"DEVN33","name":"Dev","roles":["READER"],"permissions":[{"resource":"assets","actions":["create","read"]}]},
@@ -285,6 +336,11 @@ fn what_would_give_more_than_is_meant_is_refused() {
                 r#"{"userId":"MEER22","name":"M","roles":[{"role":"NONE","until":"2031-01-01"}]}"#,
                 "role NONE does not exist",
             ),
+            (
+                r#"{"userId":"MEER22","name":"M","permissions":{"assets":["read"],"own_branch":true}}"#,
+                "where a resource is wanted",
+            ),
+            (r#"{"userId":"MEER22","name":"M","roles":[{"role":"USER","isActive":"perhaps"}]}"#, "neither yes nor no"),
             (r#"{"userId":"MEER22","name":"M","permissions":["READ_ASSETS"]}"#, "is no RESOURCE:ACTION"),
             (r#"{"userId":"MEER22","name":"M","permissions":[{"resource":"assets"}]}"#, "nothing of what may be done"),
         ] {

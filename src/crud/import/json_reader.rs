@@ -588,6 +588,10 @@ impl<R: Read> JsonRows<R> {
         let start = self.text.len();
         let mut shape = Shape::List;
         if self.input.takes(b']')? {
+            // Where a list or rows may stand it says that there are none, which is not nothing.
+            if self.keys.nodes[node].may_be_whole {
+                self.text.extend_from_slice(b"[]");
+            }
             self.shape(node, shape, line);
             return Ok(());
         }

@@ -47,7 +47,7 @@ use uuid::Uuid;
 pub use self::flags::{ImportFlags, Opened};
 use self::limit::LeaverLimit;
 use self::mapping::ListColumn;
-use self::nested::{Nested, NestedFault, Within, WithinReports};
+use self::nested::{Found, Nested, NestedFault, Within, WithinReports};
 use self::report::{More, tell};
 pub use self::routing::Merged;
 use self::routing::Routing;
@@ -150,7 +150,7 @@ pub struct Import {
     within: Vec<Within>,
     /// What of that can't be read.
     nested_faults: Vec<NestedFault>,
-    /// Lines that are passed over.
+    /// Rows that are passed over with what stands within them, by their numbers.
     #[serde(skip)]
     left_out: HashSet<u64>,
     /// The database refused a row: which, is to be found before rows are written.
@@ -188,8 +188,8 @@ pub struct Report {
     pub readable: Vec<(&'static str, Vec<&'static str>)>,
     /// The first of them.
     pub rejects: Vec<Reject>,
-    /// The lines of all of them, where that matters to what stands within them.
-    rejected_lines: Vec<u64>,
+    /// The numbers of all of them, where that matters to what stands within them.
+    rejected_rows: Vec<u64>,
     /// What came of what stood within rows.
     pub within: WithinReports,
     /// Nothing was written because of rejected rows.
@@ -427,6 +427,16 @@ where
     if done.as_ref().is_err_and(probe::is_about_a_row) {
         // All is undone. The rows at fault are looked for by a second run, so that the first need not be careful.
         verb.import().probes = true;
+        done = gate::write(s, verb).await;
+    }
+    // What is wrong within rows rejects these: all is undone, and done again without them.
+    while let Err(e) = &mut done
+        && let Some(Found(found)) = e.downcast_mut::<Found>()
+    {
+        let found = std::mem::take(found);
+        if !verb.import().take_found(found) {
+            break;
+        }
         done = gate::write(s, verb).await;
     }
     verb.import().progress.finish();

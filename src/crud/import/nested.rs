@@ -3,6 +3,7 @@
 //! own, which are loaded behind the rows, in the same transaction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 
@@ -19,6 +20,7 @@ use crate::crud::contents::delete_all;
 use crate::crud::write::described;
 use crate::model::problem::{Problem, io_message, nearest};
 use crate::model::resource::{Descriptor, Field, List, Record};
+use crate::model::values::permission_list::out_of_use;
 use crate::model::values::scalar::{ParseContext, fold, truncate};
 use crate::model::values::set;
 use crate::model::values::value::Value;
@@ -43,6 +45,8 @@ pub struct Nested {
     pub rows: fn(&str, bool) -> Reading,
     /// Where a record is there already, what the cell does not name goes.
     pub is_all: bool,
+    /// A record that is out of use takes them all the same: it had them when it was.
+    pub takes_unused: bool,
 }
 
 impl Nested {
@@ -70,6 +74,7 @@ pub fn taken(desc: &Descriptor, nested: &'static [Nested], header: &str) -> Take
 pub struct NestedFault {
     pub number: u64,
     pub column: String,
+    pub code: String,
     pub reason: String,
 }
 
@@ -124,12 +129,12 @@ fn of_object(
     item: &'static Field,
     passes_over: bool,
 ) -> Result<Option<Fields>, String> {
+    if out_of_use(object)? {
+        return Ok(None);
+    }
     let (mut fields, mut called) = (Fields::new(), Vec::new());
     for (key, value) in object {
         let folded = fold(key);
-        if folded == "isactive" && *value == Json::Bool(false) {
-            return Ok(None);
-        }
         let says = |value: &Json, target| text_of(value, target).map_err(|why| format!("{why} ({})", truncate(key)));
         match desc.field_for_header(key) {
             Some(field) if field.column == item.column => {
@@ -242,11 +247,14 @@ const EXPIRES: &str = crate::model::resource::lifecycle::EXPIRES;
 #[derive(Debug)]
 pub struct Rows {
     desc: &'static Descriptor,
+    /// The column that they stood in.
+    column: String,
     owner: &'static str,
     is_all: bool,
+    takes_unused: bool,
     file: BufWriter<File>,
-    /// For each row the line that it stood on.
-    lines: Vec<u64>,
+    /// For each row the number of the one that it stood in, and the line.
+    stood: Vec<(u64, u64)>,
     /// Where all is told of an owner.
     owners: Vec<Owner>,
 }
@@ -254,25 +262,27 @@ pub struct Rows {
 /// A record of which a file tells all that it has.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Owner {
-    line: u64,
+    /// The number of its row.
+    number: u64,
     key: String,
     /// The text that names its organisation, where a column does.
     org: Option<String>,
 }
 
 impl Rows {
-    fn new(desc: &'static Descriptor, owner: &'static str, is_all: bool) -> Result<Rows> {
+    fn new(desc: &'static Descriptor, column: &str, owner: &'static str) -> Result<Rows> {
         let failed = |e: std::io::Error| Problem::failed(format!("can't make a temporary file: {}", io_message(&e)));
         let file = BufWriter::new(tempfile::tempfile().map_err(failed)?);
-        Ok(Rows { desc, owner, is_all, file, lines: Vec::new(), owners: Vec::new() })
+        let (column, stood, owners) = (column.trim().to_owned(), Vec::new(), Vec::new());
+        Ok(Rows { desc, column, owner, is_all: false, takes_unused: false, file, stood, owners })
     }
 
-    fn add(&mut self, line: u64, owner: &str, org: Option<&str>, some: Vec<Fields>) -> Result<()> {
+    fn add(&mut self, (number, line): (u64, u64), owner: &str, org: Option<&str>, some: Vec<Fields>) -> Result<()> {
         let failed = |e: std::io::Error| {
             Problem::failed(format!("can't keep what stands within rows in a temporary file: {}", io_message(&e)))
         };
         if self.is_all {
-            self.owners.push(Owner { line, key: owner.to_owned(), org: org.map(str::to_owned) });
+            self.owners.push(Owner { number, key: owner.to_owned(), org: org.map(str::to_owned) });
         }
         for fields in some {
             let mut row: BTreeMap<&str, &str> = fields.iter().map(|(name, text)| (*name, text.as_str())).collect();
@@ -280,7 +290,7 @@ impl Rows {
             row.extend(org.map(|org| ("org", org)));
             serde_json::to_writer(&mut self.file, &row)?;
             self.file.write_all(b"\n").map_err(failed)?;
-            self.lines.push(line);
+            self.stood.push((number, line));
         }
         Ok(())
     }
@@ -310,12 +320,14 @@ impl Columns<'_> {
         if lists.is_empty() && self.nested.is_empty() {
             return Ok((all, faults));
         }
-        for (column, _) in &lists {
+        let header = &self.source.header;
+        for (column, source) in &lists {
             let Some(link) = self.desc.lists[column.list].link() else { continue };
-            all.push(Rows::new(link.desc, link.other.0.name(), false)?);
+            all.push(Rows::new(link.desc, &header[source.at], link.other.0.name())?);
         }
-        for (_, nested) in self.nested {
-            all.push(Rows::new((nested.of)(), nested.owner, nested.is_all)?);
+        for (at, nested) in self.nested {
+            let rows = Rows::new((nested.of)(), &header[*at], nested.owner)?;
+            all.push(Rows { is_all: nested.is_all, takes_unused: nested.takes_unused, ..rows });
         }
         let mut file = self.source.rows()?;
         file.read()?;
@@ -336,14 +348,15 @@ impl Columns<'_> {
                     (Ok(None), _) => continue,
                     (Ok(Some(some)), _) if some.is_empty() && !rows.is_all => continue,
                     (Ok(Some(some)), Some(owner)) => {
-                        rows.add(line, owner, org.as_deref(), some)?;
+                        rows.add((number, line), owner, org.as_deref(), some)?;
                         continue;
                     }
                     (Ok(_), None) => "holds rows, and the row says not what they are of".to_owned(),
                     (Err(why), _) => why,
                 };
                 let column = self.source.header[at].trim().to_owned();
-                faults.push(NestedFault { number, reason: format!("{} {fault}", truncate(&column)), column });
+                let (code, reason) = ("invalid".to_owned(), format!("{} {fault}", truncate(&column)));
+                faults.push(NestedFault { number, column, code, reason });
             }
         }
         Ok((all, faults))
@@ -388,7 +401,10 @@ impl Columns<'_> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Within {
     import: Box<Import>,
+    /// The column that they stood in.
+    column: String,
     owner: String,
+    takes_unused: bool,
     /// What is not told of these goes.
     owners: Vec<Owner>,
 }
@@ -410,19 +426,19 @@ impl Import {
 
     /// What loads rows that stood within those of this import.
     fn within(&self, rows: Rows) -> Result<Option<Within>> {
-        let Rows { desc, owner, file, lines, owners, .. } = rows;
+        let Rows { desc, column, owner, takes_unused, file, stood, owners, .. } = rows;
         let file = file
             .into_inner()
             .map_err(|e| Problem::failed(format!("can't write a temporary file: {}", io_message(e.error()))))?;
         let (org, routing) = (self.org, self.routing.clone());
         let empty = Import { org, routing, ..Import::new(desc, self.source.clone()) };
-        let of = Within { import: Box::new(empty), owner: owner.to_owned(), owners };
-        if lines.is_empty() {
+        let of = Within { import: Box::new(empty), column, owner: owner.to_owned(), takes_unused, owners };
+        if stood.is_empty() {
             // All that is told may be that there is nothing.
             return Ok((!of.owners.is_empty()).then_some(of));
         }
         let said = Said { format: Some("ndjson".into()), ..Said::default() };
-        let source = Source::open(file, None, &self.source.shown, &said, &|_| TakenWhole::Nothing)?.told_by(lines);
+        let source = Source::open(file, None, &self.source.shown, &said, &|_| TakenWhole::Nothing)?.told_by(stood);
         let org = source.header.iter().position(|name| name == "org");
         let columns = source.header.iter().map(|name| desc.field(name).map(|f| f.name().to_owned())).collect();
         let import = Import {
@@ -437,10 +453,12 @@ impl Import {
         Ok(Some(Within { import: Box::new(import), ..of }))
     }
 
-    /// Loads what stood within rows that were loaded.
+    /// Loads what stood within rows that were loaded. What of it is rejected is an error ([`Found`]): the row that it stood in
+    /// is then to be rejected, too.
     pub async fn load_within(&self, tx: &mut Tx<'_>, merged: &mut Merged) -> Result<()> {
-        let left_out: HashSet<u64> = merged.rejected_lines().collect();
-        for Within { import, owner, owners } in &self.within {
+        let left_out: HashSet<u64> = merged.rejected_rows().collect();
+        let mut found = Vec::new();
+        for Within { import, column, owner, takes_unused, owners } in &self.within {
             if merged.is_refused() {
                 return Ok(());
             }
@@ -448,20 +466,40 @@ impl Import {
             let desc = described(tx, &import.noun)?;
             for part in import.parts() {
                 let mut loaded = HashSet::new();
-                let is_whole = part.columns.is_empty()
-                    || merged.add_within(desc, part.load_noting(tx, Some(&mut loaded)).await)?;
-                if self.on_conflict != OnConflict::Update || !is_whole {
+                if !part.columns.is_empty() {
+                    let accepts = tx.accepts_inactive();
+                    tx.accept_inactive(accepts || *takes_unused);
+                    let done = part.load_noting(tx, Some(&mut loaded)).await;
+                    tx.accept_inactive(accepts);
+                    match done.map_err(|e| e.downcast::<Found>()) {
+                        Ok(report) => merged.add_within(desc, &report),
+                        Err(Ok(Found(faults))) => {
+                            found.extend(faults.into_iter().map(|f| NestedFault { column: column.clone(), ..f }));
+                            continue;
+                        }
+                        Err(Err(e)) => return Err(e),
+                    }
+                }
+                if self.on_conflict != OnConflict::Update {
                     continue;
                 }
                 let is_of =
                     |text: &String| self.routing.as_ref().is_some_and(|r| r.known.get(text).copied() == part.org);
-                let told = owners.iter().filter(|o| !left_out.contains(&o.line) && o.org.as_ref().is_none_or(is_of));
+                let told = owners.iter().filter(|o| !left_out.contains(&o.number) && o.org.as_ref().is_none_or(is_of));
                 let told: Vec<&str> = told.map(|owner| owner.key.as_str()).collect();
                 let gone = part.take_others(tx, desc, (owner, &told), &loaded).await?;
                 merged.within(desc).deleted += gone;
             }
         }
-        Ok(())
+        if found.is_empty() { Ok(()) } else { Err(Found(found).into()) }
+    }
+
+    /// Takes what was found of rows within rows: these are rejected then, in another run. Whether that is anything new.
+    pub(super) fn take_found(&mut self, found: Vec<NestedFault>) -> bool {
+        let known: HashSet<u64> = self.nested_faults.iter().map(|f| f.number).collect();
+        let is_new = found.iter().any(|f| !known.contains(&f.number));
+        self.nested_faults.extend(found.into_iter().filter(|f| !known.contains(&f.number)));
+        is_new
     }
 
     /// Takes away what some owners have and the file does not name; how many that is.
@@ -494,6 +532,17 @@ impl Import {
         Ok(gone)
     }
 }
+
+/// What the database has against rows that stood within others.
+#[derive(Debug)]
+pub(super) struct Found(pub Vec<NestedFault>);
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("rows within rows were rejected")
+    }
+}
+impl std::error::Error for Found {}
 
 /// What came of rows that stood within others, of one kind.
 #[derive(Debug, Default, Clone, Serialize)]

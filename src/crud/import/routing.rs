@@ -100,7 +100,7 @@ impl ImportPlan {
     /// Whether a row is dealt with now, and not with those of another organisation.
     pub fn takes(&self, row: &FileRow<'_>) -> bool {
         let is_of = |routing| Routing::takes(routing, self.org, self.whose(routing, row));
-        !self.left_out.contains(&row.line) && self.routing.as_ref().is_none_or(is_of)
+        !self.left_out.contains(&row.of) && self.routing.as_ref().is_none_or(is_of)
     }
 
     /// Why a row is of no organisation.
@@ -214,7 +214,7 @@ impl Merged {
             }
         };
         let all = &mut self.report;
-        all.rejected_lines.extend(&report.rejected_lines);
+        all.rejected_rows.extend(&report.rejected_rows);
         all.kept_ends += report.kept_ends;
         all.changed.extend(report.changed);
         all.read += report.read;
@@ -238,27 +238,12 @@ impl Merged {
         Ok(())
     }
 
-    /// Adds what came of rows of one kind that stood within others; whether all of them were loaded.
-    pub(super) fn add_within(&mut self, desc: &'static Descriptor, done: Result<Report>) -> Result<bool> {
-        let report = match done {
-            Ok(report) => report,
-            Err(e) => {
-                self.is_refused = true;
-                e.downcast::<Refused>()?.0
-            }
-        };
+    /// Adds what came of rows of one kind that stood within others.
+    pub(super) fn add_within(&mut self, desc: &'static Descriptor, report: &Report) {
         let within = self.within(desc);
         within.created += report.created;
         within.updated += report.updated;
         within.unchanged += report.unchanged;
-        let all = &mut self.report;
-        // A row is rejected once, whatever stands in it.
-        let lines: BTreeSet<u64> = report.rejected_lines.into_iter().collect();
-        let new: Vec<u64> = lines.into_iter().filter(|line| !all.rejected_lines.contains(line)).collect();
-        all.rejected += new.len() as u64;
-        all.rejected_lines.extend(new);
-        all.rejects.extend(report.rejects);
-        Ok(report.rejected == 0)
     }
 
     /// What came of rows of one kind that stood within others.
@@ -266,9 +251,9 @@ impl Merged {
         self.report.within.entry(desc.table).or_default()
     }
 
-    /// The lines of rows that were rejected.
-    pub(super) fn rejected_lines(&self) -> impl Iterator<Item = u64> {
-        self.report.rejected_lines.iter().copied()
+    /// The numbers of rows that were rejected.
+    pub(super) fn rejected_rows(&self) -> impl Iterator<Item = u64> {
+        self.report.rejected_rows.iter().copied()
     }
 
     /// Whether all is undone because of rejected rows.

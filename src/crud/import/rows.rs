@@ -33,10 +33,13 @@ use crate::model::values::set;
 use crate::model::values::unseen::is_blank;
 use crate::model::values::value::{Decimal, Value, ValueType, hex};
 use crate::store::import::match_target::Given;
-use crate::store::import::stage::{JSON, QUOTE, Reference, Reject, ResolvedRow};
+use crate::store::import::stage::{JSON, QUOTE, Reference, Reject, ResolvedRow, code_of};
 use crate::store::records::stored_values;
 use crate::store::trail::appender::TreeAppender;
 use crate::store::tx::{PreparedLink, PreparedRow};
+
+/// A list of nobody, as JSON writes it.
+const NONE: &str = "[]";
 
 /// Rows that travel together.
 pub const BATCH: usize = 1000;
@@ -88,7 +91,7 @@ pub struct ImportPlan {
     /// The same as a day, where the operator is.
     pub today: NaiveDate,
     pub context: ParseContext,
-    /// Lines that are passed over.
+    /// Rows that are passed over, by their numbers or those that they stood in.
     pub left_out: HashSet<u64>,
     /// What can't be read within rows, by their numbers.
     pub nested_faults: HashMap<u64, Vec<NestedFault>>,
@@ -285,7 +288,7 @@ impl ImportPlan {
             Err(fault) => parsed.faults.push(fault),
         }
         for fault in self.nested_faults.get(&row.number).into_iter().flatten() {
-            let reject = self.reject(row.number, row.line, None, "invalid", fault.reason.clone());
+            let reject = self.reject(row.number, row.line, None, code_of(&fault.code), fault.reason.clone());
             parsed.faults.push(Reject { column: Some(fault.column.clone()), ..reject });
         }
         for place in 0..self.lists.len() {
@@ -530,6 +533,7 @@ impl ImportPlan {
         text: &str,
     ) -> Result<Vec<String>, String> {
         if !source.is_json && list.attributes.is_empty() {
+            let text = if text.trim() == NONE { "" } else { text };
             return Ok(set::members(text).map(str::to_owned).collect());
         }
         let said = |at| {

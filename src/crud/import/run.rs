@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::expired::Expired;
 use super::missing::MissingRecord;
+use super::nested::{Found, NestedFault};
 use super::rows::{self, ImportPlan};
 use super::secrets::{SecretKeeper, Secrets};
 use super::{CHANNEL_DEPTH, Import, OnConflict, Refused, Report, SHOWN, missing, probe};
@@ -144,8 +145,11 @@ impl<'a> Run<'a> {
         }
         let plan = &self.plan;
         self.report.rejected = self.stage.rejected(tx.db).await?;
-        if !self.import.within.is_empty() || self.import.source.is_told_by_another() {
-            self.report.rejected_lines = self.stage.rejected_lines(tx.db).await?;
+        if self.report.rejected > 0 && self.import.source.is_told_by_another() {
+            return Err(self.found(tx).await?.into());
+        }
+        if !self.import.within.is_empty() {
+            self.report.rejected_rows = self.stage.rejected_numbers(tx.db).await?;
         }
         self.report.rejects = self.stage.first_rejects(tx.db, SHOWN, &|r| plan.reject_position(r)).await?;
         self.import.write_rejects(tx.db, plan, &self.stage).await?;
@@ -155,6 +159,24 @@ impl<'a> Run<'a> {
             return Err(Refused(Report { refused: true, ..report }).into());
         }
         Ok(())
+    }
+
+    /// What is wrong with rows that stood within others, by the numbers of those: of each the first.
+    async fn found(&self, tx: &mut Tx<'_>) -> Result<Found> {
+        let (mut last, mut faults) = (0, Vec::new());
+        loop {
+            let rejects = self.stage.rejects(tx.db, last, rows::BATCH, &|r| self.plan.reject_position(r)).await?;
+            let Some(end) = rejects.last() else { return Ok(Found(faults)) };
+            last = end.number;
+            for reject in rejects {
+                let Some((number, _)) = self.import.source.stood_in(reject.number) else { continue };
+                if faults.last().is_some_and(|f: &NestedFault| f.number == number) {
+                    continue;
+                }
+                let (column, code) = (String::new(), reject.code.to_owned());
+                faults.push(NestedFault { number, column, code, reason: reject.reason });
+            }
+        }
     }
 
     /// The second time through the file, for new records: what they take the place of, what they refer to, and they

@@ -47,9 +47,9 @@ pub struct Source {
     /// Cells were marked for spreadsheets (`export --safe-for-spreadsheets`), and the marks go again.
     pub is_safe: bool,
     json: Option<Json>,
-    /// For each row the line that it is told by, where that is one of another file.
+    /// For each row the number of the one of another file that it stood in, and the line.
     #[serde(skip)]
-    told_by: Arc<Vec<u64>>,
+    told_by: Arc<Vec<(u64, u64)>>,
     file: InputFile,
 }
 
@@ -382,9 +382,14 @@ impl Source {
         Ok(())
     }
 
-    /// Of rows that stood on these lines of another file.
-    pub fn told_by(self, lines: Vec<u64>) -> Source {
-        Source { told_by: Arc::new(lines), ..self }
+    /// Of rows that stood in these rows of another file, on these lines.
+    pub fn told_by(self, stood: Vec<(u64, u64)>) -> Source {
+        Source { told_by: Arc::new(stood), ..self }
+    }
+
+    /// The row of another file that one stood in.
+    pub fn stood_in(&self, number: u64) -> Option<(u64, u64)> {
+        self.told_by.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
     }
 
     /// Whether its rows stood in another file.
@@ -702,8 +707,8 @@ impl Lines {
 pub struct FileRows {
     shown: String,
     records: Form,
-    /// For each row the line that it is told by, where that is one of another file.
-    told_by: Arc<Vec<u64>>,
+    /// For each row the number of the one of another file that it stood in, and the line.
+    told_by: Arc<Vec<(u64, u64)>>,
     /// What JSON has for a header.
     header: csv::ByteRecord,
     cells: csv::ByteRecord,
@@ -727,6 +732,8 @@ pub enum RowFault {
 pub struct FileRow<'a> {
     pub cells: &'a csv::ByteRecord,
     pub number: u64,
+    /// The number of the row of another file that it stood in, or its own.
+    pub of: u64,
     pub line: u64,
     /// From which line up to which it is written, for [`Lines`].
     pub lines: (u64, u64),
@@ -769,12 +776,21 @@ impl FileRows {
                 self.number += 1;
                 let line = record.fault.as_ref().map_or(record.lines.0, |f| f.line);
                 let (cells, fault) = (&self.cells, record.fault.map(RowFault::Quote));
-                Ok(Some(FileRow { cells, number, line, lines: record.lines, fault, shapes: &[], raw: &[] }))
+                Ok(Some(FileRow { cells, number, of: number, line, lines: record.lines, fault, shapes: &[], raw: &[] }))
             }
             Form::Json(_) if number == 0 => {
                 self.number += 1;
                 let cells = &self.header;
-                Ok(Some(FileRow { cells, number, line: 1, lines: (1, 1), fault: None, shapes: &[], raw: &[] }))
+                Ok(Some(FileRow {
+                    cells,
+                    number,
+                    of: number,
+                    line: 1,
+                    lines: (1, 1),
+                    fault: None,
+                    shapes: &[],
+                    raw: &[],
+                }))
             }
             Form::Json(rows) => {
                 let Some(row) = rows.read(&mut self.cells).map_err(|stop| broken(&self.shown, stop))? else {
@@ -784,8 +800,8 @@ impl FileRows {
                 let (cells, fault) = (&self.cells, row.fault.map(RowFault::Json));
                 let (shapes, raw) = (rows.shapes(), rows.raw());
                 let told_by = usize::try_from(number - 1).ok().and_then(|at| self.told_by.get(at));
-                let line = told_by.copied().unwrap_or(row.line);
-                Ok(Some(FileRow { cells, number, line, lines: row.lines, fault, shapes, raw }))
+                let (of, line) = told_by.copied().unwrap_or((number, row.line));
+                Ok(Some(FileRow { cells, number, of, line, lines: row.lines, fault, shapes, raw }))
             }
         }
     }

@@ -58,6 +58,7 @@ const UNFILLED: &[&str] =
 /// Keys under which an object says what it permits: all of it, its resource, its actions.
 const WHOLE: &[&str] = &["permission", "permissioncode", "permissionname", "code", "name", "key", "slug"];
 const RESOURCE: &[&str] = &["resource", "resourcename", "module", "entity", "subject"];
+const CONDITION: &[&str] = &["condition", "conditions"];
 const ACTION: &[&str] = &["action", "actions", "operation", "operations"];
 
 impl PermissionList {
@@ -132,17 +133,27 @@ impl PermissionList {
             Json::Object(object) if says(object, RESOURCE).is_some() || says(object, WHOLE).is_some() => {
                 self.object(object)
             }
-            Json::Object(object) => {
-                object.iter().try_for_each(|(resource, said)| self.actions(resource, said, Under::default()))
-            }
+            Json::Object(object) => object.iter().try_for_each(|(resource, said)| {
+                let folded = fold(resource);
+                match folded.as_str() {
+                    name if UNFILLED.contains(&name) => Ok(()),
+                    // Taken as a resource it would let more be done than is meant.
+                    name if CONDITION.contains(&name)
+                        || ACTION.contains(&name)
+                        || place(&mut Under::default(), name).is_some() =>
+                    {
+                        Err(format!("holds '{}' where a resource is wanted", truncate(resource)))
+                    }
+                    _ => self.actions(resource, said, Under::default()),
+                }
+            }),
             other => Err(format!("holds {other}, which names no permission")),
         }
     }
 
     /// `{"resource": "assets", "actions": ["read"], "conditions": {"own_branch_only": true}}`
     fn object(&mut self, object: &Map<String, Json>) -> Result<(), String> {
-        let is_off = |name: &str| says(object, &[name]) == Some(&Json::Bool(false));
-        if is_off("isactive") || is_off("isallowed") {
+        if out_of_use(object)? {
             return Ok(());
         }
         let mut under = Under::default();
@@ -150,12 +161,15 @@ impl PermissionList {
             let folded = fold(key);
             let is_known = |names: &[&str]| names.contains(&folded.as_str());
             match value {
-                Json::Object(conditions) if matches!(folded.as_str(), "condition" | "conditions") => {
+                Json::Object(conditions) if CONDITION.contains(&folded.as_str()) => {
                     conditions.iter().try_for_each(|(name, value)| condition(&mut under, name, value))?;
                 }
                 _ if is_known(WHOLE) || is_known(RESOURCE) || is_known(ACTION) || is_known(UNFILLED) => {}
                 value => condition(&mut under, key, value)?,
             }
+        }
+        if let (Some(_), Some(word)) = (says(object, RESOURCE), says(object, &["permission"])) {
+            return Err(format!("says {word} beside a resource: one of them is meant"));
         }
         match (says(object, RESOURCE), says(object, ACTION)) {
             (Some(Json::String(resource)), Some(actions)) => self.actions(resource, actions, under),
@@ -197,26 +211,60 @@ fn says<'a>(object: &'a Map<String, Json>, names: &[&str]) -> Option<&'a Json> {
     names.iter().find_map(|name| object.iter().find(|(key, _)| fold(key) == *name)).map(|(_, value)| value)
 }
 
+/// Yes or no, as a truth value, a number or a word.
+pub fn yes_or_no(json: &Json) -> Option<bool> {
+    match json {
+        Json::Bool(said) => Some(*said),
+        Json::Number(number) => {
+            [(0, false), (1, true)].into_iter().find(|(n, _)| number.as_i64() == Some(*n)).map(|(_, said)| said)
+        }
+        Json::String(text) => match fold(text).as_str() {
+            "yes" | "true" | "1" => Some(true),
+            "no" | "false" | "0" => Some(false),
+            _ => None,
+        },
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
+    }
+}
+
+/// Whether an object says of itself that it is out of use.
+pub fn out_of_use(object: &Map<String, Json>) -> Result<bool, String> {
+    for (key, value) in object.iter().filter(|(key, _)| matches!(fold(key).as_str(), "isactive" | "isallowed")) {
+        match yes_or_no(value) {
+            _ if value.is_null() => {}
+            Some(true) => {}
+            Some(false) => return Ok(true),
+            None => return Err(format!("says {value} of {}, which is neither yes nor no", truncate(key))),
+        }
+    }
+    Ok(false)
+}
+
+/// What a condition is called, and where it is kept.
+fn place<'u>(under: &'u mut Under, folded: &str) -> Option<&'u mut bool> {
+    match folded {
+        "ownrecords" | "ownrecordsonly" | "ownonly" => Some(&mut under.own_records),
+        "owndepartment" | "owndepartmentonly" => Some(&mut under.own_department),
+        "ownbranch" | "ownbranchonly" => Some(&mut under.own_branch),
+        "requireapproval" | "requiresapproval" | "approvalrequired" => Some(&mut under.require_approval),
+        _ => None,
+    }
+}
+
 /// A condition that is asked. One that is not known would let more be done than is meant.
 fn condition(under: &mut Under, name: &str, value: &Json) -> Result<(), String> {
-    let is_asked = match value {
-        Json::Null | Json::Bool(false) => return Ok(()),
-        Json::Bool(true) => true,
-        Json::Object(none) if none.is_empty() => return Ok(()),
-        Json::Array(none) if none.is_empty() => return Ok(()),
-        _ => false,
+    let is_empty = match value {
+        Json::Object(none) => none.is_empty(),
+        Json::Array(none) => none.is_empty(),
+        other => other.is_null(),
     };
-    let place = match fold(name).as_str() {
-        "ownrecords" | "ownrecordsonly" | "ownonly" => &mut under.own_records,
-        "owndepartment" | "owndepartmentonly" => &mut under.own_department,
-        "ownbranch" | "ownbranchonly" => &mut under.own_branch,
-        "requireapproval" | "requiresapproval" | "approvalrequired" => &mut under.require_approval,
-        _ => return Err(format!("asks '{}' of a permission, which is no condition", truncate(name))),
-    };
-    match is_asked {
-        true => *place = true,
-        false => return Err(format!("says {value} of {}, which is neither yes nor no", truncate(name))),
+    let said = yes_or_no(value);
+    if is_empty || said == Some(false) {
+        return Ok(());
     }
+    let place = place(under, &fold(name))
+        .ok_or_else(|| format!("asks '{}' of a permission, which is no condition", truncate(name)))?;
+    *place = said.ok_or_else(|| format!("says {value} of {}, which is neither yes nor no", truncate(name)))?;
     Ok(())
 }
 
@@ -283,6 +331,9 @@ mod tests {
             // Either is enough.
             (r#"[{"permission":"assets:read","own_records":true},"assets:read"]"#, &["assets:read"]),
             (r#"[{"permission":"assets:read","is_active":false}]"#, &[]),
+            (r#"[{"permission":"assets:read","isActive":"false"},{"permission":"a:b","isAllowed":0}]"#, &[]),
+            (r#"[{"permission":"assets:read","own_branch":"yes","own_records":0}]"#, &["assets:read own_branch"]),
+            (r#"{"_id":"1","assets":["read"]}"#, &["assets:read"]),
         ] {
             assert_eq!(read(cell), Ok(told.iter().map(|t| (*t).to_owned()).collect()), "{cell}");
         }
@@ -301,6 +352,10 @@ mod tests {
             (r#"[{"resource":"assets","actions":[1]}]"#, "names no action"),
             (r#"[{"permission":"assets:read","effect":"deny"}]"#, "which is no condition"),
             (r#"[{"permission":"a:b","own_branch":true},{"permission":"a:b","own_records":true}]"#, "twice"),
+            (r#"{"assets":["read"],"own_branch":true}"#, "where a resource is wanted"),
+            (r#"[{"assets":["read"],"conditions":{"own_branch":true}}]"#, "where a resource is wanted"),
+            (r#"[{"permission":"assets:read","isActive":"perhaps"}]"#, "neither yes nor no"),
+            (r#"[{"resource":"assets","action":"read","permission":"users:delete"}]"#, "beside a resource"),
             ("[1]", "names no permission"),
             ("[", "broken JSON"),
         ] {

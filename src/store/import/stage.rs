@@ -133,6 +133,11 @@ const REMEMBERED: usize = 20_000;
 /// Texts that are looked up together.
 const BATCH: usize = 500;
 
+/// The code of a reject, as it is written.
+pub fn code_of(code: &str) -> &'static str {
+    CODES.iter().find(|c| **c == code).copied().unwrap_or("invalid")
+}
+
 /// Staging for one import into one kind.
 pub struct Stage {
     desc: &'static Descriptor,
@@ -721,10 +726,10 @@ impl Stage {
         Ok(u64::try_from(row.int(0)?)?)
     }
 
-    /// The lines of rejected rows.
-    pub async fn rejected_lines(&self, db: &mut Db) -> Result<Vec<u64>> {
+    /// The numbers of rejected rows.
+    pub async fn rejected_numbers(&self, db: &mut Db) -> Result<Vec<u64>> {
         let rows =
-            db.all(Sql::new("select distinct line from import_rejects order by 1").yields([ValueType::Int])).await?;
+            db.all(Sql::new("select distinct n from import_rejects order by 1").yields([ValueType::Int])).await?;
         rows.iter().map(|row| Ok(u64::try_from(row.int(0)?)?)).collect()
     }
 
@@ -775,7 +780,7 @@ impl Stage {
                 number: u64::try_from(r.int(0)?)?,
                 line: u64::try_from(r.int(1)?)?,
                 column: (!column.is_empty()).then(|| column.to_owned()),
-                code: CODES.iter().find(|c| **c == code).copied().unwrap_or("invalid"),
+                code: code_of(code),
                 reason: r.text(4)?.to_owned(),
             })
         });

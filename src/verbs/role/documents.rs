@@ -28,6 +28,7 @@ const WITHIN: &[Nested] = &[
         owner: "role",
         rows: parents,
         is_all: true,
+        takes_unused: false,
     },
     Nested {
         names: &["permissions", "role_permissions"],
@@ -35,8 +36,16 @@ const WITHIN: &[Nested] = &[
         owner: "role",
         rows: permissions,
         is_all: true,
+        takes_unused: false,
     },
-    Nested { names: &["members", "users"], of: || RoleGrant::DESCRIPTOR, owner: "role", rows: holders, is_all: false },
+    Nested {
+        names: &["members", "users"],
+        of: || RoleGrant::DESCRIPTOR,
+        owner: "role",
+        rows: holders,
+        is_all: false,
+        takes_unused: true,
+    },
 ];
 
 /// The same, in the order of an export.
@@ -114,12 +123,15 @@ impl KindVerb for ImportFlags {
     }
 }
 
-/// `--whole`
+/// What an export of roles tells besides them.
 #[derive(clap::Args, Default)]
 pub struct Whole {
-    /// With the permissions, parents and members of each role, for `import` to read back
+    /// With the parents, permissions and members of each role, for `import` to read back
     #[arg(long)]
     pub whole: bool,
+    /// Leave out who has the roles: people of this organisation, whom another one does not know
+    #[arg(long, requires = "whole")]
+    pub without_members: bool,
 }
 
 impl FlagGroup for Whole {}
@@ -141,11 +153,15 @@ impl KindVerb for ExportFlags {
     }
 
     fn examples(desc: &Descriptor) -> String {
-        format!("{}\norgctl role export --whole roles.json", read::ExportFlags::examples(desc))
+        format!("{}\norgctl role export --whole --without-members roles.csv", read::ExportFlags::examples(desc))
     }
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
-        let beside = if self.whole.whole { Beside::Within(TOLD) } else { Beside::Nothing };
+        let beside = match (self.whole.whole, self.whole.without_members) {
+            (false, _) => Beside::Nothing,
+            (true, false) => Beside::Within(TOLD),
+            (true, true) => Beside::Within(&TOLD[..2]),
+        };
         read::export(s, desc, &self.export, beside).await
     }
 }

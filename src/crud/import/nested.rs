@@ -453,7 +453,7 @@ impl Import {
         Ok(Some(Within { import: Box::new(import), ..of }))
     }
 
-    /// Loads what stood within rows that were loaded. What of it is rejected is an error ([`Found`]): the row that it stood in
+    /// Loads what stood within rows that were loaded. What of it is rejected is an error (`Found`): the row that it stood in
     /// is then to be rejected, too.
     pub async fn load_within(&self, tx: &mut Tx<'_>, merged: &mut Merged) -> Result<()> {
         let left_out: HashSet<u64> = merged.rejected_rows().collect();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::permission::{OF_EVERYBODY, Permission};
 use super::{Facts, Scope};
-use crate::model::rights::bounds::{Above, Asked, Beyond, Bounds, Excess, Reach};
+use crate::model::rights::bounds::{Above, Asked, Beyond, Bounds, Excess, Moved, Reach};
 use crate::model::rights::facts::Held;
 use crate::model::rights::roles::Given;
 use crate::model::scope::Conditions;
@@ -100,9 +100,21 @@ impl OwnBounds {
         above: &Above,
         is_new: bool,
     ) -> Option<Beyond> {
-        let conditions = facts.conditions(held, given);
+        self.beyond_of(&facts.conditions(held, given), facts, held, (at, given), above, is_new)
+    }
+
+    /// The same of a way under other conditions.
+    fn beyond_of(
+        &self,
+        conditions: &Conditions,
+        facts: &Facts,
+        held: &Held,
+        (at, given): (usize, &Given),
+        above: &Above,
+        is_new: bool,
+    ) -> Option<Beyond> {
         self.lack_of(given, facts.roles.role(at).contains_critical, |own| {
-            if !implies(&conditions, &own.conditions, above) {
+            if !implies(conditions, &own.conditions, above) {
                 return Some(Beyond::Elsewhere);
             }
             own.until.filter(|own| is_new && held.until.is_none_or(|until| until > *own)).map(Beyond::Until)
@@ -185,6 +197,34 @@ impl Bounds for OwnBounds {
                     let is_new = (asked.is_new)(facts, held, given);
                     if let Some(beyond) = self.beyond(facts, held, (at, given), above, is_new) {
                         let permission = format!("{}:{}", given.resource, given.action);
+                        return Some((facts.account.person, Excess { permission, role, beyond, is_new }));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn of_moved(&self, people: &[Facts], moved: &[Moved]) -> Option<(Uuid, Excess)> {
+        let above: Above = moved.iter().map(|moved| (moved.branch, moved.before.clone())).collect();
+        for facts in people.iter().filter(|facts| !facts.branches_alone) {
+            let counts = |held: &&Held| held.ended.is_none() && held.until.is_none_or(|until| until > facts.at);
+            for held in facts.held.iter().filter(counts) {
+                let ways = facts.roles.all_giving(held.role).filter(|(_, given)| !goes_nowhere(facts.org, given));
+                for ((at, given), moved) in ways.flat_map(|way| moved.iter().map(move |moved| (way, moved))) {
+                    let mut conditions = facts.conditions(held, given);
+                    let reaches_newly =
+                        |set: &&mut BTreeSet<Uuid>| !set.is_disjoint(&moved.newly) && set.is_disjoint(&moved.before);
+                    let mut is_new = false;
+                    for set in conditions.branches.iter_mut().filter(reaches_newly) {
+                        // What is new of it: the branch, where it was.
+                        (is_new, *set) = (true, BTreeSet::from([moved.branch]));
+                    }
+                    let beyond =
+                        is_new.then(|| self.beyond_of(&conditions, facts, held, (at, given), &above, true)).flatten();
+                    if let Some(beyond) = beyond {
+                        let permission = format!("{}:{}", given.resource, given.action);
+                        let role = facts.roles.role(at).id;
                         return Some((facts.account.person, Excess { permission, role, beyond, is_new }));
                     }
                 }

@@ -85,11 +85,10 @@ fn the_last_super_administrator_stays() {
         assert!(p.run("user block ben --reason x").fails(4).contains("nobody any more"));
         let seq = &p.json("audit list --resource user --action user_unblock --limit 1")[0]["seq"];
         assert!(p.run(&format!("audit revert {seq} --org ACME --yes")).fails(4).contains("nobody any more"));
-        // The organisation itself may close, and what is closed keeps nobody.
+        // The organisation itself may close, and opens again with one.
         p.run("org deactivate ACME --yes").ok();
-        p.run("user block ben --reason x").ok();
+        assert!(p.run("user block ben --reason x").fails(4).contains("nobody any more"));
         p.run("org activate ACME").ok();
-        p.run("user unblock ben").ok();
         p.run("org delete ACME --cascade --yes").ok();
         all_is_well(p);
     });
@@ -488,6 +487,133 @@ fn people_change_their_own_profile() {
         assert_eq!(
             (&p.json("user show cho")["bio"], &p.json("user show bob")["bio"]),
             (&"Hello".into(), &"Mine".into())
+        );
+        all_is_well(p);
+    });
+}
+
+/// A branch that is moved gives nobody more, through it, than who moves it may do: nor whoever moves it.
+#[test]
+fn no_move_of_a_branch_gives_more() {
+    shipped(|p| {
+        world(p);
+        people(p, &["cat", "xan", "nar", "ann"]);
+        for line in [
+            "branch create --code B3 --name B3",
+            "branch create --code B4 --name B4",
+            "branch create --code B5 --name B5",
+            "role create --code MOVER --name Mover",
+            "role grant MOVER branches:update branches:read branches:import branches:create users:read",
+            "role grant MOVER users:delete --own-branch",
+            "role assign MOVER bob",
+            "user assign-branch bob --branch B1",
+            "user assign-branch cat --branch B2",
+            "role create --code REVEALER --name Revealer",
+            "role grant REVEALER kyc:reveal --own-branch",
+            "role assign REVEALER xan",
+            "user assign-branch xan --branch B3",
+            "role create --code TELLER --name Teller",
+            "role grant TELLER kyc:reveal",
+            "role assign TELLER nar --branch B4",
+            "role assign AUDITOR ann",
+            "user assign-branch ann --branch B5",
+        ] {
+            p.run(line).ok();
+        }
+        let reveal = |who: &str| format!("{who} would have kyc:reveal by role");
+        let (xan, nar) = (reveal("(xan)"), reveal("(nar)"));
+        tried(
+            p,
+            &[
+                ("branch move B2 --to B1 --as bob", "users:delete"),
+                ("branch update B2 --parent B11 --as bob", "users:delete"),
+                ("branch import - --on-conflict update --key code --as bob < code,parent\\nB2,B1\\n", "users:delete"),
+                ("branch move B2 --to B3 --as ada", &xan),
+                ("branch move B2 --to B4 --as ada", &nar),
+                // Who has something everywhere gains nothing by it, whatever it is.
+                ("branch move B2 --to B5 --as ada", ""),
+                ("branch update B2 --parent '' --as ada", ""),
+                // Below another branch of the same reach.
+                ("branch move B11 --to B1 --as bob", ""),
+                ("branch move B2 --to B5 --as bob", ""),
+                ("branch move B2 --to B1 --as ada", ""),
+                ("branch move B2 --to B11 --as bob", ""),
+            ],
+        );
+        p.run("branch update B2 --parent B3").ok();
+        p.run("setting set access.include_sub_branches no --org ACME").ok();
+        p.run("branch update B2 --parent ''").ok();
+        tried(p, &[("branch move B2 --to B3 --as ada", "")]);
+        all_is_well(p);
+    });
+}
+
+/// Nobody who may do more is stripped of it through a role.
+#[test]
+fn no_role_is_stripped_from_who_may_do_more() {
+    shipped(|p| {
+        world(p);
+        for line in [
+            "role create --code BASE --name Base",
+            "role grant BASE users:read kyc:read",
+            "role create --code BOSS --name Boss",
+            "role grant BOSS kyc:reveal users:update",
+            "role inherit BOSS BASE",
+            "role assign BOSS bob",
+            "role create --code FREE --name Free",
+            "role grant FREE kyc:reveal users:read",
+            "role inherit FREE CLERK",
+        ] {
+            p.run(line).ok();
+        }
+        let bob = "(bob), who has kyc:reveal by role BOSS, which you may not do";
+        tried(
+            p,
+            &[
+                ("role deactivate BOSS --as ada", bob),
+                ("role deactivate BASE --as ada", bob),
+                ("role revoke BOSS kyc:reveal --yes --as ada", bob),
+                ("role revoke BASE kyc:read --yes --as ada", bob),
+                ("role-permission update BOSS:users:update --own-branch yes --as ada", bob),
+                ("role-permission delete BOSS:users:update --yes --as ada", bob),
+                ("role disinherit BOSS BASE --yes --as ada", bob),
+                ("role delete BASE --cascade --yes --as ada", bob),
+                // What nobody has who may do more, and what takes nothing away.
+                ("role update BOSS --name Chief --as ada", ""),
+                ("role grant BASE users:update --as ada", ""),
+                ("role-permission update FREE:kyc:reveal --require-approval yes --as ada", ""),
+                ("role revoke FREE kyc:reveal --yes --as ada", ""),
+                ("role disinherit FREE CLERK --yes --as ada", ""),
+                ("role revoke CLERK users:read --yes --as ada", ""),
+                ("role deactivate FREE --as ada", ""),
+                ("role deactivate BOSS --as sue", ""),
+            ],
+        );
+        all_is_well(p);
+    });
+}
+
+/// How far branches reach is not for who is bound to say.
+#[test]
+fn who_is_bound_does_not_say_how_far_branches_reach() {
+    shipped(|p| {
+        world(p);
+        p.run("role create --code SETTER --name Setter").ok();
+        p.run("role grant SETTER settings:update settings:delete settings:read users:read").ok();
+        p.run("role assign SETTER bob").ok();
+        let of_it = "of access.include_sub_branches: it decides how far others may go";
+        let set = "setting set access.include_sub_branches";
+        let (yes, no) = (format!("{set} yes --org ACME --as bob"), format!("{set} no --org ACME --as bob"));
+        tried(p, &[(&yes, of_it), (&no, of_it)]);
+        p.run("setting set access.include_sub_branches no --org ACME").ok();
+        tried(
+            p,
+            &[
+                (&yes, of_it),
+                ("setting reset access.include_sub_branches --org ACME --as bob", of_it),
+                ("setting set password.min_length 14 --org ACME --as bob", ""),
+                ("setting reset access.include_sub_branches --org ACME --as sue", ""),
+            ],
         );
         all_is_well(p);
     });

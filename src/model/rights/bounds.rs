@@ -17,6 +17,16 @@ pub type Above = HashMap<Uuid, BTreeSet<Uuid>>;
 /// What some roles give, each by the role, the resource and the action.
 pub type Only = HashSet<(Uuid, String, String)>;
 
+/// A branch that lies elsewhere now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    pub branch: Uuid,
+    /// Itself, and what was above it.
+    pub before: BTreeSet<Uuid>,
+    /// What is above it now and was not.
+    pub newly: BTreeSet<Uuid>,
+}
+
 /// What is asked of people.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
@@ -77,6 +87,9 @@ pub trait Bounds {
     /// The first of some people who may do more, by all that they have or only by some of it, whatever state their account is
     /// in. What somebody has newly may not last longer than it lasts for who gives it.
     fn of_people(&self, people: &[Facts], above: &Above, asked: Asked<'_>) -> Option<(Uuid, Excess)>;
+
+    /// The first of some people, whoever moves it among them, who has something newly of a branch that was moved.
+    fn of_moved(&self, people: &[Facts], moved: &[Moved]) -> Option<(Uuid, Excess)>;
 
     /// How far what a role gives goes.
     fn of_given(&self, given: &Given, contains_critical: bool) -> Reach;

@@ -1,6 +1,7 @@
 //! Which rows say what people may do, and by which of their columns: the one list of it. What holds for all of them (that nobody
 //! gains more than who writes may do, that nobody decides about himself or herself) is written once, over this.
 
+use crate::model::kinds::branch::Branch;
 use crate::model::kinds::credential::Credential;
 use crate::model::kinds::permission::Permission;
 use crate::model::kinds::role::Role;
@@ -8,6 +9,7 @@ use crate::model::kinds::role_approver::RoleApprover;
 use crate::model::kinds::role_grant::RoleGrant;
 use crate::model::kinds::role_inheritance::RoleInheritance;
 use crate::model::kinds::role_permission::RolePermission;
+use crate::model::kinds::setting::StoredSetting;
 use crate::model::kinds::token::Token;
 use crate::model::kinds::user::{BLOCKED, BLOCKED_UNTIL, CAN_LOGIN, User};
 use crate::model::kinds::user_branch::UserBranch;
@@ -30,6 +32,10 @@ pub enum Whose {
     Beside(&'static str),
     /// Those of everybody: whether a star contains a word.
     Word,
+    /// Those of everybody: how far a branch reaches.
+    Setting,
+    /// Those of whoever has a branch above it, which this column names: what lies below it.
+    Below(&'static str),
 }
 
 /// Columns of a row; that it comes and goes counts besides.
@@ -82,6 +88,8 @@ const CONCERNS: &[Concern] = &[
     of_role(RoleInheritance::DESCRIPTOR, Whose::Parent("role_id", "parent_id")),
     of_role(RoleApprover::DESCRIPTOR, Whose::Beside("role_id")),
     of_role(Permission::DESCRIPTOR, Whose::Word),
+    of_role(Branch::DESCRIPTOR, Whose::Below("parent_id")),
+    of_role(StoredSetting::DESCRIPTOR, Whose::Setting),
 ];
 
 const fn of_person(desc: &'static Descriptor, gives_alone: bool) -> Concern {
@@ -135,9 +143,9 @@ mod tests {
         for concern in CONCERNS {
             let of_kind = |name: &str| concern.desc.fields.iter().any(|field| field.column == name);
             let named = match concern.whose {
-                Whose::Person(a) | Whose::Given(a) | Whose::Beside(a) => vec![a],
+                Whose::Person(a) | Whose::Given(a) | Whose::Beside(a) | Whose::Below(a) => vec![a],
                 Whose::Parent(a, b) => vec![a, b],
-                Whose::Itself | Whose::Role | Whose::Word => vec![],
+                Whose::Itself | Whose::Role | Whose::Word | Whose::Setting => vec![],
             };
             let columns =
                 [concern.gives, concern.own, concern.guarded].into_iter().filter_map(|columns| match columns {

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 pub use belongings::{belongings, with_all_above};
-pub use people::{TOGETHER, above_each, facts_of_people, holders};
+pub use people::{TOGETHER, above_each, chains, facts_of_people, holders, people_of_branches};
 pub use who::{Asked, Own, candidates, statement};
 
 use super::engine::db::Db;

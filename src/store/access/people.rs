@@ -30,6 +30,11 @@ pub async fn above_each(db: &mut Db, org: i32, people: &[Facts]) -> Result<Above
     if named.is_empty() || people.iter().any(|facts| facts.branches_alone) {
         return Ok(Above::new());
     }
+    chains(db, org, &named).await
+}
+
+/// The branches above each of some, itself among them, as they are in the tree.
+pub async fn chains(db: &mut Db, org: i32, named: &BTreeSet<Uuid>) -> Result<Above> {
     let mut db = db.checking();
     let text = format!(
         "with recursive above (id, parent) as (
@@ -50,7 +55,29 @@ pub async fn above_each(db: &mut Db, org: i32, people: &[Facts]) -> Result<Above
         }
         (branch, chain)
     };
-    Ok(named.into_iter().map(chain).collect())
+    Ok(named.iter().copied().map(chain).collect())
+}
+
+/// The next people, in the order of their ids, who have one of some branches, or were given a role there and have it still.
+pub async fn people_of_branches(
+    db: &mut Db,
+    org: i32,
+    branches: &BTreeSet<Uuid>,
+    at: DateTime<Utc>,
+    after: Uuid,
+) -> Result<Vec<Uuid>> {
+    let mut sql = Sql::new("");
+    let (at, after, branches) = (sql.arg(at), sql.arg(after), ids(db.engine(), branches.iter().copied()));
+    sql.push(&format!(
+        "select l.user_id from user_branches l
+          where l.org_id = {org} and l.branch_id in ({branches}) and l.user_id > {after} and l.deleted_at is null
+         union
+         select g.user_id from role_grants g
+          where g.org_id = {org} and g.branch_id in ({branches}) and g.user_id > {after} and g.deleted_at is null
+            and g.ended_at is null and (g.expires_at is null or g.expires_at > {at})
+          order by 1 limit {TOGETHER}"
+    ));
+    db.all(sql.yields([ValueType::Uuid])).await?.iter().map(|row| row.uuid(0)).collect()
 }
 
 /// The next people, in the order of their ids, who were given one of some roles and have it still.

@@ -54,13 +54,14 @@ impl SuperAdmins {
         Ok(())
     }
 
-    /// Refuses that there is none any more where there was one, as long as the organisation is in use.
+    /// Refuses that there is none any more where there was one, as long as the organisation is there: one that is closed may
+    /// open again.
     pub async fn must_remain(&mut self, db: &mut Db, at: DateTime<Utc>) -> Result<()> {
         for (org, had) in std::mem::take(&mut self.0) {
             if !had || is_there(db, org, at).await? {
                 continue;
             }
-            let of_org = "select code from orgs where org_id = $1 and is_active and deleted_at is null";
+            let of_org = "select code from orgs where org_id = $1 and deleted_at is null";
             let of_org = Sql::new(of_org).with([org.into()]).yields([ValueType::Text]);
             if let Some(row) = db.first(of_org).await? {
                 let code = row.text(0)?;

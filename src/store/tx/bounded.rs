@@ -2,7 +2,7 @@
 //! more. Asked of each row that has to do with rights ([`Concern`]), as it is before it is written, and of what became of it
 //! before the commit: by what is there then, whatever command and path led to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -13,15 +13,16 @@ use crate::model::kinds::role::Role;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record, Resource as _};
-use crate::model::rights::bounds::{Asked, Bounds, Excess, Only, Reach};
+use crate::model::rights::bounds::{Asked, Bounds, Excess, Moved, Only, Reach};
 use crate::model::rights::concerns::{Columns, Concern, Whose};
 use crate::model::rights::facts::{Facts, Held};
 use crate::model::rights::permission::Permission;
 use crate::model::rights::refusal::Refusal;
 use crate::model::rights::roles::{Given, Roles};
+use crate::model::setting::ACCESS_INCLUDE_SUB_BRANCHES;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::Result;
-use crate::store::access::{TOGETHER, Which, above_each, facts_of_people, holders, roles};
+use crate::store::access::{TOGETHER, Which, above_each, chains, facts_of_people, holders, people_of_branches, roles};
 use crate::store::engine::db::Db;
 use crate::store::records;
 
@@ -43,6 +44,8 @@ enum Noted {
     Parent(Uuid, Uuid),
     /// A role that gives something now and did not before.
     Role(Uuid),
+    /// A branch that lies elsewhere now, and what was above it, itself among that.
+    Branch(Uuid, BTreeSet<Uuid>),
 }
 
 /// What somebody may have newly.
@@ -138,7 +141,9 @@ impl Bounded {
                 self.noted.push(Noted::Parent(named(column), named(parent)));
             }
             Whose::Beside(column) => bound.keeps_off_role(named(column))?,
-            Whose::Role | Whose::Word => {}
+            // Nothing lies in what is new.
+            Whose::Role | Whose::Word | Whose::Below(_) => {}
+            Whose::Setting => bound.covers_sub_branches(&value("setting").to_text())?,
         }
         Ok(())
     }
@@ -151,17 +156,24 @@ impl Bounded {
         rows: &[(&Record, Option<&Record>)],
     ) -> Result<()> {
         let Some(concern) = rows.first().and_then(|(before, _)| Concern::of(before.desc)) else { return Ok(()) };
-        let (mut guarded, mut going) = (BTreeSet::new(), Vec::new());
+        let (mut guarded, mut going, mut moved) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (before, after) in rows {
             let after = after.filter(|after| after.is_live());
-            if concern.whose == Whose::Role && before.is_live() && after.is_none() {
-                going.push(before.meta.id);
-            }
+            going.extend(loses(concern, before, after));
             match concern.whose {
                 Whose::Itself | Whose::Person(_) => guarded.extend(self.person(bound, concern, before, after)?),
                 Whose::Word => bound.keeps_critical(before, after)?,
+                Whose::Setting => bound.keeps_sub_branches(before)?,
+                Whose::Below(parent) => {
+                    let is_moved = |after: &Record| before.get(parent) != after.get(parent);
+                    moved.extend(after.filter(|after| is_moved(after)).map(|_| before.meta.id));
+                }
                 _ => self.role(bound, concern, before, after)?,
             }
+        }
+        if !moved.is_empty() {
+            let before = chains(db, bound.org, &moved).await?;
+            self.noted.extend(before.into_iter().map(|(branch, above)| Noted::Branch(branch, above)));
         }
         self.keep_off_who_may_more(db, bound, guarded).await?;
         self.keep_off_holders(db, bound, going).await
@@ -175,11 +187,17 @@ impl Bounded {
         }
     }
 
-    /// Refuses to take roles away, and the grants of them, from somebody who may do more.
-    async fn keep_off_holders(&mut self, db: &mut Db, bound: &Bound, roles: Vec<Uuid>) -> Result<()> {
+    /// Refuses to take roles away, or something of what they give, from somebody who may do more.
+    async fn keep_off_holders(&mut self, db: &mut Db, bound: &Bound, going: BTreeSet<Uuid>) -> Result<()> {
+        if bound.bounds.are_none() || going.is_empty() {
+            return Ok(());
+        }
+        let going: Vec<Uuid> = going.into_iter().collect();
+        let below = roles(db, bound.org, Which::Below(&going), None).await?;
+        let below: BTreeSet<Uuid> = below.all().iter().map(|role| role.id).chain(going).collect();
         let mut after = Uuid::nil();
-        while !roles.is_empty() {
-            let some = holders(db, bound.org, roles.iter().copied(), bound.at, after).await?;
+        loop {
+            let some = holders(db, bound.org, below.iter().copied(), bound.at, after).await?;
             let Some(last) = some.last() else { break };
             after = *last;
             self.keep_off_who_may_more(db, bound, some.into_iter().collect()).await?;
@@ -269,6 +287,7 @@ impl Bounded {
         }
         if !bound.bounds.may_escalate() {
             judge_roles(db, bound, &noted).await?;
+            judge_moved(db, bound, &noted).await?;
         }
         let people: Vec<Uuid> = news.people.iter().copied().collect();
         for some in people.chunks(TOGETHER) {
@@ -301,6 +320,19 @@ impl Bound {
         }
     }
 
+    /// Whether branches cover those below them decides how far everybody's conditions reach.
+    fn keeps_sub_branches(&self, record: &Record) -> Result<()> {
+        self.covers_sub_branches(&record.get("setting").to_text())
+    }
+
+    fn covers_sub_branches(&self, setting: &str) -> Result<()> {
+        if setting != ACCESS_INCLUDE_SUB_BRANCHES.declared.key || self.bounds.are_none() || self.bounds.may_escalate() {
+            return Ok(());
+        }
+        let sentence = format!("{} is not allowed of {setting}: it decides how far others may go", self.permission);
+        Err(Problem::denied(sentence).hint(ESCALATES).refusing(Refusal::of(ESCALATE)).into())
+    }
+
     /// What is critical is contained in no star; what is so no more is in all of them.
     fn keeps_critical(&self, before: &Record, after: Option<&Record>) -> Result<()> {
         let word = |record: &Record| {
@@ -313,6 +345,25 @@ impl Bound {
         let sentence = format!("{} is not allowed: every '*' would contain {was}, {beyond}", self.permission);
         Err(Problem::denied(sentence).hint(ESCALATES).refusing(Refusal::of(ESCALATE)).into())
     }
+}
+
+/// The role whose holders lose something by it.
+fn loses(concern: &Concern, before: &Record, after: Option<&Record>) -> Option<Uuid> {
+    let named = |record: &Record, column: &str| record.get(column).as_uuid().unwrap_or_default();
+    let stays = |is_same: &dyn Fn(&Record) -> bool| after.is_some_and(is_same);
+    let (role, stays) = match concern.whose {
+        Whose::Role => (before.meta.id, stays(&|after| after.is_active() || !before.is_active())),
+        Whose::Given(role) => {
+            let gives = |after: &Record| Given::of(after).contains(&Given::of(before));
+            (named(before, role), stays(&|after| named(after, role) == named(before, role) && gives(after)))
+        }
+        Whose::Parent(role, parent) => {
+            let is_same = |column: &str, after: &Record| named(after, column) == named(before, column);
+            (named(before, role), stays(&|after| is_same(role, after) && is_same(parent, after)))
+        }
+        _ => return None,
+    };
+    (before.is_live() && !stays).then_some(role)
 }
 
 fn own(permission: &str, what: &str) -> Problem {
@@ -344,7 +395,7 @@ async fn judge_roles(db: &mut Db, bound: &Bound, noted: &[Noted]) -> Result<()> 
     let of = |noted: &Noted| match noted {
         Noted::Given(role, ..) | Noted::Role(role) => vec![*role],
         Noted::Parent(role, parent) => vec![*role, *parent],
-        Noted::Person(..) => Vec::new(),
+        Noted::Person(..) | Noted::Branch(..) => Vec::new(),
     };
     let touched: BTreeSet<Uuid> = noted.iter().flat_map(of).collect();
     if touched.is_empty() {
@@ -395,8 +446,37 @@ fn newly_given<'a>(known: &'a Roles, noted: &Noted) -> Vec<(Uuid, (usize, &'a Gi
         }
         Noted::Parent(role, parent) => all(*role, *parent),
         Noted::Role(role) => all(*role, *role),
-        Noted::Person(..) => Vec::new(),
+        Noted::Person(..) | Noted::Branch(..) => Vec::new(),
     }
+}
+
+/// Judges what people of the branches above have newly of those that were moved, and who moved them.
+async fn judge_moved(db: &mut Db, bound: &Bound, noted: &[Noted]) -> Result<()> {
+    let mut before: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
+    for noted in noted {
+        if let Noted::Branch(branch, above) = noted {
+            before.entry(*branch).or_insert_with(|| above.clone());
+        }
+    }
+    let now = chains(db, bound.org, &before.keys().copied().collect()).await?;
+    let moved = before.into_iter().map(|(branch, before)| {
+        let above = now.get(&branch).into_iter().flatten().copied();
+        let newly = above.filter(|above| !before.contains(above)).collect();
+        Moved { branch, before, newly }
+    });
+    let moved: Vec<Moved> = moved.filter(|moved| !moved.newly.is_empty()).collect();
+    let newly: BTreeSet<Uuid> = moved.iter().flat_map(|moved| &moved.newly).copied().collect();
+    let mut after = Uuid::nil();
+    while !newly.is_empty() {
+        let some = people_of_branches(db, bound.org, &newly, bound.at, after).await?;
+        let Some(last) = some.last() else { break };
+        after = *last;
+        let all = facts_of_people(db, bound.org, &some, bound.at).await?;
+        if let Some((person, excess)) = bound.bounds.of_moved(&all, &moved) {
+            return Err(may_more(db, bound, person, &excess).await?.into());
+        }
+    }
+    Ok(())
 }
 
 /// Refuses that somebody may do more than whoever writes.

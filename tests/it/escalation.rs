@@ -619,6 +619,48 @@ fn who_is_bound_does_not_say_how_far_branches_reach() {
     });
 }
 
+/// Nobody draws somebody into his or her own reach who lay outside of it.
+#[test]
+fn nobody_is_drawn_into_reach() {
+    shipped(|p| {
+        world(p);
+        people(p, &["pia", "pip", "new"]);
+        for line in [
+            "role create --code DRAWER --name Drawer",
+            "role grant DRAWER user_branches:create user_branches:import user_branches:restore user_branches:update users:delete users:update --own-branch",
+            "role grant DRAWER users:read branches:read user_branches:read",
+            "role assign DRAWER bob",
+            "user assign-branch bob --branch B1",
+            "user assign-branch pia --branch B2",
+            "user assign-branch pip --branch B1",
+            "user assign-branch mia --branch B1",
+            "user unassign-branch mia --branch B1 --yes",
+            "role create --code PLACER --name Placer",
+            "role grant PLACER user_branches:create user_branches:import users:read branches:read",
+            "role assign PLACER cho",
+        ] {
+            p.run(line).ok();
+        }
+        let pia = "(pia)";
+        tried(
+            p,
+            &[
+                ("branch assign B1 pia --as bob", pia),
+                ("branch assign B1 new --as bob", "(new)"),
+                ("user-branch import - --as bob < branch,user\\nB1,pia\\n", pia),
+                ("user-branch restore B1:mia --as bob", "(mia)"),
+                ("user assign-branch pia --branch B1 --as bob", pia),
+                ("user delete pia --yes --as bob", pia),
+                // Who lies in reach, and by who may place everybody.
+                ("branch assign B11 pip --as bob", ""),
+                ("user-branch import - --as cho < branch,user\\nB1,pia\\n", ""),
+                ("branch assign B1 new --as cho", ""),
+            ],
+        );
+        all_is_well(p);
+    });
+}
+
 /// A way to say something to the roles and grants of a world, and what becomes of the world where it is done.
 type Change = (String, Box<dyn FnOnce(&mut World)>);
 

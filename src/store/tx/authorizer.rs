@@ -7,11 +7,13 @@ use uuid::Uuid;
 
 use super::bulk_writer::PreparedRow;
 use super::origin::{Permit, Rights};
+use crate::model::kinds::user::User;
+use crate::model::kinds::user_branch::UserBranch;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::Lifetime;
 use crate::model::resource::path::Place;
 use crate::model::resource::verbs::Verb;
-use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::resource::{Descriptor, Field, Record, Resource as _};
 use crate::model::rights::refusal::Refusal;
 use crate::model::scope::{About, Scope};
 use crate::model::trail::audit::Effect;
@@ -50,6 +52,16 @@ fn places_given(record: &Record, before: Option<&Record>) -> Vec<(&'static Descr
     named.filter_map(|field| Some((place_of(field)?, record.get(field.column).as_uuid()?))).collect()
 }
 
+/// Who comes into a branch by a link that is new, or is another one than before.
+fn drawn_in(link: &Record, before: Option<&Record>) -> Option<Uuid> {
+    let is_same = |before: &Record| {
+        let mut ends = ["branch_id", "user_id"].into_iter();
+        before.is_live() && ends.all(|end| before.get(end) == link.get(end))
+    };
+    let draws = link.desc == UserBranch::DESCRIPTOR && link.is_live() && !before.is_some_and(is_same);
+    link.find("user_id").filter(|_| draws)?.as_uuid()
+}
+
 /// Asks, and remembers what it has asked and is still to ask. Rows that wait to be written are written before.
 pub(super) struct Authorizer {
     permit: Permit,
@@ -57,6 +69,8 @@ pub(super) struct Authorizer {
     pub(super) is_lifted: bool,
     /// About these nothing more is asked before they are written.
     passed: BTreeSet<Question>,
+    /// The people among them.
+    people: BTreeSet<Uuid>,
     /// These are asked about before the commit, but for those that are gone.
     after: BTreeSet<Question>,
     gone: BTreeSet<Uuid>,
@@ -69,8 +83,8 @@ const TOGETHER: usize = 500;
 
 impl Authorizer {
     pub(super) fn new(permit: Permit) -> Authorizer {
-        let (passed, after, gone, places) = Default::default();
-        Authorizer { permit, is_lifted: false, passed, after, gone, places }
+        let (passed, people, after, gone, places) = Default::default();
+        Authorizer { permit, is_lifted: false, passed, people, after, gone, places }
     }
 
     /// Whether somebody is to be asked about.
@@ -89,7 +103,7 @@ impl Authorizer {
             records.iter().map(|record| self.question(&rights, record, Effect::Update)).collect();
         let open: Vec<Question> = asked?.into_iter().filter(|q| !self.passed.contains(q)).collect();
         self.ask(db, &rights, &open, "").await?;
-        self.passed.extend(open);
+        self.pass(open);
         Ok(())
     }
 
@@ -139,13 +153,64 @@ impl Authorizer {
                     self.after.insert(then);
                 }
             }
+            let drawn = after.and_then(|after| drawn_in(after, Some(before)));
+            open.extend(drawn.and_then(|person| self.about_person(&question.permission, person)));
             if !self.passed.contains(&question) {
                 open.push(question);
             }
         }
         self.ask(db, &rights, &open, "").await?;
-        self.passed.extend(open);
+        self.pass(open);
         Ok(())
+    }
+
+    /// Asks about who comes into a branch by a new link, as he or she is before it: who is out of reach is not drawn into it.
+    pub(super) async fn may_draw_in(&mut self, db: &mut Db, link: &Record) -> Result<()> {
+        let (Some(rights), Some(person)) = (self.rights(), drawn_in(link, None)) else { return Ok(()) };
+        let permission = self.question(&rights, link, Effect::Create)?.permission;
+        self.ask_about_people(db, &rights, &permission, [person]).await
+    }
+
+    /// The same of links that are loaded.
+    pub(super) async fn may_draw_in_all(
+        &mut self,
+        db: &mut Db,
+        desc: &'static Descriptor,
+        rows: &[PreparedRow],
+    ) -> Result<()> {
+        let Some(rights) = self.rights().filter(|_| *desc == *UserBranch::DESCRIPTOR) else { return Ok(()) };
+        let at = records::stored_columns(desc).iter().position(|(name, _)| *name == "user_id");
+        let people = rows.iter().filter_map(|row| row.stored.get(at?)?.as_uuid());
+        let permission = self.permission_of(desc, Effect::Create);
+        self.ask_about_people(db, &rights, &permission, people).await
+    }
+
+    async fn ask_about_people(
+        &mut self,
+        db: &mut Db,
+        rights: &Rights,
+        permission: &str,
+        people: impl IntoIterator<Item = Uuid>,
+    ) -> Result<()> {
+        let open: Vec<Question> = people.into_iter().filter_map(|id| self.about_person(permission, id)).collect();
+        self.ask(db, rights, &open, "").await?;
+        self.pass(open);
+        Ok(())
+    }
+
+    fn pass(&mut self, questions: impl IntoIterator<Item = Question>) {
+        for question in questions {
+            if question.table == User::DESCRIPTOR.table {
+                self.people.insert(question.id);
+            }
+            self.passed.insert(question);
+        }
+    }
+
+    /// What is asked about somebody, unless it was before, or he or she was not there.
+    fn about_person(&self, permission: &str, id: Uuid) -> Option<Question> {
+        let table = User::DESCRIPTOR.table;
+        (!self.people.contains(&id)).then(|| Question { permission: permission.to_owned(), table, id })
     }
 
     /// Notes to ask about a row that is new.
@@ -154,9 +219,9 @@ impl Authorizer {
         let question = self.question(&rights, record, Effect::Create)?;
         if question.id == record.meta.id {
             // It was nothing before.
-            self.passed.insert(question.clone());
+            self.pass([question.clone()]);
             let updated = self.question(&rights, record, Effect::Update)?;
-            self.passed.insert(updated);
+            self.pass([updated]);
         }
         self.places.extend(places_given(record, None).into_iter().map(|place| question.of(place)));
         self.after.insert(question);

@@ -61,6 +61,7 @@ impl Tx<'_> {
     pub async fn write_batch(&mut self, loaders: &mut Loaders, rows: Vec<PreparedRow>) -> Result<()> {
         self.flush().await?;
         self.protection.keep_from(loaders.desc, loaders.org, &rows)?;
+        self.asked.may_draw_in_all(self.db, loaders.desc, &rows).await?;
         self.asked.may_load(loaders.desc, loaders.org, &rows)?;
         if let Some(bound) = self.bound() {
             self.bounded.loaded(&bound, loaders.desc, &rows)?;

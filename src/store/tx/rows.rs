@@ -88,6 +88,7 @@ impl Tx<'_> {
         record.meta.request_id = desc.stays().then(|| self.request_id());
         record.begins(true)?;
         self.protection.keep(None, Some(&record))?;
+        self.asked.may_draw_in(self.db, &record).await?;
         self.asked.may_make(&record)?;
         if let Some(bound) = self.bound() {
             self.bounded.made(&bound, &record)?;

@@ -92,24 +92,12 @@ impl OwnBounds {
         least
     }
 
+    /// What of a way under conditions goes beyond the own ones.
     fn beyond(
         &self,
-        facts: &Facts,
-        held: &Held,
+        (facts, held): (&Facts, &Held),
         (at, given): (usize, &Given),
-        above: &Above,
-        is_new: bool,
-    ) -> Option<Beyond> {
-        self.beyond_of(&facts.conditions(held, given), facts, held, (at, given), above, is_new)
-    }
-
-    /// The same of a way under other conditions.
-    fn beyond_of(
-        &self,
         conditions: &Conditions,
-        facts: &Facts,
-        held: &Held,
-        (at, given): (usize, &Given),
         above: &Above,
         is_new: bool,
     ) -> Option<Beyond> {
@@ -195,7 +183,9 @@ impl Bounds for OwnBounds {
                         continue;
                     }
                     let is_new = (asked.is_new)(facts, held, given);
-                    if let Some(beyond) = self.beyond(facts, held, (at, given), above, is_new) {
+                    let conditions = facts.conditions(held, given);
+                    let beyond = self.beyond((facts, held), (at, given), &conditions, above, is_new);
+                    if let Some(beyond) = beyond {
                         let permission = format!("{}:{}", given.resource, given.action);
                         return Some((facts.account.person, Excess { permission, role, beyond, is_new }));
                     }
@@ -221,7 +211,7 @@ impl Bounds for OwnBounds {
                         (is_new, *set) = (true, BTreeSet::from([moved.branch]));
                     }
                     let beyond =
-                        is_new.then(|| self.beyond_of(&conditions, facts, held, (at, given), &above, true)).flatten();
+                        is_new.then(|| self.beyond((facts, held), (at, given), &conditions, &above, true)).flatten();
                     if let Some(beyond) = beyond {
                         let permission = format!("{}:{}", given.resource, given.action);
                         let role = facts.roles.role(at).id;

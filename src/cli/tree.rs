@@ -27,6 +27,7 @@ use crate::model::resource::verbs::{Link, Verb};
 use crate::model::resource::{Descriptor, examples};
 use crate::model::trail::audit::{ACTIONS, Action};
 use crate::model::values::scalar::Noun as _;
+use crate::verbs::role::unknown_words::Warning;
 use crate::verbs::{
     audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, role, setting, user,
 };
@@ -244,9 +245,9 @@ const OTHERWISE: &[(&str, Generic)] = &[
     (User::NOUN, generic::<user::ExportFlags>()),
     (Role::NOUN, generic::<role::documents::ImportFlags>()),
     (Role::NOUN, generic::<role::documents::ExportFlags>()),
-    (RolePermission::NOUN, generic::<role::unknown_words::CreateFlags>()),
-    (RolePermission::NOUN, generic::<role::unknown_words::UpdateFlags>()),
-    (RolePermission::NOUN, generic::<role::unknown_words::ImportFlags>()),
+    (RolePermission::NOUN, generic::<Warning<create::CreateFlags>>()),
+    (RolePermission::NOUN, generic::<Warning<create::UpdateFlags>>()),
+    (RolePermission::NOUN, generic::<Warning<import::ImportFlags>>()),
 ];
 
 /// `Assign`

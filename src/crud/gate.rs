@@ -134,25 +134,14 @@ pub fn allow_in_system(s: &Session<'_>) -> Result<()> {
     }
 }
 
-/// Asks whether all of a kind may be told in an organisation: what is worked out of all of it would be wrong of a part.
-pub fn allow_whole(s: &Session<'_>, desc: &Descriptor, org: i32) -> Result<()> {
+/// Asks whether all of a kind may be told in an organisation: what is worked out of all of it, or is read back as the whole of
+/// it, would be wrong of a part.
+pub fn allow_whole(s: &Session<'_>, permission: &str, desc: &Descriptor, org: i32) -> Result<()> {
+    decided(s, permission)?;
     match &s.connection.opening.reader {
         Some(reader) if !reader.tells_all_of(desc, org) => {
-            let refusal = Refusal::of(&s.access.permission).about(About::Record(&Belongings::default()));
-            let sentence = format!("{} is not allowed: {}", s.access.permission, Reason::Elsewhere);
-            Err(Problem::denied(sentence).refusing(refusal).into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The same of a kind that is told with the records of another one.
-pub fn allow_all_of(s: &Session<'_>, desc: &Descriptor, org: i32) -> Result<()> {
-    match &s.connection.opening.reader {
-        Some(reader) if !reader.tells_all_of(desc, org) => {
-            let read = format!("{}:read", desc.table);
-            let refusal = Refusal::of(&read).about(About::Record(&Belongings::default()));
-            let sentence = format!("{read} is not allowed of all {}", desc.plural());
+            let refusal = Refusal::of(permission).about(About::Record(&Belongings::default()));
+            let sentence = format!("{permission} is not allowed: {}", Reason::Elsewhere);
             Err(Problem::denied(sentence).refusing(refusal).into())
         }
         _ => Ok(()),

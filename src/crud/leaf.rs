@@ -51,6 +51,37 @@ pub trait KindVerb: Flags {
     fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> impl Future<Output = Result<()>>;
 }
 
+/// A verb that takes or does something more where it is about one noun.
+pub trait Besides: Flags {
+    /// What it is of the other kinds.
+    type Of: KindVerb;
+
+    /// Lines that work on the demo.
+    fn examples(desc: &Descriptor) -> String {
+        Self::Of::examples(desc)
+    }
+
+    /// Does it.
+    fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> impl Future<Output = Result<()>>;
+}
+
+impl<T: Besides> KindVerb for T {
+    const VERB: Verb = T::Of::VERB;
+    const WRITES: bool = T::Of::WRITES;
+
+    fn about(desc: &Descriptor) -> String {
+        T::Of::about(desc)
+    }
+
+    fn examples(desc: &Descriptor) -> String {
+        <T as Besides>::examples(desc)
+    }
+
+    fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> impl Future<Output = Result<()>> {
+        <T as Besides>::run(self, s, desc)
+    }
+}
+
 /// What a verb takes where it is about a kind.
 pub trait Flags: Sized {
     /// Adds it to the verb of a kind.

@@ -820,7 +820,9 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Expo
     if let Beside::Within(within) = beside {
         // Told in part it would take away the rest where it is read back.
         let org = s.the_org().await?;
-        within.iter().try_for_each(|within| gate::allow_all_of(s, (within.of)(), org))?;
+        for of in within.iter().map(|within| (within.of)()) {
+            gate::allow_whole(s, &format!("{}:{}", of.table, of.action(VerbName::List)), of, org)?;
+        }
     }
     if with_hashes && s.connection.past.is_some() {
         return Err(Problem::usage("passwords of then are not kept, nor are their hashes").into());

@@ -9,14 +9,13 @@ use crate::crud::import::limit::{TOLD, some_of, stopped};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Opened, Report, Run, Terms, load};
 use crate::crud::keys::keys;
-use crate::crud::leaf::{FlagGroup, KindVerb, Leaf, Spec, flags};
+use crate::crud::leaf::{Besides, FlagGroup, Leaf, Spec, flags};
 use crate::crud::lookup::find;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::crud::{import, seed};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::org::Org;
-use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Descriptor, Resource as _};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
@@ -173,17 +172,8 @@ flags! {
     }
 }
 
-impl KindVerb for ImportFlags {
-    const VERB: VerbName = VerbName::Import;
-    const WRITES: bool = true;
-
-    fn about(desc: &Descriptor) -> String {
-        import::ImportFlags::about(desc)
-    }
-
-    fn examples(desc: &Descriptor) -> String {
-        import::ImportFlags::examples(desc)
-    }
+impl Besides for ImportFlags {
+    type Of = import::ImportFlags;
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;

@@ -86,7 +86,7 @@ struct View {
 impl View {
     async fn load(s: &mut Session<'_>, whose: &Whose, in_full: bool) -> Result<View> {
         if whose.user.is_none() {
-            gate::allow_whole(s, StoredSetting::DESCRIPTOR, whose.place.org)?;
+            gate::allow_whole(s, &s.access.permission, StoredSetting::DESCRIPTOR, whose.place.org)?;
         }
         let db = s.db().await?;
         let settings = settings::for_place(db, whose.place).await?;

@@ -17,7 +17,7 @@ use anyhow::Result;
 
 use super::stats;
 use crate::crud::gate;
-use crate::crud::leaf::{FlagGroup, KindVerb, Leaf, Spec, flags};
+use crate::crud::leaf::{Besides, FlagGroup, Leaf, Spec, flags};
 use crate::crud::read;
 use crate::crud::remove;
 use crate::crud::remove::Left;
@@ -26,7 +26,6 @@ use crate::crud::write::{ChangedRecord, Target, change, change_all, targets};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::stored::Stored;
-use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Descriptor, Record, Resource as _};
 use crate::model::trail::audit::Action;
 use crate::model::values::value::{Value, ValueType};
@@ -215,17 +214,8 @@ flags! {
     }
 }
 
-impl KindVerb for ExportFlags {
-    const VERB: VerbName = VerbName::Export;
-    const WRITES: bool = read::ExportFlags::WRITES;
-
-    fn about(desc: &Descriptor) -> String {
-        read::ExportFlags::about(desc)
-    }
-
-    fn examples(desc: &Descriptor) -> String {
-        read::ExportFlags::examples(desc)
-    }
+impl Besides for ExportFlags {
+    type Of = read::ExportFlags;
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         let beside = if self.hashes.with_hashes { read::Beside::Hashes } else { read::Beside::Nothing };

@@ -216,7 +216,7 @@ fn who_may_not_see_all_that_roles_give_exports_none_of_it() {
         p.run("role assign READER asha").ok();
         let refused = p.run("role export --whole - --as asha");
         assert_eq!(refused.code, 5, "{}", refused.err);
-        assert!(refused.err.contains("role_inheritances:read is not allowed of all"), "{}", refused.err);
+        assert!(refused.err.contains("role_inheritances:read is not allowed: no role grants it"), "{}", refused.err);
         p.run("role grant READER role_inheritances:read role_permissions:read").ok();
         assert_eq!(p.run("role export --whole - --as asha").code, 5);
         p.run("role export --whole --without-members - --as asha").ok();

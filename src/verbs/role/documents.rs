@@ -9,14 +9,13 @@ use crate::crud::gate;
 use crate::crud::import::nested::{Fields, Nested, members};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{self, Opened, Terms, load};
-use crate::crud::leaf::{FlagGroup, KindVerb, flags};
+use crate::crud::leaf::{Besides, FlagGroup, KindVerb as _, flags};
 use crate::crud::read::{self, Beside, ToldWithin};
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::model::kinds::role_grant::RoleGrant;
 use crate::model::kinds::role_inheritance::RoleInheritance;
 use crate::model::kinds::role_permission::RolePermission;
-use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Descriptor, Resource as _};
 use crate::model::values::permission_list::PermissionList;
 
@@ -99,17 +98,8 @@ flags! {
     }
 }
 
-impl KindVerb for ImportFlags {
-    const VERB: VerbName = VerbName::Import;
-    const WRITES: bool = true;
-
-    fn about(desc: &Descriptor) -> String {
-        import::ImportFlags::about(desc)
-    }
-
-    fn examples(desc: &Descriptor) -> String {
-        import::ImportFlags::examples(desc)
-    }
+impl Besides for ImportFlags {
+    type Of = import::ImportFlags;
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
@@ -144,13 +134,8 @@ flags! {
     }
 }
 
-impl KindVerb for ExportFlags {
-    const VERB: VerbName = VerbName::Export;
-    const WRITES: bool = read::ExportFlags::WRITES;
-
-    fn about(desc: &Descriptor) -> String {
-        read::ExportFlags::about(desc)
-    }
+impl Besides for ExportFlags {
+    type Of = read::ExportFlags;
 
     fn examples(desc: &Descriptor) -> String {
         format!("{}\norgctl role export --whole --without-members roles.csv", read::ExportFlags::examples(desc))

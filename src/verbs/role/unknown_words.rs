@@ -3,14 +3,14 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
+use clap::Command;
 
 use crate::access::permission::Permission;
-use crate::crud::leaf::{KindVerb, flags};
+use crate::crud::leaf::{Besides, Flags, Given, KindVerb};
 use crate::crud::session::Session;
-use crate::crud::{create, import};
+use crate::model::kinds::Kinds;
 use crate::model::problem::nearest;
 use crate::model::resource::Descriptor;
-use crate::model::resource::verbs::Verb as VerbName;
 use crate::store::access;
 
 /// So many are told one by one.
@@ -46,47 +46,24 @@ pub async fn warn_of_given(s: &mut Session<'_>, since: DateTime<Utc>) -> Result<
 }
 
 /// A verb of `role-permission` that says so.
-macro_rules! warned {
-    ($(#[$doc:meta])* $name:ident, $of:ty) => {
-        flags! {
-            $(#[$doc])*
-            pub struct $name {
-                flags: $of,
-            }
-        }
+pub struct Warning<F>(F);
 
-        impl KindVerb for $name {
-            const VERB: VerbName = <$of>::VERB;
-            const WRITES: bool = <$of>::WRITES;
+impl<F: KindVerb> Flags for Warning<F> {
+    fn add(c: Command, kinds: Kinds, desc: &'static Descriptor) -> Command {
+        F::add(c, kinds, desc)
+    }
 
-            fn about(desc: &Descriptor) -> String {
-                <$of>::about(desc)
-            }
-
-            fn examples(desc: &Descriptor) -> String {
-                <$of>::examples(desc)
-            }
-
-            async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
-                let since = s.context.clock.now();
-                self.flags.run(s, desc).await?;
-                warn_of_given(s, since).await
-            }
-        }
-    };
+    fn read(given: &Given<'_>) -> Result<Warning<F>> {
+        F::read(given).map(Warning)
+    }
 }
 
-warned! {
-    /// The flags of `role-permission create`.
-    CreateFlags, create::CreateFlags
-}
+impl<F: KindVerb> Besides for Warning<F> {
+    type Of = F;
 
-warned! {
-    /// The flags of `role-permission update`.
-    UpdateFlags, create::UpdateFlags
-}
-
-warned! {
-    /// The flags of `role-permission import`.
-    ImportFlags, import::ImportFlags
+    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let since = s.context.clock.now();
+        self.0.run(s, desc).await?;
+        warn_of_given(s, since).await
+    }
 }

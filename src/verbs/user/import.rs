@@ -13,7 +13,7 @@ use super::{create_missing, described_roles};
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Merged, Opened, Report, Run, Terms, load};
-use crate::crud::leaf::{FlagGroup, KindVerb, flags};
+use crate::crud::leaf::{Besides, FlagGroup, KindVerb as _, flags};
 use crate::crud::remove::Left;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
@@ -21,7 +21,6 @@ use crate::crud::{import, remove};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::problem::{ErrorKind, Problem};
-use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::scalar::{ParseContext, fold};
 use crate::store::records::credentials;
@@ -172,13 +171,8 @@ flags! {
     }
 }
 
-impl KindVerb for ImportFlags {
-    const VERB: VerbName = VerbName::Import;
-    const WRITES: bool = true;
-
-    fn about(desc: &Descriptor) -> String {
-        import::ImportFlags::about(desc)
-    }
+impl Besides for ImportFlags {
+    type Of = import::ImportFlags;
 
     fn examples(desc: &Descriptor) -> String {
         let feed = "orgctl user import staff.csv --sync --key external_id --create-missing --dry-run";

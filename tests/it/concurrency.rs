@@ -81,6 +81,30 @@ fn eight_who_set_and_reset_one_setting_all_succeed() {
     });
 }
 
+/// Only one role is the one to act by, however many are given as that at once: one of the commands is the first.
+#[test]
+fn one_of_four_roles_is_the_primary_one() {
+    on_both_engines_with_acme(|p| {
+        p.run("user create --username asha --name Asha").ok();
+        for i in 0..4 {
+            p.run(&format!("role create --code R{i} --name R{i}")).ok();
+        }
+        let line = |i| format!("role assign R{i} asha --primary");
+        let all: Vec<_> = (0..4).map(|i| start(&mut p.spawn(&line(i)), Stdio::null())).collect();
+        let said: Vec<_> = all.into_iter().map(wait).collect();
+        assert_eq!(said.iter().filter(|s| s.code == 0).count(), 1);
+        for s in said.iter().filter(|s| s.code != 0) {
+            assert!(s.clone().fails(4).contains("both say is_primary; one may, per user"), "{}", s.err);
+        }
+        let primary = "select count(*) from role_grants where is_primary and deleted_at is null and ended_at is null";
+        assert_eq!(int(p, primary), 1);
+        assert_eq!(int(p, "select count(*) from role_grants"), 1);
+        gap_free(p);
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}
+
 #[test]
 fn one_key_goes_to_one_of_eight() {
     on_both_engines_with_acme(|p| {

@@ -832,3 +832,28 @@ fn some_commands_are_done_and_some_are_refused() {
     }
     assert!(done > 20 && refused > 40, "{done} done, {refused} refused");
 }
+
+/// Whoever may do everything in an organisation neither closes it nor lets it go: its people would go with it.
+#[test]
+fn nobody_of_an_organisation_closes_it() {
+    shipped(|p| {
+        people(p, &["sue", "jon"]);
+        p.run("role assign SUPER_ADMIN sue").ok();
+        p.run("role create --code CLOSER --name Closer").ok();
+        p.run("role grant CLOSER orgs:read orgs:update orgs:delete orgs:purge orgs:restore").ok();
+        p.run("role assign CLOSER jon").ok();
+        for who in ["sue", "jon"] {
+            for line in ["org deactivate ACME --yes", "org delete ACME --cascade --yes", "org purge ACME --yes"] {
+                let said = p.run(&format!("{line} --as {who}")).fails(5);
+                assert!(said.contains("it is about the whole installation"), "{line} --as {who}: {said}");
+            }
+            p.run(&format!("org update ACME --name Other{who} --as {who}")).ok();
+            assert_eq!(p.run(&format!("role check {who} orgs:delete")).code, 5);
+        }
+        // The local operator does, and nobody of it opens it again.
+        p.run("org deactivate ACME").ok();
+        p.run("org activate ACME --as sue").fails(5);
+        p.run("org activate ACME").ok();
+        all_is_well(p);
+    });
+}

@@ -3,6 +3,7 @@
 
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::credential::Credential;
+use crate::model::kinds::org::Org;
 use crate::model::kinds::permission::Permission;
 use crate::model::kinds::role::Role;
 use crate::model::kinds::role_approver::RoleApprover;
@@ -34,6 +35,8 @@ pub enum Whose {
     Word,
     /// Those of everybody: how far a branch reaches.
     Setting,
+    /// Those of everybody: whether the organisation is open.
+    Organisation,
     /// Those of whoever has a branch above it, which this column names: what lies below it.
     Below(&'static str),
 }
@@ -88,6 +91,7 @@ const CONCERNS: &[Concern] = &[
     of_role(RoleInheritance::DESCRIPTOR, Whose::Parent("role_id", "parent_id")),
     of_role(RoleApprover::DESCRIPTOR, Whose::Beside("role_id")),
     of_role(Permission::DESCRIPTOR, Whose::Word),
+    of_role(Org::DESCRIPTOR, Whose::Organisation),
     of_role(Branch::DESCRIPTOR, Whose::Below("parent_id")),
     of_role(StoredSetting::DESCRIPTOR, Whose::Setting),
 ];
@@ -145,7 +149,7 @@ mod tests {
             let named = match concern.whose {
                 Whose::Person(a) | Whose::Given(a) | Whose::Beside(a) | Whose::Below(a) => vec![a],
                 Whose::Parent(a, b) => vec![a, b],
-                Whose::Itself | Whose::Role | Whose::Word | Whose::Setting => vec![],
+                Whose::Itself | Whose::Role | Whose::Word | Whose::Setting | Whose::Organisation => vec![],
             };
             let columns =
                 [concern.gives, concern.own, concern.guarded].into_iter().filter_map(|columns| match columns {

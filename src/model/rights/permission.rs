@@ -67,7 +67,9 @@ impl Permission {
     pub fn is_of_the_installation(&self) -> bool {
         matches!(
             (self.resource(), self.action()),
-            ("backups" | "database", _) | ("audit", "archive" | "checkpoint" | "correct" | "erase" | "keygen")
+            ("backups" | "database", _)
+                | ("audit", "archive" | "checkpoint" | "correct" | "erase" | "keygen")
+                | ("orgs", "create" | "delete" | "import" | "purge" | "restore")
         )
     }
 

@@ -376,7 +376,7 @@ async fn refused(
 const NAMED: usize = 3;
 
 /// What is not the organisation's: the installation's, or another organisation as a whole.
-fn elsewhere(permission: &str) -> Problem {
+pub(super) fn elsewhere(permission: &str) -> Problem {
     let refusal = Refusal::of(permission).about(About::Installation);
     Problem::denied(format!("{permission} is not allowed: it is about the whole installation")).refusing(refusal)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::authorizer::elsewhere;
 use super::bulk_writer::PreparedRow;
 use crate::model::kinds::role::Role;
 use crate::model::kinds::user::User;
@@ -142,7 +143,7 @@ impl Bounded {
             }
             Whose::Beside(column) => bound.keeps_off_role(named(column))?,
             // Nothing lies in what is new.
-            Whose::Role | Whose::Word | Whose::Below(_) => {}
+            Whose::Role | Whose::Word | Whose::Below(_) | Whose::Organisation => {}
             Whose::Setting => bound.covers_sub_branches(&value("setting").to_text())?,
         }
         Ok(())
@@ -164,6 +165,7 @@ impl Bounded {
                 Whose::Itself | Whose::Person(_) => guarded.extend(self.person(bound, concern, before, after)?),
                 Whose::Word => bound.keeps_critical(before, after)?,
                 Whose::Setting => bound.keeps_sub_branches(before)?,
+                Whose::Organisation => bound.keeps_open(before, after)?,
                 Whose::Below(parent) => {
                     let is_moved = |after: &Record| before.get(parent) != after.get(parent);
                     moved.extend(after.filter(|after| is_moved(after)).map(|_| before.meta.id));
@@ -317,6 +319,14 @@ impl Bound {
         match self.bounds.has_role(role) {
             true => Err(own(&self.permission, "change a role that you have or inherit from").into()),
             false => Ok(()),
+        }
+    }
+
+    /// Nobody of an organisation closes or opens it: its people go with it, whatever they may do.
+    fn keeps_open(&self, before: &Record, after: Option<&Record>) -> Result<()> {
+        match after.is_some_and(|after| after.is_active() == before.is_active()) {
+            true => Ok(()),
+            false => Err(elsewhere(&self.permission).into()),
         }
     }
 

@@ -11,7 +11,7 @@ use super::{Facts, Scope};
 use crate::model::rights::bounds::{Above, Asked, Beyond, Bounds, Excess, Moved, Reach};
 use crate::model::rights::facts::Held;
 use crate::model::rights::roles::Given;
-use crate::model::scope::Conditions;
+use crate::model::scope::{Belongings, Conditions};
 use crate::model::values::permission::ALL;
 
 /// Who gives others more than he or she may do.
@@ -221,6 +221,19 @@ impl Bounds for OwnBounds {
             }
         }
         None
+    }
+
+    fn ask_for_places(&self) -> bool {
+        !self.may_escalate && self.own.values().flatten().any(|way| !way.conditions.is_none())
+    }
+
+    fn of_placed(&self, tables: &[&str], before: &Belongings, after: &Belongings) -> Option<String> {
+        let is_of_them = |way: &&Own| way.given.resource == ALL || tables.contains(&way.given.resource.as_str());
+        let is_new = |way: &&Own| way.conditions.are_met_by(after) && !way.conditions.are_met_by(before);
+        let was_not = |own: &Own| (!own.conditions.are_met_by(before)).then_some(Beyond::Elsewhere);
+        let ways = self.own.values().flatten().filter(is_of_them).filter(is_new);
+        let mut gained = ways.filter(|way| self.lack_of(&way.given, way.contains_critical, was_not).is_some());
+        gained.next().map(|way| format!("{}:{}", way.given.resource, way.given.action))
     }
 
     fn of_given(&self, given: &Given, contains_critical: bool) -> Reach {

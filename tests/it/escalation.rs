@@ -661,6 +661,65 @@ fn nobody_is_drawn_into_reach() {
     });
 }
 
+/// Nobody brings within his or her own reach what lay outside of it, to do there what could not be done with it before.
+#[test]
+fn nothing_is_placed_within_reach() {
+    shipped(|p| {
+        world(p);
+        people(p, &["cat", "dan", "eli"]);
+        for line in [
+            "role create --code PLACER --name Placer",
+            "role grant PLACER users:read users:create users:update users:import branches:read branches:update branches:create departments:read departments:update user_branches:create user_branches:update user_branches:delete user_branches:import",
+            "role grant PLACER users:delete departments:delete --own-branch",
+            "role grant PLACER users:block --own-department",
+            "role assign PLACER bob",
+            "user update bob --branch B1 --department D1",
+            "user update cat --branch B2",
+            "user update dan --branch B11",
+            "user update eli --branch B2",
+            "branch create --code B3 --name B3",
+            "dept create --code D2 --name D2 --branch B2",
+            "role create --code KEEPER --name Keeper",
+            "role grant KEEPER users:delete users:block",
+        ] {
+            p.run(line).ok();
+        }
+        let cat = "(cat) within your reach of users:delete";
+        tried(
+            p,
+            &[
+                ("user delete cat --yes --dry-run --as bob", "users:delete is not allowed"),
+                ("user assign-branch cat --branch B1 --as bob", cat),
+                ("user assign-branch cat --branch B11 --as bob", cat),
+                ("branch assign B1 cat --as bob", cat),
+                ("user-branch import - --as bob < branch,user\nB1,cat\n", cat),
+                ("user update cat --branch B1 --as bob", cat),
+                ("user update cat --branch B1 --as bob --dry-run", cat),
+                ("user import - --key username --on-conflict update --as bob < username,branch\ncat,B1\n", cat),
+                ("user import - --key username --on-conflict update --as bob < username,branches\ncat,B2;B1\n", cat),
+                ("user update cat --department D1 --as bob", "within your reach of users:block"),
+                (
+                    "user import - --key username --on-conflict update --as bob < username,department\ncat,D1\n",
+                    "users:block",
+                ),
+                ("dept update D2 --branch B1 --as bob", "dept D2 within your reach of "),
+                // Where it lies already, where nothing lies in reach, and what is new.
+                ("user update dan --branch B1 --as bob", ""),
+                ("user assign-branch cat --branch B3 --as bob", ""),
+                ("user create --username new --name New --branch B1 --as bob", ""),
+                ("user import - --key username --as bob < username,name,branch\nnova,Nova,B1\n", ""),
+            ],
+        );
+        // Who may do it everywhere gains nothing by it.
+        p.run("role assign KEEPER bob").ok();
+        tried(
+            p,
+            &[("user assign-branch cat --branch B1 --as bob", ""), ("user update cat --department D1 --as bob", "")],
+        );
+        all_is_well(p);
+    });
+}
+
 /// A way to say something to the roles and grants of a world, and what becomes of the world where it is done.
 type Change = (String, Box<dyn FnOnce(&mut World)>);
 

@@ -162,6 +162,14 @@ impl Kinds {
         fields.filter(|(d, f)| f.target() == Some(target) && d.has_column(f)).collect()
     }
 
+    /// The kinds whose records belong where those of `desc` do: `desc` itself, and what has a way through it.
+    pub fn placed_by(self, desc: &'static Descriptor) -> impl Iterator<Item = &'static Descriptor> {
+        let is_on_the_way = move |kind: &&'static Descriptor| {
+            *kind == desc || path::Place::ALL.into_iter().any(|place| kind.on_the_way(place).contains(&desc))
+        };
+        self.resources().filter(is_on_the_way)
+    }
+
     /// What is wrong with the declarations: a program with such kinds would promise what it can't keep.
     pub fn faults(self) -> Vec<String> {
         let mut faults: Vec<String> = self.resources().flat_map(derived::faults).collect();

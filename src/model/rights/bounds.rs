@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::facts::{Facts, Held};
 use super::permission::Permission;
 use super::roles::Given;
+use crate::model::scope::Belongings;
 use crate::model::values::value::rfc3339;
 
 /// The branches above each of some branches, itself among them.
@@ -90,6 +91,12 @@ pub trait Bounds {
 
     /// The first of some people, whoever moves it among them, who has something newly of a branch that was moved.
     fn of_moved(&self, people: &[Facts], moved: &[Moved]) -> Option<(Uuid, Excess)>;
+
+    /// Whether he or she may do something in some places alone, or of what is his or her own.
+    fn ask_for_places(&self) -> bool;
+
+    /// What he or she may do with a record of one of some tables that belongs elsewhere now, and could not before.
+    fn of_placed(&self, tables: &[&str], before: &Belongings, after: &Belongings) -> Option<String>;
 
     /// How far what a role gives goes.
     fn of_given(&self, given: &Given, contains_critical: bool) -> Reach;

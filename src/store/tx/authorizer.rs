@@ -52,6 +52,28 @@ fn places_given(record: &Record, before: Option<&Record>) -> Vec<(&'static Descr
     named.filter_map(|field| Some((place_of(field)?, record.get(field.column).as_uuid()?))).collect()
 }
 
+/// What belongs elsewhere by a row that is new, or another one than before: a record that names another place or person, and
+/// who comes into a branch.
+pub(super) fn moved(record: &Record, before: Option<&Record>) -> Option<(&'static Descriptor, Uuid)> {
+    if let Some(person) = drawn_in(record, before) {
+        return Some((User::DESCRIPTOR, person));
+    }
+    let names = |field: &&Field| place_of(field).is_some() || field.target().is_some_and(|of| *of == *User::DESCRIPTOR);
+    let before = before.filter(|_| record.is_live())?;
+    let mut named = record.desc.stored().filter(names);
+    named.any(|field| before.get(field.column) != record.get(field.column)).then_some((record.desc, record.meta.id))
+}
+
+/// The same of rows that were made elsewhere: all of them are new.
+pub(super) fn drawn_in_by<'r>(
+    desc: &'static Descriptor,
+    rows: &'r [PreparedRow],
+) -> impl Iterator<Item = Uuid> + use<'r> {
+    let at = records::stored_columns(desc).iter().position(|(name, _)| *name == "user_id");
+    let rows = if *desc == *UserBranch::DESCRIPTOR { rows } else { &[] };
+    rows.iter().filter_map(move |row| row.stored.get(at?)?.as_uuid())
+}
+
 /// Who comes into a branch by a link that is new, or is another one than before.
 fn drawn_in(link: &Record, before: Option<&Record>) -> Option<Uuid> {
     let is_same = |before: &Record| {
@@ -178,11 +200,9 @@ impl Authorizer {
         desc: &'static Descriptor,
         rows: &[PreparedRow],
     ) -> Result<()> {
-        let Some(rights) = self.rights().filter(|_| *desc == *UserBranch::DESCRIPTOR) else { return Ok(()) };
-        let at = records::stored_columns(desc).iter().position(|(name, _)| *name == "user_id");
-        let people = rows.iter().filter_map(|row| row.stored.get(at?)?.as_uuid());
+        let Some(rights) = self.rights() else { return Ok(()) };
         let permission = self.permission_of(desc, Effect::Create);
-        self.ask_about_people(db, &rights, &permission, people).await
+        self.ask_about_people(db, &rights, &permission, drawn_in_by(desc, rows)).await
     }
 
     async fn ask_about_people(

@@ -20,10 +20,13 @@ use crate::model::rights::facts::{Facts, Held};
 use crate::model::rights::permission::Permission;
 use crate::model::rights::refusal::Refusal;
 use crate::model::rights::roles::{Given, Roles};
+use crate::model::scope::Belongings;
 use crate::model::setting::ACCESS_INCLUDE_SUB_BRANCHES;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::Result;
-use crate::store::access::{TOGETHER, Which, above_each, chains, facts_of_people, holders, people_of_branches, roles};
+use crate::store::access::{
+    TOGETHER, Which, above_each, belongings, chains, facts_of_people, holders, people_of_branches, roles,
+};
 use crate::store::engine::db::Db;
 use crate::store::records;
 
@@ -92,6 +95,8 @@ pub(super) struct Bounded {
     noted: Vec<Noted>,
     /// About these it was asked before they were changed, or they were not there before.
     passed: BTreeSet<Uuid>,
+    /// Records that come to belong elsewhere, with what they belonged to before.
+    placed: BTreeMap<(&'static str, Uuid), (&'static Descriptor, Belongings)>,
 }
 
 impl Bounded {
@@ -102,6 +107,44 @@ impl Bounded {
     /// Forgets all but the first that were noted.
     pub(super) fn shrink_to(&mut self, n: usize) {
         self.noted.truncate(n);
+    }
+
+    /// Takes note of what records belong to that are about to belong elsewhere.
+    pub(super) async fn placing(
+        &mut self,
+        db: &mut Db,
+        bound: &Bound,
+        records: impl IntoIterator<Item = (&'static Descriptor, Uuid)>,
+    ) -> Result<()> {
+        if bound.bounds.are_none() || !bound.bounds.ask_for_places() {
+            return Ok(());
+        }
+        for (desc, id) in records {
+            let at = (desc.table, id);
+            if self.passed.contains(&id) || self.placed.contains_key(&at) {
+                continue;
+            }
+            // One that is made by the same command was in nobody's reach.
+            let Some(record) = records::load(db, desc, bound.org, id).await? else { continue };
+            self.placed.insert(at, (desc, belongings(db, &record).await?));
+        }
+        Ok(())
+    }
+
+    /// Refuses that whoever writes draws records into the own reach, for what could not be done with them before.
+    async fn judge_placed(&mut self, db: &mut Db, bound: &Bound) -> Result<()> {
+        for ((_, id), (desc, before)) in std::mem::take(&mut self.placed) {
+            let Some(record) = records::load(db, desc, bound.org, id).await?.filter(Record::is_live) else { continue };
+            let tables: Vec<&str> = db.kinds().placed_by(desc).map(|kind| kind.table).collect();
+            let Some(gained) = bound.bounds.of_placed(&tables, &before, &belongings(db, &record).await?) else {
+                continue;
+            };
+            let what = title(db, desc, bound.org, id).await?;
+            let asked = &bound.permission;
+            let sentence = format!("{asked} is not allowed: it would bring {what} within your reach of {gained}");
+            return Err(Problem::denied(sentence).hint(FOR_YOU).refusing(Refusal::of(ESCALATE)).into());
+        }
+        Ok(())
     }
 
     /// Takes note of a row that is new.
@@ -277,6 +320,7 @@ impl Bounded {
 
     /// Judges what became of everything that was written: what roles give, and what people may do.
     pub(super) async fn judge(&mut self, db: &mut Db, bound: &Bound) -> Result<()> {
+        self.judge_placed(db, bound).await?;
         let noted = std::mem::take(&mut self.noted);
         if bound.bounds.are_none() || noted.is_empty() {
             return Ok(());
@@ -377,9 +421,10 @@ fn loses(concern: &Concern, before: &Record, after: Option<&Record>) -> Option<U
 }
 
 fn own(permission: &str, what: &str) -> Problem {
-    Problem::denied(format!("{permission} is not allowed: you can't {what}"))
-        .hint("somebody else who may do it has to do it for you")
+    Problem::denied(format!("{permission} is not allowed: you can't {what}")).hint(FOR_YOU)
 }
+
+const FOR_YOU: &str = "somebody else who may do it has to do it for you";
 
 /// What whoever would give more lacks.
 const ESCALATE: &str = "roles:escalate";

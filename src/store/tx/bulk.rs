@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 
-use super::Tx;
 use super::bulk_writer::{self, Loaders, PreparedRow};
+use super::{Tx, authorizer};
+use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field};
+use crate::model::resource::{Descriptor, Field, Resource as _};
 use crate::store::Result;
 use crate::store::records::touched::{Columns, Touched};
 use crate::store::schema::deferred::DeferredConstraints;
@@ -64,6 +65,8 @@ impl Tx<'_> {
         self.asked.may_draw_in_all(self.db, loaders.desc, &rows).await?;
         self.asked.may_load(loaders.desc, loaders.org, &rows)?;
         if let Some(bound) = self.bound() {
+            let drawn = authorizer::drawn_in_by(loaders.desc, &rows).map(|person| (User::DESCRIPTOR, person));
+            self.bounded.placing(self.db, &bound, drawn).await?;
             self.bounded.loaded(&bound, loaders.desc, &rows)?;
         }
         if loaders.are_few {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::Tx;
 use super::row_writer::{Rewritten, TOGETHER, stale};
+use super::{Tx, authorizer};
 use crate::model::resource::{Descriptor, Meta, Record};
 use crate::model::trail::audit::{self, Action, ChangeNote, Effect, Event, Payload};
 use crate::model::values::value::Value;
@@ -91,6 +91,7 @@ impl Tx<'_> {
         self.asked.may_draw_in(self.db, &record).await?;
         self.asked.may_make(&record)?;
         if let Some(bound) = self.bound() {
+            self.bounded.placing(self.db, &bound, authorizer::moved(&record, None)).await?;
             self.bounded.made(&bound, &record)?;
         }
         let record = self.called(record).await?;
@@ -198,6 +199,8 @@ impl Tx<'_> {
         let rows: Vec<_> = changes.iter().map(|(before, after)| (before, Some(after))).collect();
         self.asked.may_change(self.db, &rows, effect).await?;
         if let Some(bound) = self.bound() {
+            let moved = changes.iter().filter_map(|(before, after)| authorizer::moved(after, Some(before)));
+            self.bounded.placing(self.db, &bound, moved).await?;
             self.bounded.changing(self.db, &bound, &rows).await?;
         }
         let mut written = Vec::with_capacity(changes.len());

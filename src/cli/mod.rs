@@ -620,9 +620,12 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
     let text = e.render().to_string();
     let mut lines = text.lines();
     let mut sentence = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(':').to_owned();
-    if e.kind() == ClapErrorKind::MissingRequiredArgument {
-        let missing: Vec<&str> = text.lines().skip(1).take_while(|l| !l.trim().is_empty()).map(str::trim).collect();
-        sentence = format!("missing: {}", missing.join(", "));
+    let listed: Vec<&str> = text.lines().skip(1).take_while(|l| !l.trim().is_empty()).map(str::trim).collect();
+    match e.kind() {
+        ClapErrorKind::MissingRequiredArgument => sentence = format!("missing: {}", listed.join(", ")),
+        // Of several each stands on a line of its own.
+        ClapErrorKind::ArgumentConflict if !listed.is_empty() => sentence = format!("{sentence} {}", listed.join(", ")),
+        _ => {}
     }
     if let (ClapErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
         (e.kind(), e.get(ContextKind::InvalidArg))

@@ -147,7 +147,11 @@ impl Leaf for RolesFlags {
             true => held.lack(facts.at).is_none(),
             false => held.gives_or_will(facts.at),
         };
-        for held in facts.held.iter().filter(is_told).filter(|_| !is_idle) {
+        let mut held: Vec<&Held> = facts.held.iter().filter(is_told).filter(|_| !is_idle).collect();
+        held.sort_by_key(|held| {
+            (&facts.roles.role(held.role).code, words::cells_of(&names, held).map(|v| v.to_text()), held.id)
+        });
+        for held in held {
             let before = facts.roles.ways_from(held.role);
             let all = 0..facts.roles.all().len();
             let mut paths: Vec<Vec<usize>> = match self.effective {

@@ -1,6 +1,8 @@
 //! What roles give by words that no catalogue has: such a word is open, and may be mistyped. Told wherever it is given: by
 //! `role grant`, by the verbs of `role-permission`, by a file of roles.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::Command;
@@ -22,11 +24,20 @@ pub async fn warn_of_unknown(s: &mut Session<'_>, org: i32, asked: &Permission) 
     if known.is_empty() || known.contains(asked) {
         return Ok(());
     }
-    let words: Vec<String> = known.iter().map(ToString::to_string).collect();
-    let near = nearest(&asked.to_string(), words.iter().map(String::as_str));
-    let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+    let near = near(asked, &known).map_or(String::new(), |near| format!("; did you mean {near}?"));
     s.ui.warn(&format!("{asked} is not in the catalogue of permissions{near}"));
     Ok(())
+}
+
+/// The word of the catalogue that may be meant: each of its two words is the same, or near.
+fn near<'k>(asked: &Permission, known: &'k BTreeSet<Permission>) -> Option<&'k Permission> {
+    let resources = known.iter().map(Permission::resource);
+    let resource = resources.clone().find(|known| *known == asked.resource());
+    let resource = resource.or_else(|| nearest(asked.resource(), resources))?;
+    let of_it = || known.iter().filter(|known| known.resource() == resource);
+    let action = of_it().map(Permission::action).find(|known| *known == asked.action());
+    let action = action.or_else(|| nearest(asked.action(), of_it().map(Permission::action)))?;
+    of_it().find(|known| known.action() == action)
 }
 
 /// The same of all that roles give since a time.

@@ -695,6 +695,7 @@ fn nothing_is_placed_within_reach() {
                 ("user-branch import - --as bob < branch,user\nB1,cat\n", cat),
                 ("user update cat --branch B1 --as bob", cat),
                 ("user update cat --branch B1 --as bob --dry-run", cat),
+                ("user update cat --branch B1 --email cat@y.example --as bob", cat),
                 ("user import - --key username --on-conflict update --as bob < username,branch\ncat,B1\n", cat),
                 ("user import - --key username --on-conflict update --as bob < username,branches\ncat,B2;B1\n", cat),
                 ("user update cat --department D1 --as bob", "within your reach of users:block"),

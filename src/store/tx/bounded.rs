@@ -95,6 +95,8 @@ pub(super) struct Bounded {
     noted: Vec<Noted>,
     /// About these it was asked before they were changed, or they were not there before.
     passed: BTreeSet<Uuid>,
+    /// What was made by the same command: it was in nobody's reach before.
+    made: BTreeSet<Uuid>,
     /// Records that come to belong elsewhere, with what they belonged to before.
     placed: BTreeMap<(&'static str, Uuid), (&'static Descriptor, Belongings)>,
 }
@@ -121,10 +123,9 @@ impl Bounded {
         }
         for (desc, id) in records {
             let at = (desc.table, id);
-            if self.passed.contains(&id) || self.placed.contains_key(&at) {
+            if self.made.contains(&id) || self.placed.contains_key(&at) {
                 continue;
             }
-            // One that is made by the same command was in nobody's reach.
             let Some(record) = records::load(db, desc, bound.org, id).await? else { continue };
             self.placed.insert(at, (desc, belongings(db, &record).await?));
         }
@@ -164,6 +165,9 @@ impl Bounded {
     }
 
     fn takes(&mut self, bound: &Bound, desc: &Descriptor, id: Uuid, value: &dyn Fn(&str) -> Value) -> Result<()> {
+        if bound.bounds.ask_for_places() {
+            self.made.insert(id);
+        }
         let Some(concern) = Concern::of(desc) else { return Ok(()) };
         let named = |column: &str| value(column).as_uuid().unwrap_or_default();
         match concern.whose {

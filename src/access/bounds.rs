@@ -232,8 +232,8 @@ impl Bounds for OwnBounds {
         let is_new = |way: &&Own| way.conditions.are_met_by(after) && !way.conditions.are_met_by(before);
         let was_not = |own: &Own| (!own.conditions.are_met_by(before)).then_some(Beyond::Elsewhere);
         let ways = self.own.values().flatten().filter(is_of_them).filter(is_new);
-        let mut gained = ways.filter(|way| self.lack_of(&way.given, way.contains_critical, was_not).is_some());
-        gained.next().map(|way| format!("{}:{}", way.given.resource, way.given.action))
+        let gained = ways.filter(|way| self.lack_of(&way.given, way.contains_critical, was_not).is_some());
+        gained.map(|way| format!("{}:{}", way.given.resource, way.given.action)).min()
     }
 
     fn of_given(&self, given: &Given, contains_critical: bool) -> Reach {

@@ -95,7 +95,7 @@ pub(super) struct Bounded {
     noted: Vec<Noted>,
     /// About these it was asked before they were changed, or they were not there before.
     passed: BTreeSet<Uuid>,
-    /// What was made by the same command: it was in nobody's reach before.
+    /// What was made, or brought back, by the same command: it was in nobody's reach before.
     made: BTreeSet<Uuid>,
     /// Records that come to belong elsewhere, with what they belonged to before.
     placed: BTreeMap<(&'static str, Uuid), (&'static Descriptor, Belongings)>,
@@ -109,6 +109,11 @@ impl Bounded {
     /// Forgets all but the first that were noted.
     pub(super) fn shrink_to(&mut self, n: usize) {
         self.noted.truncate(n);
+    }
+
+    /// Takes note of what is brought back: it comes to where it was.
+    pub(super) fn brought_back(&mut self, records: impl IntoIterator<Item = Uuid>) {
+        self.made.extend(records);
     }
 
     /// Takes note of what records belong to that are about to belong elsewhere.

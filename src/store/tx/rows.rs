@@ -199,6 +199,8 @@ impl Tx<'_> {
         let rows: Vec<_> = changes.iter().map(|(before, after)| (before, Some(after))).collect();
         self.asked.may_change(self.db, &rows, effect).await?;
         if let Some(bound) = self.bound() {
+            let is_back = |(before, after): &&(Record, Record)| !before.is_live() && after.is_live();
+            self.bounded.brought_back(changes.iter().filter(is_back).map(|(_, after)| after.meta.id));
             let moved = changes.iter().filter_map(|(before, after)| authorizer::moved(after, Some(before)));
             self.bounded.placing(self.db, &bound, moved).await?;
             self.bounded.changing(self.db, &bound, &rows).await?;

@@ -29,7 +29,8 @@ use crate::model::trail::audit::{ACTIONS, Action};
 use crate::model::values::scalar::Noun as _;
 use crate::verbs::role::unknown_words::Warning;
 use crate::verbs::{
-    audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, role, setting, user,
+    audit, backup, branch, database, db_copy, dept, diff, doctor, kyc, org, password, repair, revert, role, setting,
+    user,
 };
 
 use super::config;
@@ -94,6 +95,7 @@ pub struct Plain {
 /// Nouns that are no kinds of record, in the order of help: behind those that are. One of two words stands below the noun
 /// that is the first.
 const NOUNS: &[(&str, &str)] = &[
+    ("kyc", "Check the numbers and names of identity papers"),
     ("audit", "Look into the audit trail and prove it"),
     ("role template", "Make roles of templates that come with the program"),
     ("audit log", "Look into the system log: what the program itself had to say"),
@@ -175,6 +177,8 @@ pub const LEAVES: &[Leaf] = &[
     leaf::<setting::SetFlags>(),
     leaf::<setting::ResetFlags>(),
     leaf::<setting::ExplainFlags>(),
+    leaf::<kyc::validate::ValidateFlags>(),
+    leaf::<kyc::matching::MatchFlags>(),
     leaf::<audit::ListFlags>(),
     leaf::<audit::TailFlags>(),
     leaf::<audit::StatsFlags>(),

@@ -15,6 +15,7 @@ type Verbs = &'static [(&'static str, &'static [&'static str])];
 const WITHOUT_ORG: Verbs = &[
     ("", &["init", "doctor", "demo", "permissions"]),
     ("user", &["whoami"]),
+    ("kyc", &["validate", "match"]),
     ("audit", &["keygen", "pubkey", "check-proof"]),
     ("role template", &["list"]),
     ("backup", &["*"]),
@@ -32,6 +33,7 @@ const WITHOUT_COLUMNS: Verbs = &[
     ("*", &["delete", "purge", "import", "exists", "stats", "prune"]),
     ("branch", &["tree"]),
     ("role", &["check", "explain", "revoke"]),
+    ("kyc", &["match"]),
     (
         "user",
         &[
@@ -75,6 +77,7 @@ const WITHOUT_ROWS: Verbs = &[
     ("*", &["delete", "purge", "exists", "import", "prune"]),
     ("user", &["assign-branch", "unassign-branch", "merge", "passwd", "check-password"]),
     ("role", &["check", "explain", "revoke"]),
+    ("kyc", &["match"]),
     (
         "audit",
         &[

@@ -12,6 +12,7 @@
 pub mod backup;
 pub mod clock;
 pub mod code_generator;
+pub mod identity;
 pub mod kinds;
 pub mod partial;
 pub mod password;

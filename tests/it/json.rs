@@ -142,6 +142,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("setting restore", "setting restore password.history"),
     ("setting reset", "setting reset password.history"),
     ("setting purge", "setting purge password.history --yes"),
+    ("kyc validate", "kyc validate --kind ifsc %/codes.txt"),
+    ("kyc match", "kyc match %/names.txt"),
     ("audit list", "audit list"),
     ("audit tail", "audit tail"),
     ("audit stats", "audit stats"),
@@ -271,6 +273,8 @@ fn samples() -> Vec<(String, String)> {
 
 /// The files that the samples read: of each kind its own example.
 fn write_files(p: &TestEnv) {
+    p.write("codes.txt", "KARB0000001\n");
+    p.write("names.txt", "Ravi Kumar\nKumar Ravi\n");
     p.write("more.csv", "code,name\nNEW1,New\n");
     p.write("orgs-there.csv", "code,name\nACME,Acme\n");
     p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");

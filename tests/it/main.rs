@@ -67,6 +67,7 @@ mod json_files;
 mod keys;
 mod keys_change_hands;
 mod kind_verbs;
+mod kyc;
 mod legacy_systems;
 mod limits;
 mod links;

@@ -304,6 +304,7 @@ pub const SEEDS: &Seeds = &Seeds {
         SeedPermission("users", "export_hashes", "Write the hashes of passwords to a file", true),
         SeedPermission("users", "update_profile", "Change bio, timezone, language and address", false),
         SeedPermission("users", "whoami", "See who one is", false),
+        SeedPermission("kyc", "validate", "Ask what form the numbers of papers have", false),
         SeedPermission("kyc", "create", "Take up KYC records", false),
         SeedPermission("kyc", "read", "See KYC records, with masked numbers", false),
         SeedPermission("kyc", "update", "Change KYC records that are not submitted yet", false),

@@ -1,0 +1,106 @@
+//! `kyc validate`: whether numbers of identity papers can be right, by their form and check digits.
+
+use anyhow::Result;
+use clap::builder::PossibleValuesParser;
+
+use super::{LONGEST, Lines, OF_EVERYBODY};
+use crate::crud::gate;
+use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::session::Session;
+use crate::model::identity::{Fault, Number, NumberKind};
+use crate::model::problem::Problem;
+use crate::model::values::value::{Value, ValueType};
+use crate::ui::format::{Listing, OutputColumn};
+
+/// Tells of each number whether it can be right. Exit code 6 where one can't.
+#[derive(clap::Args)]
+pub struct ValidateFlags {
+    /// File with a number on each line ('-': standard input; asked for on a terminal)
+    #[arg(value_name = "FILE")]
+    pub file: Option<String>,
+    /// What the numbers are: aadhaar, vid, pan, gstin, cin, llpin, udyam, account, ifsc, pin
+    #[arg(long, value_name = "KIND", required = true, value_parser = PossibleValuesParser::new(NumberKind::WORDS), hide_possible_values = true)]
+    pub kind: String,
+}
+
+impl Leaf for ValidateFlags {
+    const SPEC: Spec = Spec {
+        noun: "kyc",
+        verb: "validate",
+        permission: OF_EVERYBODY,
+        writes: false,
+        about: "Tell which numbers of a list can be right, by their form and check digits",
+        examples: "orgctl kyc validate --kind pan numbers.txt\norgctl kyc validate --kind aadhaar -o csv - < numbers.txt\norgctl kyc validate --kind ifsc -",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let kind = NumberKind::parse(&self.kind)
+            .ok_or_else(|| Problem::usage(format!("'{}' is no kind of number", self.kind)))?;
+        let today = s.context.clock.now().date_naive();
+        let mut listing = Listing::new(&s.ui, heads(), 1);
+        let (mut many, mut wrong) = (0_u64, 0_u64);
+        let mut tell = |s: &mut Session<'_>, line: u64, text: &str| {
+            let read = Number::read(kind, text, today);
+            many += 1;
+            wrong += u64::from(read.is_err());
+            listing.row(&mut s.ui, row(line, &read))
+        };
+        match self.file {
+            Some(path) => {
+                let mut lines = Lines::open(s, &path)?;
+                while let Some((line, text)) = lines.next()? {
+                    if !text.trim().is_empty() {
+                        tell(s, line, text)?;
+                    }
+                }
+            }
+            None if s.ui.style.interactive => {
+                let typed = s.ui.ask_secret(kind.label(), None).await?;
+                tell(s, 1, typed.expose())?;
+            }
+            None => {
+                return Err(Problem::usage("the numbers are missing")
+                    .hint("name a file with a number on each line, or '-' for standard input; a number itself is never an argument")
+                    .into());
+            }
+        }
+        listing.finish(&mut s.ui)?;
+        let label = kind.label();
+        match wrong {
+            0 if many == 0 => s.ui.status("there is no number to look at"),
+            0 => s.ui.status(&format!("{many} of {many} can be right")),
+            _ => {
+                return Err(Problem::invalid(format!("{wrong} of {many} can't be right as {label}"))
+                    .hint(format!(
+                        "a number is at most {LONGEST} bytes; what is wrong with each stands beside its line"
+                    ))
+                    .into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn heads() -> Vec<OutputColumn> {
+    let texts = ["number", "tells", "problem", "notes"].map(|name| OutputColumn::new(name, ValueType::Text));
+    let first =
+        [("line", ValueType::Int), ("is_valid", ValueType::Bool)].map(|(name, kind)| OutputColumn::new(name, kind));
+    let [line, valid] = first;
+    let [number, tells, problem, notes] = texts;
+    vec![line, number, valid, tells, problem, notes]
+}
+
+const NONE: Value = Value::Null(ValueType::Text);
+
+fn row(line: u64, read: &Result<Number, Fault>) -> Vec<Value> {
+    let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map_or(NONE, Value::from);
+    let line = Value::from(i64::try_from(line).unwrap_or(i64::MAX));
+    match read {
+        Ok(number) => {
+            let notes = number.notes().join("; ");
+            vec![line, number.masked().into(), true.into(), text(number.tells()), NONE, text(Some(&notes))]
+        }
+        Err(fault) => vec![line, NONE, false.into(), NONE, fault.0.into(), NONE],
+    }
+}

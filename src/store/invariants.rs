@@ -14,6 +14,7 @@ use super::engine::db::Db;
 use super::engine::sql::{Row, Sql, quoted};
 use super::records;
 use super::records::cycles::Graph;
+use super::records::filled::filled;
 use super::records::keys;
 use super::records::status_sql;
 use super::records::touched::{Columns, DELETED, Touched, TouchedRows};
@@ -44,7 +45,7 @@ pub struct Invariant {
     /// The same over a whole organisation (`$1`), from the side that is quick to go through when a bulk load has filled it;
     /// none where new rows alone can't break the rule.
     filled: Option<String>,
-    /// Whether it holds at any time, and not only when a row is written: what is kept as history outlives what it names.
+    /// Whether it is asked of all rows, and not only of one that is written: what is kept as history outlives what it names.
     is_lasting: bool,
     /// The kind declares it: a row of a file may break it, and is rejected by it.
     is_declared: bool,
@@ -238,6 +239,8 @@ fn broken_from_either_side(
         },
         Invariant {
             told: vec![("{key}", keys::words(desc, "x"))],
+            // All rows are asked about from the other side, which tells of the same ones.
+            is_lasting: false,
             sentence,
             hint,
             ..Invariant::new(other, of_other, pair("x", "t"))
@@ -541,7 +544,8 @@ fn refuse_cycle(found: Option<String>, field: &Field) -> Result<()> {
 /// Every sentence that all rows together call for.
 pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
     let mut found: Vec<String> = Vec::new();
-    for rule in rules(db.kinds()).iter().filter(|r| r.is_lasting) {
+    let filled = filled(db, db.kinds().resources().map(|desc| desc.table), None).await?;
+    for rule in rules(db.kinds()).iter().filter(|r| r.is_lasting && filled.contains(r.of.table)) {
         let rows = format!("{}{} limit 20", rule.among_all(), rule.once.unwrap_or_default());
         for row in db.all(rule.tells_of(&rows)).await? {
             let sentence = rule.sentence(&row)?;

@@ -3,6 +3,7 @@
 mod among;
 pub mod credentials;
 pub mod cycles;
+pub mod filled;
 pub mod former;
 pub mod keys;
 pub mod lists;

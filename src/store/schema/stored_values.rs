@@ -11,6 +11,7 @@ use crate::store::backup::partial::MARK;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Sql, quoted};
+use crate::store::records::filled::filled;
 use crate::store::{Error, Result};
 
 /// A table as the migrations make it.
@@ -204,7 +205,9 @@ const SHOWN: usize = 20;
 /// Every stored value that can't be: table, row and column.
 pub async fn invalid_values(db: &mut Db) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for table in tables(db.kinds(), db.engine())?.iter() {
+    let tables = tables(db.kinds(), db.engine())?;
+    let filled = filled(db, tables.iter().map(|table| table.name.as_str()), None).await?;
+    for table in tables.iter().filter(|table| filled.contains(table.name.as_str())) {
         found.extend(unreadable(db, table).await?);
         found.extend(against_rules(db, table).await?);
         // What rows refer to may have been left out.
@@ -213,7 +216,7 @@ pub async fn invalid_values(db: &mut Db) -> Result<Vec<String>> {
             found.extend(dangling(db, table, reference).await?);
         }
     }
-    for desc in db.kinds().resources().filter(|d| d.folded().next().is_some()) {
+    for desc in db.kinds().resources().filter(|d| d.folded().next().is_some() && filled.contains(d.table)) {
         if db.partial.as_ref().is_none_or(|part| part.has(desc.table)) {
             found.extend(folded_otherwise(db, desc).await?);
         }

@@ -1,7 +1,7 @@
 //! Whether the rows that live agree with what is recorded of them: a row that was changed behind the program's back is
 //! found and named.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use crate::model::values::value::ValueType;
 use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql};
+use crate::store::records::filled::filled;
 use crate::store::records::{self, read_exprs};
 
 /// What the records of one row add up to.
@@ -66,13 +67,28 @@ pub struct CheckedRows {
 /// Every row of an organisation that differs from its records.
 pub async fn find_mismatches(db: &mut Db, org: i32, rows: &mut CheckedRows) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
-    for desc in db.kinds().resources().filter(|d| d.is_recorded()) {
-        let differing = check_kind(db, desc, org, rows).await?;
-        for (seq, what) in differing.into_iter().chain(missing_rows(db, desc, org).await?) {
-            found.push(Finding { tree: org, seq, kind: Fault::RowDiffers, what });
+    let recorded: Vec<&'static Descriptor> = db.kinds().resources().filter(|d| d.is_recorded()).collect();
+    let filled = filled(db, recorded.iter().map(|desc| desc.table), Some(org)).await?;
+    let made = kinds_made(db, org).await?;
+    for desc in recorded {
+        let mut differing = Mismatches::new();
+        if filled.contains(desc.table) {
+            differing.extend(check_kind(db, desc, org, rows).await?);
         }
+        if made.contains(desc.noun) {
+            differing.extend(missing_rows(db, desc, org).await?);
+        }
+        let finding = |(seq, what)| Finding { tree: org, seq, kind: Fault::RowDiffers, what };
+        found.extend(differing.into_iter().map(finding));
     }
     Ok(found)
+}
+
+/// The kinds of which a record was ever made.
+async fn kinds_made(db: &mut Db, org: i32) -> Result<BTreeSet<String>> {
+    let sql = Sql::new("select distinct kind from audit_records where tree = $1 and effect = 'create'");
+    let rows = db.all(sql.with([org.into()]).yields([ValueType::Text])).await?;
+    rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
 }
 
 type Mismatches = Vec<(Option<i64>, String)>;

@@ -13,7 +13,7 @@ use super::{World, end, run};
 use crate::crud::read::quote;
 use crate::model::problem::Problem;
 use crate::model::problem::io_message;
-use crate::ui::{Io, Ui};
+use crate::ui::{DataStream, Io, Ui};
 
 /// The demo's organisation.
 const ORG: &str = "SAHYADRI";
@@ -53,7 +53,7 @@ pub const NEXT: &[&[&str]] = &[
 ];
 
 /// Runs the whole show.
-pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
+pub fn run_all(ui: &Ui, program: &str, world: &World<'_>) -> Result<()> {
     let write = |path: &str, text: &str| {
         fs::write(path, text).map_err(|e| Problem::failed(format!("can't write {path}: {}", io_message(&e))))
     };
@@ -65,8 +65,10 @@ pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
     clean(&inner, ui.style.yes)?;
     write(BRANCHES, BRANCHES_CSV)?;
     write(FAULTS, FAULTS_CSV)?;
-    let out = Shared(Rc::new(RefCell::new(std::mem::replace(&mut ui.io.stdout, Box::new(io::sink())))));
-    ui.io.stdout = Box::new(out.clone());
+    let is_terminal = ui.stdout_is_terminal();
+    let stdout = ui.redirect(DataStream { to: Box::new(io::sink()), is_terminal });
+    let out = Shared(Rc::new(RefCell::new(stdout.to)));
+    ui.redirect(DataStream { to: Box::new(out.clone()), is_terminal });
     for (n, (what, words, expected)) in STEPS.iter().enumerate() {
         let shown: Vec<String> = words.iter().map(|w| quote(w)).filter(|w| w != "-o" && w != "table").collect();
         ui.out(&format!("\n# {what}\n$ orgctl {}\n", shown.join(" ")))?;
@@ -187,16 +189,16 @@ fn streams(ui: &Ui, out: &Shared) -> Io {
         stdout: Box::new(out.clone()),
         stderr: Box::new(out.clone()),
         stdin_is_terminal: false,
-        stdout_is_terminal: ui.io.stdout_is_terminal,
-        stderr_is_terminal: ui.io.stdout_is_terminal,
+        stdout_is_terminal: ui.stdout_is_terminal(),
+        stderr_is_terminal: ui.stdout_is_terminal(),
         stderr_is_log: false,
         stdout_is_closed: false,
-        width: ui.io.width.or(Some(120)),
+        width: ui.io().width.or(Some(120)),
     }
 }
 
-pub(super) fn run_demo(mut ui: Ui, words: &[String], world: &World<'_>) -> (u8, Io) {
+pub(super) fn run_demo(ui: Ui, words: &[String], world: &World<'_>) -> (u8, Io) {
     let program = words.first().map_or("orgctl", String::as_str).to_owned();
-    let done = run_all(&mut ui, &quote(&program), world);
+    let done = run_all(&ui, &quote(&program), world);
     end(ui, done)
 }

@@ -48,7 +48,7 @@ use crate::store::engine::location::{Location, Opening};
 use crate::store::records::Deleted;
 use crate::store::tx::Origin;
 use crate::ui::format::{self, Format, Listing, OutputColumn, is_for_programs};
-use crate::ui::{Io, Style, Ui, error_of};
+use crate::ui::{DataStream, Io, Style, Ui, error_of};
 use commands::COMMANDS;
 use config::Config;
 use tree::{Found, Program};
@@ -81,16 +81,20 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     }
     let matches = match world.program.read(&argv, &words) {
         Ok(matches) => matches,
-        Err(e) => match asked(world.program, &argv, &words, &e, &ui.io) {
-            Some(matches) => matches,
-            None => return parse_failed(ui, &e, &words),
-        },
+        Err(e) => {
+            let asked = asked(world.program, &argv, &words, &e, &ui.io());
+            match asked {
+                Some(matches) => matches,
+                None => return parse_failed(ui, &e, &words),
+            }
+        }
     };
     let config = match Config::resolve(world.env, &matches) {
         Ok(config) => config,
         Err(problem) => return end(ui, Err(problem.into())),
     };
-    match style(&config, world.env, &ui.io) {
+    let style = style(&config, world.env, &ui.io());
+    match style {
         Ok(style) => ui.style = style,
         Err(problem) => return end(ui, Err(problem.into())),
     }
@@ -103,31 +107,32 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         return end(ui, Err(problem.into()));
     }
     match (noun.as_str(), verb.as_str()) {
-        ("", "demo") if ui.style.format_given && ui.style.format != Format::Table => {
-            let problem = Problem::usage(format!("the demo is for people to read, not {}", ui.style.format.as_str()))
-                .hint("leave out the format: orgctl demo");
+        ("", "demo") if ui.style.format_given && ui.style.format.get() != Format::Table => {
+            let problem =
+                Problem::usage(format!("the demo is for people to read, not {}", ui.style.format.get().as_str()))
+                    .hint("leave out the format: orgctl demo");
             return end(ui, Err(problem.into()));
         }
         ("", "demo") => return demo::run_demo(ui, &words, world),
         ("", "permissions") => {
-            let done = permissions(&mut ui, world.program);
+            let done = permissions(&ui, world.program);
             return end(ui, done);
         }
         ("config", "show") => {
-            let done = config_show(&mut ui, &config);
+            let done = config_show(&ui, &config);
             return end(ui, done);
         }
         ("config", _) => {
             let path = config.path.as_ref().map_or_else(String::new, |p| p.display().to_string());
             let done = match is_for_programs(&ui) {
-                true => format::report(&mut ui, &json!({ "path": path })),
+                true => format::report(&ui, &json!({ "path": path })),
                 false => ui.out(&format!("{path}\n")).and_then(|()| ui.flush()),
             };
             return end(ui, done);
         }
         _ => {}
     }
-    if ui.style.format == Format::Ocsf && (noun.as_str(), verb.as_str()) != ("audit", "export") {
+    if ui.style.format.get() == Format::Ocsf && (noun.as_str(), verb.as_str()) != ("audit", "export") {
         let problem = Problem::usage("ocsf is a format of the audit trail").hint("orgctl audit export -o ocsf");
         return end(ui, Err(problem.into()));
     }
@@ -148,7 +153,7 @@ pub fn run_stored(stored: &StoredCommand, io: Io, world: &World<'_>) -> (u8, Io)
     let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now(), zone);
     let matches = config::global_args(clap::Command::new("orgctl")).get_matches_from(["orgctl"]);
     let resolved =
-        Config::resolve(world.env, &matches).and_then(|config| Ok((style(&config, world.env, &ui.io)?, config)));
+        Config::resolve(world.env, &matches).and_then(|config| Ok((style(&config, world.env, &ui.io())?, config)));
     let config = match resolved {
         Ok((style, config)) => {
             ui.style = style;
@@ -286,7 +291,7 @@ fn prepared(
         Some(id) => id,
         None => Ids::default().next(world.clock.now(), world.random),
     };
-    let origin = operator::origin(world, &ui.io, request_id, words);
+    let origin = operator::origin(world, &ui.io(), request_id, words);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok((location, opening, origin, runtime))
 }
@@ -294,15 +299,15 @@ fn prepared(
 /// What a command that gives no data tells programs: what it was, and what people were told. No command leaves them with
 /// nothing.
 fn tell_programs(session: &mut Session<'_>) -> Result<()> {
-    if session.ui.has_data
+    if session.ui.has_data.get()
         || !is_for_programs(&session.ui)
-        || session.ui.style.format == Format::Ndjson && is_list(session)
+        || session.ui.style.format.get() == Format::Ndjson && is_list(session)
     {
         return Ok(());
     }
-    let told = std::mem::take(&mut session.ui.messages);
+    let told = session.ui.take_messages();
     let report_of = json!({ "command": session.context.verb, "dry_run": session.context.dry_run, "told": told });
-    format::report(&mut session.ui, &report_of)
+    format::report(&session.ui, &report_of)
 }
 
 /// Whether a command lists what there may be none of: no lines then say all.
@@ -452,16 +457,16 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
     };
     let keys = keys::keys(session, desc, Deleted::Exclude, &Named::from_arg_matches(leaf)?.key).await?;
     let (mut done, mut failed) = (0_u64, 0_u64);
-    let format = session.ui.style.format;
+    let format = session.ui.style.format.get();
     let is_told = is_for_programs(&session.ui);
     let (mut results, mut refused) = (Vec::new(), Vec::new());
     for key in keys {
         session.outcome.targets.clear();
         session.only_key = Some(key.clone());
         // One document for all keys, so what is given for each is taken up first.
-        let given = if is_told { Some(CapturedOutput::begin(&mut session.ui)) } else { None };
+        let given = if is_told { Some(CapturedOutput::begin(&session.ui)) } else { None };
         let tried = start(session, found, leaf).await;
-        let given = given.map_or_else(Vec::new, |given| given.end(&mut session.ui, format));
+        let given = given.map_or_else(Vec::new, |given| given.end(&session.ui, format));
         results.extend(given);
         // What comes after a commit is about the next key.
         session.outcome.committing.set(false);
@@ -482,8 +487,8 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
     session.ui.status(&format!("done {done}, failed {failed}"));
     if is_told && !results.is_empty() {
         match format {
-            Format::Ndjson => results.iter().try_for_each(|result| format::report(&mut session.ui, result))?,
-            _ => format::report(&mut session.ui, &results.into())?,
+            Format::Ndjson => results.iter().try_for_each(|result| format::report(&session.ui, result))?,
+            _ => format::report(&session.ui, &results.into())?,
         }
     }
     if let Some(first) = refused.first() {
@@ -501,19 +506,22 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
 /// Data taken up, as lines of JSON.
 struct CapturedOutput {
     lines: Rc<RefCell<Vec<u8>>>,
-    stdout: Box<dyn io::Write>,
+    stdout: DataStream,
 }
 
 impl CapturedOutput {
-    fn begin(ui: &mut Ui) -> CapturedOutput {
+    fn begin(ui: &Ui) -> CapturedOutput {
         let lines = Rc::new(RefCell::new(Vec::new()));
-        let stdout = std::mem::replace(&mut ui.io.stdout, Box::new(CaptureBuffer(Rc::clone(&lines))));
-        ui.style.format = Format::Ndjson;
+        let to = Box::new(CaptureBuffer(Rc::clone(&lines)));
+        let stdout = ui.redirect(DataStream { to, is_terminal: ui.stdout_is_terminal() });
+        ui.style.format.set(Format::Ndjson);
         CapturedOutput { lines, stdout }
     }
 
-    fn end(self, ui: &mut Ui, format: Format) -> Vec<serde_json::Value> {
-        (ui.io.stdout, ui.style.format, ui.has_data) = (self.stdout, format, false);
+    fn end(self, ui: &Ui, format: Format) -> Vec<serde_json::Value> {
+        ui.redirect(self.stdout);
+        ui.style.format.set(format);
+        ui.has_data.set(false);
         let lines = self.lines.borrow();
         lines.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
     }
@@ -532,7 +540,7 @@ impl io::Write for CaptureBuffer {
 }
 
 /// Says what went wrong and gives the exit code.
-fn end(mut ui: Ui, done: Result<()>) -> (u8, Io) {
+fn end(ui: Ui, done: Result<()>) -> (u8, Io) {
     let done = done.and_then(|()| ui.flush());
     let code = match done {
         Ok(()) => 0,
@@ -549,7 +557,7 @@ fn end(mut ui: Ui, done: Result<()>) -> (u8, Io) {
             problem.kind.exit_code()
         }
     };
-    (code, ui.io)
+    (code, ui.into_io())
 }
 
 /// Before the settings are known: enough to report an error in the format that was asked for.
@@ -560,7 +568,7 @@ fn plain_style(words: &[String], env: &Env) -> Style {
         || words.iter().any(|w| matches!(w.as_str(), "-ojson" | "-ondjson" | "--output=json" | "--output=ndjson"))
         || env.get("ORGCTL_OUTPUT").is_some_and(|o| matches!(o.as_str(), "json" | "ndjson"));
     Style {
-        format: if json { Format::Json } else { Format::Table },
+        format: Cell::new(if json { Format::Json } else { Format::Table }),
         format_given: json,
         format_typed: json,
         color: false,
@@ -580,7 +588,7 @@ fn style(config: &Config, env: &Env, io: &Io) -> Result<Style, Problem> {
     let ci = env.get("CI").is_some_and(|v| !v.is_empty() && v != "false");
     let no_input = config.flag("no-input")?;
     Ok(Style {
-        format: format.unwrap_or(if io.stdout_is_terminal { Format::Table } else { Format::Tsv }),
+        format: Cell::new(format.unwrap_or(if io.stdout_is_terminal { Format::Table } else { Format::Tsv })),
         format_given: format.is_some(),
         format_typed: config.is_typed("output"),
         color: config.color(env, io.stdout_is_terminal)?,
@@ -607,7 +615,7 @@ fn path(matches: &ArgMatches) -> (String, String, &ArgMatches) {
 }
 
 /// Help and version go to standard output; a mistake becomes one sentence and a hint.
-fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
+fn parse_failed(ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
     match e.kind() {
         ClapErrorKind::DisplayHelp
         | ClapErrorKind::DisplayVersion
@@ -695,7 +703,7 @@ fn malformed(text: &str) -> String {
 }
 
 /// Which permission each command asks for.
-fn permissions(ui: &mut Ui, program: Program) -> Result<()> {
+fn permissions(ui: &Ui, program: Program) -> Result<()> {
     let texts = ["command", "permission"].map(|name| OutputColumn::new(name, ValueType::Text));
     let heads = texts.into_iter().chain([OutputColumn::new("writes", ValueType::Bool)]).collect();
     let mut listing = Listing::new(ui, heads, 0);
@@ -706,7 +714,7 @@ fn permissions(ui: &mut Ui, program: Program) -> Result<()> {
     ui.flush()
 }
 
-fn config_show(ui: &mut Ui, config: &Config) -> Result<()> {
+fn config_show(ui: &Ui, config: &Config) -> Result<()> {
     let heads = vec![
         OutputColumn::new("name", ValueType::Text),
         OutputColumn::new("value", ValueType::Text),

@@ -23,7 +23,7 @@ fn editor(s: &Session<'_>) -> Result<String, Problem> {
     let named = ["VISUAL", "EDITOR"].iter().filter_map(|v| s.context.env.get(*v)).find(|v| !v.trim().is_empty());
     match named {
         Some(command) => Ok(command.clone()),
-        None if s.ui.io.stdin_is_terminal && s.ui.io.stderr_is_terminal => Ok("vi".into()),
+        None if s.ui.io().stdin_is_terminal && s.ui.io().stderr_is_terminal => Ok("vi".into()),
         None => Err(Problem::usage("--edit finds no editor, and no terminal to run vi on")
             .hint("name one in VISUAL or EDITOR, or give the values as flags")),
     }

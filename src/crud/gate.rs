@@ -277,7 +277,7 @@ pub async fn write<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> 
 pub async fn write_and_show<V: Verb>(
     s: &mut Session<'_>,
     verb: &V,
-    show: impl FnOnce(&mut Ui, &V::Output) -> Result<()>,
+    show: impl FnOnce(&Ui, &V::Output) -> Result<()>,
 ) -> Result<V::Output> {
     s.db().await?;
     if let Some(tape) = s.context.tape {
@@ -290,7 +290,7 @@ pub async fn write_and_show<V: Verb>(
 /// outside the database first, and would be left there.
 pub async fn preflight(s: &mut Session<'_>, org: i32) -> Result<()> {
     s.db().await?;
-    run(s, &Nothing { org }, None::<fn(&mut Ui, &()) -> Result<()>>, true).await
+    run(s, &Nothing { org }, None::<fn(&Ui, &()) -> Result<()>>, true).await
 }
 
 /// Takes the locks, and writes nothing.
@@ -322,7 +322,7 @@ pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V
     if let Some(tape) = s.context.tape {
         tape.borrow_mut().push(to_keep(s, verb));
     }
-    run(s, verb, None::<fn(&mut Ui, &V::Output) -> Result<()>>, s.context.dry_run).await
+    run(s, verb, None::<fn(&Ui, &V::Output) -> Result<()>>, s.context.dry_run).await
 }
 
 /// A command as it is kept, or why it can't be.
@@ -348,7 +348,7 @@ fn not_kept(s: &Session<'_>, why: &str) -> Problem {
 async fn run<V: Verb>(
     s: &mut Session<'_>,
     verb: &V,
-    mut show: Option<impl FnOnce(&mut Ui, &V::Output) -> Result<()>>,
+    mut show: Option<impl FnOnce(&Ui, &V::Output) -> Result<()>>,
     is_dry: bool,
 ) -> Result<V::Output> {
     allow(s)?;
@@ -420,7 +420,7 @@ async fn transact<V: Verb>(
     permit: Permit,
     orgs: &[i32],
     verb: &V,
-    show: &mut Option<impl FnOnce(&mut Ui, &V::Output) -> Result<()>>,
+    show: &mut Option<impl FnOnce(&Ui, &V::Output) -> Result<()>>,
     is_dry: bool,
 ) -> Result<V::Output> {
     let mut origin = s.origin.clone();
@@ -428,7 +428,7 @@ async fn transact<V: Verb>(
     if !is_dry {
         tx::ensure_actor(db, &origin, s.context.clock).await?;
     }
-    let ui = &mut s.ui;
+    let ui = &s.ui;
     let mut waiting = |text: &str| ui.status(text);
     let mut tx = Tx::begin(db, permit, &origin, s.context.clock, s.context.random, &mut waiting).await?;
     tx.accept_inactive(s.context.force);
@@ -545,7 +545,7 @@ fn question_of(s: &Session<'_>, problem: &Problem) -> Option<Refusal> {
 pub async fn write_log(s: &mut Session<'_>) {
     let mut messages = std::mem::take(&mut s.outcome.log);
     if s.access.writes {
-        let warned = std::mem::take(&mut s.ui.warned);
+        let warned = s.ui.take_warned();
         let message =
             |text: String| (s.outcome.about, SystemLog::new(Level::Warning, &s.context.verb, &text, Map::new()));
         messages.extend(warned.into_iter().map(message));

@@ -230,7 +230,7 @@ pub struct KeyCache {
 
 impl KeyCache {
     pub fn new(s: &Session<'_>) -> KeyCache {
-        KeyCache { known: HashMap::new(), with_names: s.ui.style.format == Format::Table }
+        KeyCache { known: HashMap::new(), with_names: s.ui.style.format.get() == Format::Table }
     }
 
     /// The key behind an id; none where nothing is there any more.
@@ -384,7 +384,7 @@ pub struct EntryList {
 
 impl EntryList {
     pub fn new(s: &Session<'_>, with_org: bool, with_id: bool) -> Result<EntryList> {
-        let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
+        let for_people = matches!(s.ui.style.format.get(), Format::Table | Format::Tsv);
         let mut heads = vec![
             OutputColumn::new("seq", ValueType::Int),
             OutputColumn::new("at", ValueType::Time),
@@ -427,7 +427,7 @@ impl EntryList {
         let readable = if self.for_people { Some(resolve_references(s, &mut self.keys, entries).await?) } else { None };
         for e in readable.as_deref().unwrap_or(entries) {
             let row = self.row(s, e).await?;
-            self.listing.row(&mut s.ui, row)?;
+            self.listing.row(&s.ui, row)?;
         }
         Ok(())
     }
@@ -486,7 +486,7 @@ impl EntryList {
     }
 
     pub fn finish(mut self, s: &mut Session<'_>) -> Result<()> {
-        self.listing.finish(&mut s.ui)?;
+        self.listing.finish(&s.ui)?;
         s.ui.flush()?;
         if self.count() == 0 {
             s.ui.status("no audit records");

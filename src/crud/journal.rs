@@ -74,10 +74,10 @@ impl KindVerb for StatsFlags {
         for group in groups {
             let name = group.map_or(DAY, |c| c.name.as_str()).to_owned();
             for (value, n) in counts(s, &query, group).await? {
-                listing.row(&mut s.ui, vec![name.clone().into(), value.into(), n.into()])?;
+                listing.row(&s.ui, vec![name.clone().into(), value.into(), n.into()])?;
             }
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()?;
         if listing.count() == 0 {
             s.ui.status(&format!("no {}", desc.plural()));
@@ -163,7 +163,7 @@ pub async fn prune(s: &mut Session<'_>, desc: &'static Descriptor, before: Optio
     } else {
         remove(s, desc, org, before).await?
     };
-    report(&mut s.ui, &json!({ "removed": n }))?;
+    report(&s.ui, &json!({ "removed": n }))?;
     let removed = format!("removed {n} {}", desc.plural());
     s.log(Level::Info, &removed, Map::new());
     s.ui.status(&format!("{removed} from before {}", rfc3339(before)));

@@ -37,7 +37,7 @@ pub async fn value(
     }
     loop {
         let context = s.context_for(field).into_owned();
-        let text = word(&mut s.ui, field, &context).await?;
+        let text = word(&s.ui, field, &context).await?;
         let value = parse(s, desc, field, org, &text).await?;
         // Better told now than after the last question.
         if !desc.is_key(field) || records::with_value(s.db().await?, desc, org, field, &value).await?.is_empty() {
@@ -52,7 +52,7 @@ fn label(field: &Field) -> String {
 }
 
 /// Asks for a value that needs no database: one of a list where there is one, otherwise a line until it is right.
-pub async fn word(ui: &mut Ui, field: &'static Field, context: &ParseContext) -> Result<String> {
+pub async fn word(ui: &Ui, field: &'static Field, context: &ParseContext) -> Result<String> {
     let choices = match field.ty.role {
         FieldKind::Choice(words) => words,
         _ if field.ty.kind == ValueType::Bool => &["yes", "no"],

@@ -73,7 +73,7 @@ const MOST_COLUMNS: usize = 100;
 fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
     let columns = bare(s, desc, one_org)?;
     // Codes of people say little to people.
-    Ok(if s.ui.style.format == Format::Table {
+    Ok(if s.ui.style.format.get() == Format::Table {
         columns.into_iter().map(records::for_people).collect()
     } else {
         columns
@@ -90,10 +90,10 @@ fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec
         }
         return names.iter().map(|n| Ok(column(&all, n)?.clone())).collect();
     }
-    Ok(match s.ui.style.format {
+    Ok(match s.ui.style.format.get() {
         Format::Table | Format::Tsv => {
             // A file read by a script has the organisation always, a table where it tells something.
-            let org = s.ui.style.format == Format::Tsv || !one_org;
+            let org = s.ui.style.format.get() == Format::Tsv || !one_org;
             all.into_iter().filter(|c| c.shown || (org && c.name == "org")).collect()
         }
         Format::Key => all.into_iter().filter(|c| c.name == desc.key_column()).collect(),
@@ -282,7 +282,7 @@ pub async fn list_where(
     query.filter.extend(conditions);
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     query.columns = chosen(s, desc, one_org)?;
-    let table = s.ui.style.format == Format::Table;
+    let table = s.ui.style.format.get() == Format::Table;
     query.limit = match asked.paging.limit {
         Some(n) => Some(n),
         None if table && !asked.paging.all => Some(PAGE),
@@ -293,16 +293,16 @@ pub async fn list_where(
     }
     as_of::rewrite(s, &mut query).await?;
     let mut listing =
-        Listing::in_format(s.ui.style.format, output_columns(&query.columns), key_index(desc, &query.columns));
+        Listing::in_format(s.ui.style.format.get(), output_columns(&query.columns), key_index(desc, &query.columns));
     if query.limit.is_none() && !table {
         stream(s, &query, &mut listing).await?;
-        return listing.finish(&mut s.ui);
+        return listing.finish(&s.ui);
     }
     let page = query.page(s.db().await?).await?;
     for row in page.rows {
-        listing.row(&mut s.ui, row.0)?;
+        listing.row(&s.ui, row.0)?;
     }
-    listing.finish(&mut s.ui)?;
+    listing.finish(&s.ui)?;
     s.ui.flush()?;
     if listing.count() == 0 {
         s.ui.status(&format!("no {}", desc.plural()));
@@ -404,12 +404,13 @@ impl KindVerb for FindFlags {
         }
         rows.sort_by_cached_key(rank);
         let found = rows.len();
-        let mut listing = Listing::in_format(s.ui.style.format, output_columns(&columns), key_index(desc, &columns));
+        let mut listing =
+            Listing::in_format(s.ui.style.format.get(), output_columns(&columns), key_index(desc, &columns));
         for mut row in rows.into_iter().take(limit) {
             row.0.truncate(columns.len());
-            listing.row(&mut s.ui, row.0)?;
+            listing.row(&s.ui, row.0)?;
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()?;
         if found == 0 {
             s.ui.status(&format!("no {} found", desc.plural()));
@@ -455,11 +456,11 @@ async fn stream(s: &mut Session<'_>, query: &Query, listing: &mut Listing) -> Re
     let Some(mut db) = s.connection.take() else { return Ok(()) };
     let done = async {
         // A bar beside rows on the same terminal would only disturb them.
-        let told = progress.is_shown() && !s.ui.io.stdout_is_terminal;
+        let told = progress.is_shown() && !s.ui.stdout_is_terminal();
         if told {
             progress.part("writing", u64::try_from(query.count(&mut db).await?).ok(), "rows");
         }
-        let ui = &mut s.ui;
+        let ui = &s.ui;
         query
             .each(&mut db, |row| {
                 listing.row(ui, row.0)?;
@@ -527,7 +528,7 @@ async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId
 
 /// The columns of records that are shown one by one.
 fn shown(s: &Session<'_>, desc: &'static Descriptor) -> Result<Vec<Column>> {
-    match (&s.context.columns, s.ui.style.format) {
+    match (&s.context.columns, s.ui.style.format.get()) {
         (None, Format::Table) => Ok(records::columns(desc).into_iter().map(records::for_people).collect()),
         _ => chosen(s, desc, true),
     }
@@ -543,21 +544,21 @@ fn print_rows(
 ) -> Result<()> {
     let (heads, key) = (output_columns(columns), key_index(desc, columns));
     if (asked, rows.len()) == (1, 1) {
-        return whole_record(&mut s.ui, &heads, key, rows.remove(0).0);
+        return whole_record(&s.ui, &heads, key, rows.remove(0).0);
     }
-    if (&s.context.columns, s.ui.style.format) == (&None, Format::Table) {
+    if (&s.context.columns, s.ui.style.format.get()) == (&None, Format::Table) {
         // With all their fields, several are read one after another.
         for (i, row) in rows.into_iter().enumerate() {
             s.ui.out(if i == 0 { "" } else { "\n" })?;
-            whole_record(&mut s.ui, &heads, key, row.0)?;
+            whole_record(&s.ui, &heads, key, row.0)?;
         }
         return Ok(());
     }
-    let mut listing = Listing::in_format(s.ui.style.format, heads, key);
+    let mut listing = Listing::in_format(s.ui.style.format.get(), heads, key);
     for row in rows {
-        listing.row(&mut s.ui, row.0)?;
+        listing.row(&s.ui, row.0)?;
     }
-    listing.finish(&mut s.ui)
+    listing.finish(&s.ui)
 }
 
 /// Whether deleted ones are shown.
@@ -676,11 +677,11 @@ impl KindVerb for ExistsFlags {
             }
         }
         match told.as_slice() {
-            [one] => format::report(&mut s.ui, one)?,
-            several if s.ui.style.format == Format::Ndjson => {
-                several.iter().try_for_each(|one| format::report(&mut s.ui, one))?;
+            [one] => format::report(&s.ui, one)?,
+            several if s.ui.style.format.get() == Format::Ndjson => {
+                several.iter().try_for_each(|one| format::report(&s.ui, one))?;
             }
-            several => format::report(&mut s.ui, &several.into())?,
+            several => format::report(&s.ui, &several.into())?,
         }
         missing
     }
@@ -920,16 +921,16 @@ async fn hand_out(
         s.ui.status(&format!("dry run: would export {n}; nothing was handed out"));
         return Ok(());
     }
-    let to = RedirectedOutput::begin(&mut s.ui, file, matches!(beside, Beside::Hashes))?;
+    let to = RedirectedOutput::begin(&s.ui, file, matches!(beside, Beside::Hashes))?;
     let mut done = match beside {
         Beside::Within(within) => stream_with(s, desc, query, listing, within).await,
         Beside::Nothing | Beside::Hashes => stream(s, query, listing).await,
     };
     if done.is_ok() {
-        done = listing.finish(&mut s.ui);
+        done = listing.finish(&s.ui);
     }
     match to {
-        Some(to) => to.end(&mut s.ui, done)?,
+        Some(to) => to.end(&s.ui, done)?,
         None => {
             done?;
             return s.ui.flush();
@@ -971,7 +972,7 @@ async fn stream_with(
         for mut row in some {
             let of = row[key].to_text();
             row.extend(told.iter_mut().map(|told| Value::Json(Box::new(told.remove(&of).unwrap_or_default().into()))));
-            listing.row(&mut s.ui, row)?;
+            listing.row(&s.ui, row)?;
         }
     }
     Ok(())
@@ -1025,9 +1026,9 @@ pub async fn list_referring(s: &mut Session<'_>, desc: &'static Descriptor, fiel
     let key = column(&all, field)?.clone();
     query.filter = vec![Condition { column: key, op: Op::Is, values: vec![at.key().into()] }];
     let mut listing =
-        Listing::in_format(s.ui.style.format, output_columns(&query.columns), key_index(desc, &query.columns));
+        Listing::in_format(s.ui.style.format.get(), output_columns(&query.columns), key_index(desc, &query.columns));
     stream(s, &query, &mut listing).await?;
-    listing.finish(&mut s.ui)?;
+    listing.finish(&s.ui)?;
     s.ui.flush()
 }
 

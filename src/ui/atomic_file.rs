@@ -10,7 +10,7 @@ use nix::unistd::{AccessFlags, access};
 use tempfile::NamedTempFile;
 
 use crate::model::problem::{Problem, io_message};
-use crate::ui::{Ui, interruptible};
+use crate::ui::{DataStream, Ui, interruptible};
 
 /// A file being written beside its place, readable by its owner alone, and moved there at the end. What is no ordinary
 /// file (a pipe, a device) is written to and never replaced: root could put a file in the place of `/dev/null`.
@@ -153,33 +153,30 @@ fn copy_rights(file: &File, there: &Metadata) -> io::Result<()> {
 pub struct RedirectedOutput {
     path: String,
     whole: AtomicFile,
-    stdout: Box<dyn io::Write>,
-    terminal: bool,
+    stdout: DataStream,
 }
 
 impl RedirectedOutput {
     /// Begins; `-` is standard output itself, and then there is nothing to do. What is secret is its owner's alone.
-    pub fn begin(ui: &mut Ui, path: Option<&String>, is_secret: bool) -> Result<Option<RedirectedOutput>> {
+    pub fn begin(ui: &Ui, path: Option<&String>, is_secret: bool) -> Result<Option<RedirectedOutput>> {
         let Some(path) = path.filter(|p| *p != "-") else {
             // Where there is nothing to tell, no lines tell all.
-            ui.has_data = true;
+            ui.has_data.set(true);
             return Ok(None);
         };
         let made =
             if is_secret { AtomicFile::create_private(Path::new(path)) } else { AtomicFile::create(Path::new(path)) };
         let (whole, copy) = made.map_err(|e| unwritten(path, &e))?;
-        let stdout = std::mem::replace(&mut ui.io.stdout, Box::new(io::BufWriter::new(copy)));
-        let terminal = std::mem::replace(&mut ui.io.stdout_is_terminal, false);
-        Ok(Some(RedirectedOutput { path: path.clone(), whole, stdout, terminal }))
+        let stdout = ui.redirect(DataStream { to: Box::new(io::BufWriter::new(copy)), is_terminal: false });
+        Ok(Some(RedirectedOutput { path: path.clone(), whole, stdout }))
     }
 
     /// Puts the file into its place where all went well, and gives standard output back.
-    pub fn end(self, ui: &mut Ui, done: Result<()>) -> Result<()> {
+    pub fn end(self, ui: &Ui, done: Result<()>) -> Result<()> {
         let done = done.and_then(|()| ui.flush());
-        ui.io.stdout = self.stdout;
-        ui.io.stdout_is_terminal = self.terminal;
+        ui.redirect(self.stdout);
         // What is in the file is not what programs are told.
-        ui.has_data = false;
+        ui.has_data.set(false);
         done?;
         Ok(self.whole.finish().map_err(|e| unwritten(&self.path, &e))?)
     }

@@ -88,10 +88,10 @@ impl Ui {
     /// Lets the user edit a text; what they left. `command` may hold arguments (`code --wait`), as a shell reads them.
     ///
     /// A Ctrl-C meanwhile is the editor's own: see [`Ui::editing`].
-    pub async fn edit(&mut self, command: &str, draft: &Draft, text: &str) -> Result<String> {
+    pub async fn edit(&self, command: &str, draft: &Draft, text: &str) -> Result<String> {
         draft.write(text).map_err(|e| failed("write the form", &e))?;
         self.flush()?;
-        self.terminal = tcgetattr(io::stdin()).ok();
+        self.terminal.replace(tcgetattr(io::stdin()).ok());
         let ended = match run(command).arg(&draft.file).kill_on_drop(true).spawn() {
             Ok(mut child) => {
                 self.editing.pid.set(child.id());
@@ -108,7 +108,7 @@ impl Ui {
             // It may have left the terminal in a state of its own.
             self.restore_terminal();
         }
-        self.terminal = None;
+        self.terminal.replace(None);
         if self.editing.stopped.get() {
             return Err(interrupted());
         }

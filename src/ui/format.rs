@@ -160,14 +160,14 @@ const PIECE: usize = 1 << 15;
 impl Listing {
     /// A list of what `--columns` asks for, where it does.
     pub fn new(ui: &Ui, heads: Vec<OutputColumn>, key: usize) -> Listing {
-        let Some(names) = &ui.style.columns else { return Listing::in_format(ui.style.format, heads, key) };
+        let Some(names) = &ui.style.columns else { return Listing::in_format(ui.style.format.get(), heads, key) };
         match picked(&heads, names) {
             Ok(at) => {
                 let key = at.iter().position(|i| *i == key).unwrap_or(0);
                 let shown = at.iter().map(|i| heads[*i].clone()).collect();
-                Listing { picked: Some(at), ..Listing::in_format(ui.style.format, shown, key) }
+                Listing { picked: Some(at), ..Listing::in_format(ui.style.format.get(), shown, key) }
             }
-            Err(fault) => Listing { fault: Some(fault), ..Listing::in_format(ui.style.format, heads, key) },
+            Err(fault) => Listing { fault: Some(fault), ..Listing::in_format(ui.style.format.get(), heads, key) },
         }
     }
 
@@ -187,7 +187,7 @@ impl Listing {
         self.count
     }
 
-    pub fn row(&mut self, ui: &mut Ui, row: Vec<Value>) -> Result<()> {
+    pub fn row(&mut self, ui: &Ui, row: Vec<Value>) -> Result<()> {
         self.allowed()?;
         let row = match &self.picked {
             Some(at) => at.iter().map(|i| row[*i].clone()).collect(),
@@ -208,13 +208,13 @@ impl Listing {
             }
             Format::Ndjson | Format::Ocsf => ui.out(&format!("{}\n", json(&object(&self.heads, &row)))),
             Format::Yaml => {
-                let terminal = ui.io.stdout_is_terminal;
+                let terminal = ui.stdout_is_terminal();
                 ui.out(&yaml(&Json::Array(vec![object(&self.heads, &row)]), terminal)?)
             }
             Format::Csv => {
                 for value in &row {
                     match value {
-                        value if ui.io.stdout_is_terminal => self.csv.cell(&visible(&value.to_text()))?,
+                        value if ui.stdout_is_terminal() => self.csv.cell(&visible(&value.to_text()))?,
                         Value::Text(text) => self.csv.cell(text)?,
                         value => self.csv.cell(&value.to_text())?,
                     }
@@ -232,7 +232,7 @@ impl Listing {
         }
     }
 
-    fn head(&mut self, ui: &mut Ui) -> Result<()> {
+    fn head(&mut self, ui: &Ui) -> Result<()> {
         match self.format {
             Format::Json => ui.out("[\n"),
             Format::Csv => {
@@ -258,7 +258,7 @@ impl Listing {
     }
 
     /// Closes the list. An empty one is still a valid document.
-    pub fn finish(&mut self, ui: &mut Ui) -> Result<()> {
+    pub fn finish(&mut self, ui: &Ui) -> Result<()> {
         self.allowed()?;
         match self.format {
             Format::Json if self.count == 0 => ui.out("[]\n"),
@@ -306,10 +306,10 @@ pub fn picked(heads: &[OutputColumn], names: &[String]) -> Result<Vec<usize>, Pr
 }
 
 /// What a command did, for a program that asked for JSON or YAML; people are told in words.
-pub fn report(ui: &mut Ui, report: &Json) -> Result<()> {
+pub fn report(ui: &Ui, report: &Json) -> Result<()> {
     if is_for_programs(ui) {
-        let text = match ui.style.format {
-            Format::Yaml => yaml(report, ui.io.stdout_is_terminal)?,
+        let text = match ui.style.format.get() {
+            Format::Yaml => yaml(report, ui.stdout_is_terminal())?,
             _ => format!("{}\n", json(report)),
         };
         ui.out(&text)?;
@@ -319,9 +319,9 @@ pub fn report(ui: &mut Ui, report: &Json) -> Result<()> {
 }
 
 /// One document for a program: with NDJSON in one line.
-pub fn document(ui: &mut Ui, document: &Json) -> Result<()> {
-    let text = match ui.style.format {
-        Format::Yaml => yaml(document, ui.io.stdout_is_terminal)?,
+pub fn document(ui: &Ui, document: &Json) -> Result<()> {
+    let text = match ui.style.format.get() {
+        Format::Yaml => yaml(document, ui.stdout_is_terminal())?,
         Format::Ndjson => format!("{}\n", json(document)),
         _ => format!("{}\n", json_pretty(document)),
     };
@@ -332,16 +332,16 @@ pub fn document(ui: &mut Ui, document: &Json) -> Result<()> {
 /// everything that is printed.
 pub fn export_format(ui: &Ui, file: Option<&String>, default: Format) -> Format {
     let is_obeyed = ui.style.format_typed || (ui.style.format_given && file.is_none_or(|f| f == "-"));
-    if is_obeyed { ui.style.format } else { default }
+    if is_obeyed { ui.style.format.get() } else { default }
 }
 
 /// Whether a format was asked for that tells a program what was done.
 pub fn is_for_programs(ui: &Ui) -> bool {
-    ui.style.format_given && matches!(ui.style.format, Format::Json | Format::Ndjson | Format::Yaml)
+    ui.style.format_given && matches!(ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml)
 }
 
 /// One record: its fields below each other for people, an object for machines.
-pub fn record(ui: &mut Ui, heads: &[OutputColumn], key: usize, row: Vec<Value>) -> Result<()> {
+pub fn record(ui: &Ui, heads: &[OutputColumn], key: usize, row: Vec<Value>) -> Result<()> {
     let Some(names) = ui.style.columns.clone() else { return whole_record(ui, heads, key, row) };
     let at = picked(heads, &names)?;
     let key = at.iter().position(|i| *i == key).unwrap_or(0);
@@ -350,8 +350,8 @@ pub fn record(ui: &mut Ui, heads: &[OutputColumn], key: usize, row: Vec<Value>) 
 }
 
 /// As [`record`], with the fields that are given.
-pub fn whole_record(ui: &mut Ui, heads: &[OutputColumn], key: usize, row: Vec<Value>) -> Result<()> {
-    match ui.style.format {
+pub fn whole_record(ui: &Ui, heads: &[OutputColumn], key: usize, row: Vec<Value>) -> Result<()> {
+    match ui.style.format.get() {
         Format::Table => {
             let (now, zone) = (ui.now, ui.zone);
             let lines: Vec<(String, String)> = heads
@@ -372,11 +372,11 @@ pub fn whole_record(ui: &mut Ui, heads: &[OutputColumn], key: usize, row: Vec<Va
         Format::Json => ui.out(&format!("{}\n", json_pretty(&object(heads, &row)))),
         Format::Ndjson | Format::Ocsf => ui.out(&format!("{}\n", json(&object(heads, &row)))),
         Format::Yaml => {
-            let terminal = ui.io.stdout_is_terminal;
+            let terminal = ui.stdout_is_terminal();
             ui.out(&yaml(&object(heads, &row), terminal)?)
         }
         Format::Csv | Format::Tsv | Format::Key => {
-            let mut listing = Listing::in_format(ui.style.format, heads.to_vec(), key);
+            let mut listing = Listing::in_format(ui.style.format.get(), heads.to_vec(), key);
             listing.row(ui, row)?;
             listing.finish(ui)
         }
@@ -450,7 +450,7 @@ impl Csv {
     }
 
     /// Hands on what has been written, if it is so much.
-    fn pass_on(&mut self, ui: &mut Ui, least: usize) -> Result<()> {
+    fn pass_on(&mut self, ui: &Ui, least: usize) -> Result<()> {
         if least == 0 {
             self.writer.flush()?;
         }

@@ -11,6 +11,7 @@ pub mod progress;
 pub mod table;
 pub mod text;
 
+use std::cell::{Cell, Ref, RefCell};
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
@@ -45,7 +46,8 @@ pub struct Io {
 /// How to speak.
 #[derive(Debug, Clone)]
 pub struct Style {
-    pub format: Format,
+    /// What is written is in another one while several answers become one document.
+    pub format: Cell<Format>,
     /// Whether a format was asked for: then a change prints what it changed.
     pub format_given: bool,
     /// It stands on the command line: a variable speaks to all commands, and not of what goes to a file.
@@ -67,23 +69,29 @@ pub struct Style {
     pub has_columns: bool,
 }
 
-/// Everything that is said goes through here.
+/// Everything that is said goes through here. Whoever has it may say something: that changes nothing of how it is said.
 pub struct Ui {
-    pub io: Io,
+    io: RefCell<Io>,
     pub style: Style,
     /// For relative times.
     pub now: DateTime<Utc>,
     /// The operator's, in which people are told times.
     pub zone: Zone,
     /// What was warned of.
-    pub warned: Vec<String>,
+    warned: RefCell<Vec<String>>,
     /// What people were told was done, for programs that asked for JSON and get nothing else.
-    pub messages: Vec<String>,
+    messages: RefCell<Vec<String>>,
     /// Whether there was any data, or what was asked for is data of which there may be none.
-    pub has_data: bool,
+    pub has_data: Cell<bool>,
     /// The terminal as a prompt found it.
-    terminal: Option<Termios>,
+    terminal: RefCell<Option<Termios>>,
     pub editing: Rc<editor::Editing>,
+}
+
+/// Where data goes.
+pub struct DataStream {
+    pub to: Box<dyn Write>,
+    pub is_terminal: bool,
 }
 
 /// For standard error: a password that stood in a wrong place is not repeated.
@@ -94,39 +102,77 @@ fn clean(text: &str) -> String {
 impl Ui {
     pub fn new(io: Io, style: Style, now: DateTime<Utc>, zone: Zone) -> Ui {
         Ui {
-            io,
+            io: io.into(),
             style,
             now,
             zone,
-            warned: Vec::new(),
-            messages: Vec::new(),
-            has_data: false,
-            terminal: None,
+            warned: RefCell::default(),
+            messages: RefCell::default(),
+            has_data: Cell::new(false),
+            terminal: RefCell::new(None),
             editing: Rc::default(),
         }
     }
 
+    /// The streams, and what is known of them.
+    pub fn io(&self) -> Ref<'_, Io> {
+        self.io.borrow()
+    }
+
+    /// Gives the streams back.
+    pub fn into_io(self) -> Io {
+        self.io.into_inner()
+    }
+
+    /// Sends data elsewhere; where it went until now.
+    pub fn redirect(&self, data: DataStream) -> DataStream {
+        let mut io = self.io.borrow_mut();
+        let to = std::mem::replace(&mut io.stdout, data.to);
+        DataStream { to, is_terminal: std::mem::replace(&mut io.stdout_is_terminal, data.is_terminal) }
+    }
+
+    /// Standard input, for who reads it by itself; nothing is left of it here.
+    pub fn take_stdin(&self) -> Box<dyn Read + Send> {
+        std::mem::replace(&mut self.io.borrow_mut().stdin, Box::new(io::empty()))
+    }
+
+    /// What people were told so far; it is not told of again.
+    pub fn take_messages(&self) -> Vec<String> {
+        self.messages.take()
+    }
+
+    /// What was warned of so far.
+    pub fn take_warned(&self) -> Vec<String> {
+        self.warned.take()
+    }
+
+    /// Whether data goes to a terminal.
+    pub fn stdout_is_terminal(&self) -> bool {
+        self.io.borrow().stdout_is_terminal
+    }
+
     /// Data.
-    pub fn out(&mut self, text: &str) -> Result<()> {
+    pub fn out(&self, text: &str) -> Result<()> {
         self.out_bytes(text.as_bytes())
     }
 
     /// Data that may end in the middle of a character; the rest follows.
-    pub fn out_bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        self.has_data |= !bytes.is_empty();
-        self.io.stdout.write_all(bytes).map_err(closed)
+    pub fn out_bytes(&self, bytes: &[u8]) -> Result<()> {
+        self.has_data.set(self.has_data.get() || !bytes.is_empty());
+        self.io.borrow_mut().stdout.write_all(bytes).map_err(closed)
     }
 
     /// Makes sure that the data has gone out; a reader who left is no error.
-    pub fn flush(&mut self) -> Result<()> {
-        self.io.stdout.flush().map_err(closed)
+    pub fn flush(&self) -> Result<()> {
+        self.io.borrow_mut().stdout.flush().map_err(closed)
     }
 
     /// Shows what can't be shown again, and makes sure that it has gone out. A reader who left has not seen it.
-    pub fn show_once(&mut self, show: impl FnOnce(&mut Ui) -> Result<()>) -> Result<()> {
-        let shown = match self.io.stdout_is_closed {
+    pub fn show_once(&self, show: impl FnOnce(&Ui) -> Result<()>) -> Result<()> {
+        let is_closed = self.io.borrow().stdout_is_closed;
+        let shown = match is_closed {
             true => Err(anyhow::anyhow!("standard output is closed")),
-            false => show(self).and_then(|()| self.io.stdout.flush().map_err(closed)),
+            false => show(self).and_then(|()| self.flush()),
         };
         shown.map_err(|e| {
             Problem::failed(format!("what was made could not be shown, and nothing was changed: {e}"))
@@ -136,35 +182,36 @@ impl Ui {
     }
 
     /// What was done. Not with `--quiet`.
-    pub fn status(&mut self, text: &str) {
-        self.messages.push(secrets(text).clone());
+    pub fn status(&self, text: &str) {
+        self.messages.borrow_mut().push(secrets(text).clone());
         if !self.style.quiet {
             self.say(&clean(text));
         }
     }
 
     /// What to mind.
-    pub fn warn(&mut self, text: &str) {
-        self.warned.push(text.to_owned());
+    pub fn warn(&self, text: &str) {
+        self.warned.borrow_mut().push(text.to_owned());
         let label = self.paint("33", "warning:");
         self.say(&format!("{label} {}", clean(text)));
     }
 
     /// Further notes, with `-v`.
-    pub fn verbose(&mut self, text: &str) {
+    pub fn verbose(&self, text: &str) {
         if self.style.verbose {
             self.say(&clean(text));
         }
     }
 
     /// A line on standard error, as it is. If that is gone, there is nobody left to tell.
-    fn say(&mut self, line: &str) {
-        let _ = writeln!(self.io.stderr, "{line}").and_then(|()| self.io.stderr.flush());
+    fn say(&self, line: &str) {
+        let stderr = &mut self.io.borrow_mut().stderr;
+        let _ = writeln!(stderr, "{line}").and_then(|()| stderr.flush());
     }
 
     /// Wraps text into an SGR sequence, where colours are on.
     pub fn paint(&self, sgr: &str, text: &str) -> String {
-        if self.style.color && self.io.stderr_is_terminal {
+        if self.style.color && self.io.borrow().stderr_is_terminal {
             format!("\x1b[{sgr}m{text}\x1b[0m")
         } else {
             text.to_owned()
@@ -172,8 +219,8 @@ impl Ui {
     }
 
     /// One sentence and its hints; JSON where that is the format.
-    pub fn error(&mut self, problem: &Problem, causes: &[String]) {
-        if self.style.format == Format::Json || self.style.format == Format::Ndjson {
+    pub fn error(&self, problem: &Problem, causes: &[String]) {
+        if matches!(self.style.format.get(), Format::Json | Format::Ndjson) {
             let line = format::json(&serde_json::json!({ "error": error_of(problem) }));
             self.say(&line);
             return;
@@ -190,7 +237,7 @@ impl Ui {
     }
 
     /// Asks before destructive work; no by default. Without a terminal the answer must have been given by `--yes`.
-    pub async fn confirm(&mut self, question: &str) -> Result<()> {
+    pub async fn confirm(&self, question: &str) -> Result<()> {
         if self.style.yes {
             return Ok(());
         }
@@ -211,7 +258,7 @@ impl Ui {
     }
 
     /// Asks something that is no decision about data; `default` is what Enter says.
-    pub async fn yes(&mut self, question: &str, default: bool) -> Result<bool> {
+    pub async fn yes(&self, question: &str, default: bool) -> Result<bool> {
         let prompt = visible(question);
         let ask = move || dialoguer::Confirm::new().with_prompt(prompt).default(default).interact_opt();
         self.wait_for_answer(ask).await?.ok_or_else(interrupted)
@@ -219,7 +266,7 @@ impl Ui {
 
     /// Asks for a line of text, until it is one that `check` takes. Nothing means the default, where there is one.
     pub async fn ask(
-        &mut self,
+        &self,
         prompt: &str,
         default: Option<&str>,
         check: impl Fn(&str) -> Result<(), String> + Send + 'static,
@@ -230,7 +277,7 @@ impl Ui {
     }
 
     /// Asks for a secret, which is not shown while it is typed. With `again` it is asked for twice, until both agree.
-    pub async fn ask_secret(&mut self, prompt: &str, again: Option<&str>) -> Result<Secret> {
+    pub async fn ask_secret(&self, prompt: &str, again: Option<&str>) -> Result<Secret> {
         let (prompt, again) = (visible(prompt), again.map(visible));
         let ask = move || {
             let mut password = dialoguer::Password::new().with_prompt(prompt);
@@ -243,7 +290,7 @@ impl Ui {
     }
 
     /// Lets one of several be picked, by typing a part of it or with the arrow keys; its place in the list.
-    pub async fn pick(&mut self, prompt: &str, items: &[String], default: usize) -> Result<usize> {
+    pub async fn pick(&self, prompt: &str, items: &[String], default: usize) -> Result<usize> {
         // A line that wraps would be drawn over the next one. In front stands the mark of the one that is meant.
         let width = console::Term::stderr().size().1.saturating_sub(3).into();
         let cut = |item: &String| console::truncate_str(&visible(item), width, "…").into_owned();
@@ -262,12 +309,12 @@ impl Ui {
     /// Waits for the person on a thread of its own, so that a signal is noticed meanwhile; then the terminal is given
     /// back as it was found. Ctrl-C ends the program, on a line of its own.
     async fn wait_for_answer<T: Send + 'static>(
-        &mut self,
+        &self,
         prompt: impl FnOnce() -> dialoguer::Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.terminal = tcgetattr(io::stdin()).ok();
+        self.terminal.replace(tcgetattr(io::stdin()).ok());
         let answer = tokio::task::spawn_blocking(prompt).await;
-        self.terminal = None;
+        self.terminal.replace(None);
         let e = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(dialoguer::Error::IO(e))) => e,
@@ -282,7 +329,7 @@ impl Ui {
     }
 
     /// Gives the terminal back after a prompt that a signal cut off.
-    pub fn restore_terminal(&mut self) {
+    pub fn restore_terminal(&self) {
         if let Some(found) = self.terminal.take() {
             // Where this fails the terminal is gone.
             let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &found);
@@ -292,8 +339,8 @@ impl Ui {
     }
 
     /// All of standard input into a writer, on a thread of its own: a signal is noticed while nothing comes.
-    pub async fn read_stdin<W: Write + Send + 'static>(&mut self, mut into: W) -> Result<W> {
-        let mut stdin = std::mem::replace(&mut self.io.stdin, Box::new(io::empty()));
+    pub async fn read_stdin<W: Write + Send + 'static>(&self, mut into: W) -> Result<W> {
+        let mut stdin = self.take_stdin();
         let copied = tokio::task::spawn_blocking(move || io::copy(&mut stdin, &mut into).map(|_| into)).await?;
         Ok(copied.map_err(|e| {
             let sentence = format!("can't read standard input: {}", io_message(&e));
@@ -302,7 +349,7 @@ impl Ui {
     }
 
     /// All of standard input as a text of at most `most` bytes.
-    pub async fn read_stdin_text(&mut self, most: usize) -> Result<String> {
+    pub async fn read_stdin_text(&self, most: usize) -> Result<String> {
         let read = self.read_stdin(bounded::BoundedText::new(most)).await?;
         Ok(read.into_text().map_err(|_| Problem::invalid("standard input is not UTF-8 text"))?)
     }
@@ -312,8 +359,8 @@ impl Ui {
     pub fn progress(&self) -> Progress {
         Progress::new(match () {
             () if self.style.quiet => Shown::Nothing,
-            () if self.io.stderr_is_terminal => Shown::Bar,
-            () if self.io.stderr_is_log => Shown::Lines,
+            () if self.io.borrow().stderr_is_terminal => Shown::Bar,
+            () if self.io.borrow().stderr_is_log => Shown::Lines,
             () => Shown::Nothing,
         })
     }

@@ -16,7 +16,7 @@ const SHORT: usize = 20;
 
 /// The columns that there are; none where it is no terminal: what can be scrolled or searched is not cut.
 fn room(ui: &Ui) -> Option<usize> {
-    ui.io.stdout_is_terminal.then(|| ui.io.width.filter(|w| *w > 0).unwrap_or(USUAL).into())
+    ui.stdout_is_terminal().then(|| ui.io().width.filter(|w| *w > 0).unwrap_or(USUAL).into())
 }
 
 fn plain_table(ui: &Ui) -> Table {

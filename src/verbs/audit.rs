@@ -265,14 +265,14 @@ impl Leaf for TailFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let follow = self.follow;
-        if follow && matches!(s.ui.style.format, Format::Json | Format::Yaml) {
+        if follow && matches!(s.ui.style.format.get(), Format::Json | Format::Yaml) {
             return Err(Problem::usage("what goes on has no end to close a list with")
                 .hint("follow with -o ndjson")
                 .into());
         }
-        if s.ui.style.format == Format::Table {
+        if s.ui.style.format.get() == Format::Table {
             // A table waits for all its rows.
-            s.ui.style.format = Format::Tsv;
+            s.ui.style.format.set(Format::Tsv);
         }
         let mut wanted = wanted(s, &self.filters, follow).await?;
         wanted.limit = Some(self.lines.unwrap_or(10));
@@ -347,7 +347,7 @@ impl Leaf for StatsFlags {
             OutputColumn::new("value", ValueType::Text),
             OutputColumn::new("records", ValueType::Int),
         ];
-        let has_chart = s.ui.style.format == Format::Table;
+        let has_chart = s.ui.style.format.get() == Format::Table;
         if has_chart {
             heads.push(OutputColumn::new("chart", ValueType::Text));
         }
@@ -361,10 +361,10 @@ impl Leaf for StatsFlags {
                     let width = usize::try_from((n * CHART + most - 1) / most).unwrap_or(0);
                     row.push("\u{2587}".repeat(width).into());
                 }
-                listing.row(&mut s.ui, row)?;
+                listing.row(&s.ui, row)?;
             }
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()?;
         if listing.count() == 0 {
             s.ui.status("no audit records");
@@ -409,7 +409,7 @@ impl Leaf for ShowFlags {
             Some(_) => None,
             None => stripped::gone(s.db().await?, tree, &[seq]).await?.pop().map(|(_, gone)| gone.describe()),
         };
-        if s.ui.style.format == Format::Table {
+        if s.ui.style.format.get() == Format::Table {
             let mut keys = KeyCache::new(s);
             let readable = resolve_references(s, &mut keys, &[entry]).await?;
             for entry in &readable {
@@ -443,7 +443,7 @@ impl Leaf for ShowFlags {
             ("gone", gone.into()),
         ];
         let heads: Vec<OutputColumn> = columns.iter().map(|(name, v)| OutputColumn::new(*name, kind_of(v))).collect();
-        record(&mut s.ui, &heads, 1, columns.into_iter().map(|(_, v)| v).collect())
+        record(&s.ui, &heads, 1, columns.into_iter().map(|(_, v)| v).collect())
     }
 }
 
@@ -528,8 +528,8 @@ fn differences(s: &mut Session<'_>, payload: &Json) -> Result<()> {
     let old = payload["old"].as_object().unwrap_or(&none);
     let new = payload["new"].as_object().unwrap_or(&none);
     let text = |v: &Json| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-    let color = s.ui.style.color && s.ui.io.stdout_is_terminal;
-    let mut side = |sign: char, sgr: &str, field: &str, value: &Json| {
+    let color = s.ui.style.color && s.ui.stdout_is_terminal();
+    let side = |sign: char, sgr: &str, field: &str, value: &Json| {
         let line = format!("{sign} {field}: {}", visible(&text(value)));
         for line in table::paragraph(&s.ui, &line) {
             let line = if color { format!("\x1b[{sgr}m{line}\x1b[0m") } else { line };

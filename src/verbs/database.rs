@@ -318,7 +318,7 @@ async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Re
     }
     tell_seeded(s, migrated.seeded.as_ref());
     dry_run_note(s);
-    report(&mut s.ui, &json!({ "from": migrated.from, "steps": migrated.steps, "dry_run": s.context.dry_run }))
+    report(&s.ui, &json!({ "from": migrated.from, "steps": migrated.steps, "dry_run": s.context.dry_run }))
 }
 
 /// Writes what the program brings along where it lacks; where nothing does, nothing is locked.
@@ -367,7 +367,7 @@ impl Leaf for SeedFlags {
         dry_run_note(s);
         let mut told = serde_json::to_value(&seeded)?;
         told["dry_run"] = s.context.dry_run.into();
-        report(&mut s.ui, &told)
+        report(&s.ui, &told)
     }
 }
 
@@ -459,10 +459,9 @@ impl Leaf for StatusFlags {
                 (Some(_), _) => "applied",
                 (None, _) => "pending",
             };
-            listing
-                .row(&mut s.ui, vec![line.version.into(), line.name.into(), line.applied_at.into(), state.into()])?;
+            listing.row(&s.ui, vec![line.version.into(), line.name.into(), line.applied_at.into(), state.into()])?;
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()?;
         s.ui.status(&format!("{at} ({} {version})", engine.as_str()));
         let told = match state {
@@ -612,7 +611,7 @@ impl Leaf for GrantsFlags {
             };
             lines.push(format!("GRANT {rights} ON orgctl.{table} TO {role};"));
         }
-        report(&mut s.ui, &json!({ "statements": lines }))?;
+        report(&s.ui, &json!({ "statements": lines }))?;
         let is_told = is_for_programs(&s.ui);
         for line in lines.iter().filter(|_| !is_told) {
             s.ui.out(&format!("{line}\n"))?;
@@ -685,7 +684,7 @@ async fn check_part(s: &mut Session<'_>, partial: &partial::Partial) -> Result<(
 
 fn tell_findings(s: &mut Session<'_>, all: &serde_json::Value, found: &[String]) -> Result<()> {
     let is_told = is_for_programs(&s.ui);
-    report(&mut s.ui, all)?;
+    report(&s.ui, all)?;
     for sentence in found.iter().filter(|_| !is_told) {
         s.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
     }

@@ -249,7 +249,7 @@ fn tell(s: &mut Session<'_>, from: &Location, to: &Location, copied: &[Copied], 
     let tables: Vec<_> =
         copied.iter().map(|c| json!({ "table": c.table, "rows": c.rows, "sha256": c.digest })).collect();
     report(
-        &mut s.ui,
+        &s.ui,
         &json!({ "from": from.url(), "to": to.url(), "rows": rows, "seconds": seconds, "dry_run": s.context.dry_run, "tables": tables }),
     )
 }

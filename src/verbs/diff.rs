@@ -92,7 +92,7 @@ impl Leaf for DiffFlags {
             lost.extend(net.lost.map(|seq| (net.tree, seq)));
             table.show(s, net).await?;
         }
-        table.listing.finish(&mut s.ui)?;
+        table.listing.finish(&s.ui)?;
         s.ui.flush()?;
         if table.listing.count() == 0 {
             s.ui.status("nothing changed");
@@ -128,7 +128,7 @@ const COLUMNS: &[(&str, ValueType)] = &[
 
 impl Table {
     fn new(s: &Session<'_>, with_org: bool) -> Result<Table> {
-        let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
+        let for_people = matches!(s.ui.style.format.get(), Format::Table | Format::Tsv);
         let head = |(name, kind): &(&str, ValueType)| match *name {
             "old" | "new" => OutputColumn::new(*name, *kind).change(),
             // Without them nobody knows what the change below a row is about.
@@ -173,7 +173,7 @@ impl Table {
 
     fn row(&mut self, s: &mut Session<'_>, start: &[Value; 4], rest: [Value; 4]) -> Result<()> {
         let all: Vec<Value> = start.iter().cloned().chain(rest).collect();
-        self.listing.row(&mut s.ui, self.wanted.iter().map(|i| all[*i].clone()).collect())
+        self.listing.row(&s.ui, self.wanted.iter().map(|i| all[*i].clone()).collect())
     }
 
     /// For people, a reference is told by the key that it has now.

@@ -162,12 +162,12 @@ fn tell(s: &mut Session<'_>, is_check: bool, page: &Page) -> Result<()> {
     let summary =
         format!("{} ({warns} to be warned of)", counted(page.0.len(), "thing was looked at", "things were looked at"));
     if is_for_programs(&s.ui) {
-        report(&mut s.ui, &json!({ "ok": fails == 0, "fails": fails, "warnings": warns, "checks": all }))?;
+        report(&s.ui, &json!({ "ok": fails == 0, "fails": fails, "warnings": warns, "checks": all }))?;
     } else if is_check {
         if fails == 0 {
             s.ui.out(&format!("ok: {summary}\n"))?;
         }
-    } else if s.ui.style.format == Format::Table {
+    } else if s.ui.style.format.get() == Format::Table {
         for l in &page.0 {
             let colour = ["32", "33", "31", "31"][l.level as usize];
             let word = s.ui.paint(colour, &format!("{:<5}", l.level.as_str()));
@@ -181,9 +181,9 @@ fn tell(s: &mut Session<'_>, is_check: bool, page: &Page) -> Result<()> {
         let mut listing = Listing::new(&s.ui, heads, 1);
         for l in &page.0 {
             let row = vec![l.level.as_str().into(), l.check.into(), l.what.clone().into(), l.hint.clone().into()];
-            listing.row(&mut s.ui, row)?;
+            listing.row(&s.ui, row)?;
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
     }
     s.ui.flush()?;
     let worst = page.0.iter().rev().max_by_key(|l| l.level).filter(|l| l.level >= Level::Fail);

@@ -67,9 +67,9 @@ impl Leaf for StatsFlags {
                 row.push(query.count(db).await?.into());
             }
             row.push(i64::try_from(verify::size(db, Some(org)).await?)?.into());
-            listing.row(&mut s.ui, row)?;
+            listing.row(&s.ui, row)?;
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()
     }
 }

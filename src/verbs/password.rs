@@ -202,7 +202,7 @@ impl Leaf for PasswdFlags {
         let verb = SetPassword { target: Target::of(&user), hash, must_change, seen, keep, is_same: false };
         // Of a made one that was not shown, nothing is left.
         let told = |made: Option<&str>| json!({ "user_code": user.key(), "id": user.meta.id, "password": made, "must_change": must_change });
-        let show = |ui: &mut Ui, (): &()| match is_for_programs(ui) {
+        let show = |ui: &Ui, (): &()| match is_for_programs(ui) {
             true => report(ui, &told(Some(password.expose()))),
             false => ui.out(&format!("{}\n", password.expose())),
         };
@@ -214,7 +214,7 @@ impl Leaf for PasswdFlags {
         if is_made && !s.context.dry_run {
             s.ui.status("this is the only time that it is shown");
         } else {
-            report(&mut s.ui, &told(None))?;
+            report(&s.ui, &told(None))?;
         }
         dry_run_note(s);
         Ok(())
@@ -259,7 +259,7 @@ impl Leaf for CheckPasswordFlags {
         let (tried, wanted) = (Arc::clone(&password), params.clone());
         let (is_right, is_old, scheme) =
             spawn_blocking(move || (stored.verify(&tried), stored.needs_rehash(&wanted), stored.scheme())).await?;
-        report(&mut s.ui, &json!({ "user_code": user.key(), "id": user.meta.id, "is_right": is_right }))?;
+        report(&s.ui, &json!({ "user_code": user.key(), "id": user.meta.id, "is_right": is_right }))?;
         if !is_right {
             return Err(Problem::new(ErrorKind::Failed, format!("this is not the password of {}", user.title())).into());
         }

@@ -55,9 +55,9 @@ impl Leaf for ListFlags {
             });
             let words = words.collect::<Vec<_>>().join("; ");
             let row = vec![template.code.into(), template.name.into(), words.into(), template.description.into()];
-            listing.row(&mut s.ui, row)?;
+            listing.row(&s.ui, row)?;
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()
     }
 }

@@ -156,20 +156,20 @@ fn columns(format: Format, d: &'static SettingDef, view: &View) -> Vec<(&'static
 
 /// One setting in full, or the columns that are asked for.
 fn print_one(s: &mut Session<'_>, d: &'static SettingDef, view: &View) -> Result<()> {
-    let (heads, row) = row(columns(s.ui.style.format, d, view));
-    record(&mut s.ui, &heads, 0, row)?;
+    let (heads, row) = row(columns(s.ui.style.format.get(), d, view));
+    record(&s.ui, &heads, 0, row)?;
     s.ui.flush()
 }
 
 fn print_several(s: &mut Session<'_>, which: &[&'static SettingDef], view: &View) -> Result<()> {
-    let format = s.ui.style.format;
+    let format = s.ui.style.format.get();
     let (heads, _) = row(columns(format, SETTINGS[0], view));
     let mut listing = Listing::new(&s.ui, heads, 0);
     for d in which {
         let (_, row) = row(columns(format, d, view));
-        listing.row(&mut s.ui, row)?;
+        listing.row(&s.ui, row)?;
     }
-    listing.finish(&mut s.ui)?;
+    listing.finish(&s.ui)?;
     s.ui.flush()
 }
 
@@ -180,7 +180,7 @@ fn row(columns: Vec<(&'static str, ValueType, Value)>) -> (Vec<OutputColumn>, Ve
 /// Refuses unknown `--columns` before anything is changed.
 fn known_columns(s: &Session<'_>) -> Result<()> {
     let view = View { settings: Settings::default(), org: Some(String::new()), user: None, actors: HashMap::new() };
-    let (heads, _) = row(columns(s.ui.style.format, SETTINGS[0], &view));
+    let (heads, _) = row(columns(s.ui.style.format.get(), SETTINGS[0], &view));
     Listing::new(&s.ui, heads, 0).allowed()
 }
 
@@ -212,7 +212,7 @@ impl Leaf for ListFlags {
         gate::allow(s)?;
         known_columns(s)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
-        let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.context.columns.is_none();
+        let for_people = matches!(s.ui.style.format.get(), Format::Table | Format::Tsv) && s.context.columns.is_none();
         let view = View::load(s, &whose, !for_people).await?;
         let wanted = |d: &&SettingDef| !self.changed || view.settings.source(d) != Source::Default;
         let which: Vec<&'static SettingDef> = SETTINGS.iter().copied().filter(wanted).collect();

@@ -26,9 +26,9 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, by: &[&str]) -
         query.org = Some(org);
         query.life = if *name == "status" { Deleted::Include } else { Deleted::Exclude };
         for (value, n) in query.counts(s.db().await?, column(&all, name)?).await? {
-            listing.row(&mut s.ui, vec![(*name).into(), value.into(), n.into()])?;
+            listing.row(&s.ui, vec![(*name).into(), value.into(), n.into()])?;
         }
     }
-    listing.finish(&mut s.ui)?;
+    listing.finish(&s.ui)?;
     s.ui.flush()
 }

@@ -38,7 +38,7 @@ pub fn show(
         .collect();
     let mut listing = Listing::new(&s.ui, heads, 0);
     while let Some((node, parent, last)) = stack.pop() {
-        if s.ui.style.format == Format::Table {
+        if s.ui.style.format.get() == Format::Table {
             let state = if node.active { "" } else { "  (inactive)" };
             let line = format!("{}{}{state}  {}", rails(&last), node.code, visible(&node.name));
             let line = table::line(&s.ui, &line);
@@ -52,14 +52,14 @@ pub fn show(
                 i64::try_from(last.len())?.into(),
                 status.into(),
             ];
-            listing.row(&mut s.ui, row)?;
+            listing.row(&s.ui, row)?;
         }
         if last.len() <= limit.saturating_sub(1) || limit == usize::MAX {
             push(&mut stack, children.remove(&Some(node.id)).unwrap_or_default(), Some(node.code), &last);
         }
     }
-    if s.ui.style.format != Format::Table {
-        listing.finish(&mut s.ui)?;
+    if s.ui.style.format.get() != Format::Table {
+        listing.finish(&s.ui)?;
     }
     s.ui.flush()
 }

@@ -161,7 +161,7 @@ impl Leaf for WhoamiFlags {
             rights.into(),
         ];
         let heads = ["name", "kind", "key", "host", "source", "rights"].map(|n| OutputColumn::new(n, ValueType::Text));
-        format::record(&mut s.ui, &heads, 0, row)?;
+        format::record(&s.ui, &heads, 0, row)?;
         s.ui.flush()
     }
 }

@@ -312,7 +312,7 @@ fn asks_for_words() {
         width: None,
     };
     let style = Style {
-        format: Format::Table,
+        format: Format::Table.into(),
         format_given: false,
         format_typed: false,
         color: false,
@@ -325,11 +325,11 @@ fn asks_for_words() {
         columns_typed: false,
         has_columns: true,
     };
-    let mut ui = Ui::new(io, style, chrono::DateTime::UNIX_EPOCH, Zone::System);
+    let ui = Ui::new(io, style, chrono::DateTime::UNIX_EPOCH, Zone::System);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for name in ["industry", "is_active", "max_users"] {
         let field = Org::DESCRIPTOR.field(name).expect("a field");
-        let word = runtime.block_on(prompt::word(&mut ui, field, &ParseContext::default())).expect("an answer");
+        let word = runtime.block_on(prompt::word(&ui, field, &ParseContext::default())).expect("an answer");
         eprintln!("[{name} is {word}]");
     }
 }

@@ -241,7 +241,7 @@ fn rows(n: u64) -> String {
 /// The closing report, and the exit code that goes with it.
 pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: &Import, more: More) -> Result<()> {
     let rate = (r.read as f64 / seconds.max(0.001)).round();
-    if matches!(s.ui.style.format, Format::Json | Format::Ndjson | Format::Yaml) {
+    if matches!(s.ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml) {
         tell_program(s, r, seconds, rate, more.members)?;
     } else {
         tell_rows(s, r, verb, more.says_who);
@@ -279,7 +279,7 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, more: 
         }
         members.extend(more);
     }
-    format::document(&mut s.ui, &report)?;
+    format::document(&s.ui, &report)?;
     s.ui.flush()?;
     Ok(())
 }

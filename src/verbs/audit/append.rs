@@ -379,7 +379,7 @@ impl Leaf for AppendFlags {
         let told = read(s, org, self.members()?).await?;
         let what = format!("{} {} {}", told.record.action, told.record.kind, told.record.key.as_deref().unwrap_or(""));
         write(s, org, vec![told]).await?;
-        report(&mut s.ui, &json!({ "recorded": 1 }))?;
+        report(&s.ui, &json!({ "recorded": 1 }))?;
         s.ui.status(&format!("recorded {}", what.trim_end()));
         crate::crud::write::dry_run_note(s);
         Ok(())
@@ -422,7 +422,7 @@ impl AppendFlags {
 /// is not. A line that is wrong ends it; what came before it stays recorded, and is counted.
 async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
     let (lines, mut come) = mpsc::channel::<io::Result<Vec<u8>>>(BATCH);
-    let stdin = std::mem::replace(&mut s.ui.io.stdin, Box::new(io::empty()));
+    let stdin = s.ui.take_stdin();
     tokio::task::spawn_blocking(move || {
         let mut stdin = BufReader::with_capacity(1 << 16, stdin);
         loop {
@@ -474,7 +474,7 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
         };
         return Err(Problem { sentence: format!("line {number}: {}{stays}", problem.sentence), kind, ..problem }.into());
     }
-    report(&mut s.ui, &json!({ "recorded": written }))?;
+    report(&s.ui, &json!({ "recorded": written }))?;
     s.ui.status(&format!("recorded {written}"));
     crate::crud::write::dry_run_note(s);
     Ok(())

@@ -158,7 +158,7 @@ impl Leaf for CheckpointFlags {
         }
         let is_json = is_for_programs(&s.ui);
         let is_to_file = self.path().is_some();
-        report(&mut s.ui, &json!({ "made": made, "notes": notes }))?;
+        report(&s.ui, &json!({ "made": made, "notes": notes }))?;
         if !is_json || is_to_file {
             hand_out(s, &self, &notes, pipe)?;
         }
@@ -354,7 +354,7 @@ fn hand_out(s: &mut Session<'_>, flags: &CheckpointFlags, notes: &[String], pipe
 pub fn to_file_or_stdout(s: &mut Session<'_>, out: Option<&str>, text: &str) -> Result<()> {
     let Some(path) = out.filter(|p| *p != "-") else {
         match is_for_programs(&s.ui) {
-            true => report(&mut s.ui, &json!({ "proof": text }))?,
+            true => report(&s.ui, &json!({ "proof": text }))?,
             false => s.ui.out(text)?,
         }
         return s.ui.flush();

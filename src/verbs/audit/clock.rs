@@ -146,7 +146,7 @@ impl Leaf for CorrectClockFlags {
             ));
             told.push(json!({ "org": code, "first": first, "records": records, "last": rfc3339(*last) }));
         }
-        report(&mut s.ui, &json!({ "corrected": told }))?;
+        report(&s.ui, &json!({ "corrected": told }))?;
         let others = ahead_of(s.db().await?, now + CLOSE).await?.into_iter();
         let others = others.filter(|a| only.is_some_and(|only| only != a.tree)).count();
         if others > 0 {

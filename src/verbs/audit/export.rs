@@ -78,15 +78,15 @@ impl Leaf for ExportFlags {
             s.ui.status(&format!("dry run: would export {n} audit records; nothing was handed out"));
             return Ok(());
         }
-        let to = RedirectedOutput::begin(&mut s.ui, file, false)?;
-        s.ui.style.format = format;
+        let to = RedirectedOutput::begin(&s.ui, file, false)?;
+        s.ui.style.format.set(format);
         let done = match format {
             Format::Ndjson => lines(s, &stretches).await,
             Format::Ocsf => events(s, &asked, &stretches).await,
             _ => table(s, &asked, &stretches).await,
         };
         match to {
-            Some(to) => to.end(&mut s.ui, done)?,
+            Some(to) => to.end(&s.ui, done)?,
             None => {
                 done?;
                 s.ui.flush()?;
@@ -157,7 +157,7 @@ async fn lines(s: &mut Session<'_>, stretches: &[Stretch]) -> Result<()> {
     let total = stretches.iter().map(records).fold(0, u64::saturating_add);
     progress.part("writing", Some(total), "records");
     let Some(mut db) = s.connection.take() else { return Ok(()) };
-    let ui = &mut s.ui;
+    let ui = &s.ui;
     let mut n = 0;
     let mut done = Ok(());
     for stretch in stretches {

@@ -83,7 +83,7 @@ pub async fn report_with(
 ) -> Result<()> {
     let name = |tree: i32| names.get(&tree).cloned().unwrap_or_default();
     let findings: Vec<(String, &Finding)> = verified.findings.iter().map(|f| (name(f.tree), f)).collect();
-    match s.ui.style.format {
+    match s.ui.style.format.get() {
         Format::Json | Format::Ndjson | Format::Yaml => {
             let list: Vec<Json> = findings
                 .iter()
@@ -103,7 +103,7 @@ pub async fn report_with(
             if let Some((name, value)) = more {
                 report[name] = value;
             }
-            document(&mut s.ui, &report)?;
+            document(&s.ui, &report)?;
         }
         _ if findings.is_empty() => {}
         _ => {
@@ -111,9 +111,9 @@ pub async fn report_with(
             let mut listing = Listing::new(&s.ui, heads, 1);
             for (org, f) in findings {
                 let row = vec![org.into(), f.seq.into(), f.kind.as_str().into(), f.what.as_str().into()];
-                listing.row(&mut s.ui, row)?;
+                listing.row(&s.ui, row)?;
             }
-            listing.finish(&mut s.ui)?;
+            listing.finish(&s.ui)?;
         }
     }
     s.ui.flush()?;

@@ -134,7 +134,7 @@ pub fn verifiers(s: &Session<'_>, keys: &KeyFlags) -> Result<Vec<Verifier>> {
 }
 
 /// The public half, for whoever checks.
-fn print_public(ui: &mut Ui, key: &SignerKey, path: &Path) -> Result<()> {
+fn print_public(ui: &Ui, key: &SignerKey, path: &Path) -> Result<()> {
     match is_for_programs(ui) {
         true => report(ui, &json!({ "public_key": key.verifier().to_string(), "file": path })),
         false => ui.out(&format!("{}\n", key.verifier())),
@@ -162,7 +162,7 @@ impl Leaf for PubkeyFlags {
         gate::allow(s)?;
         gate::allow_in_system(s)?;
         let (path, key) = (signing_path(s, &self.signing)?, signer(s, &self.signing)?);
-        print_public(&mut s.ui, &key, &path)?;
+        print_public(&s.ui, &key, &path)?;
         s.ui.flush()
     }
 }

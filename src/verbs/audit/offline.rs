@@ -57,7 +57,7 @@ pub async fn verify(s: &mut Session<'_>, path: &str, checkpoints: &[String], key
     known.sort_by(|(a, x), (b, y)| (a, x.size, x.root).cmp(&(b, y.size, y.root)));
     known.dedup_by(|(a, x), (b, y)| (a, x.size, x.root) == (b, y.size, y.root));
     let input: Box<dyn io::Read> = match path {
-        "-" => Box::new(std::mem::replace(&mut s.ui.io.stdin, Box::new(io::empty()))),
+        "-" => s.ui.take_stdin(),
         path => Box::new(interruptible::open(Path::new(path)).map_err(|e| unreadable(path, &e))?),
     };
     let progress = s.ui.progress();

@@ -256,8 +256,8 @@ impl Leaf for CheckProofFlags {
                 (report, sentence)
             }
         };
-        if matches!(s.ui.style.format, Format::Json | Format::Ndjson | Format::Yaml) {
-            document(&mut s.ui, &report)?;
+        if matches!(s.ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml) {
+            document(&s.ui, &report)?;
         } else {
             s.ui.out(&format!("{}\n", visible(&sentence)))?;
         }

@@ -168,7 +168,7 @@ impl Leaf for ArchiveFlags {
         };
         gate::write(s, &strip).await?;
         wipe(s).await;
-        report(&mut s.ui, &told)?;
+        report(&s.ui, &told)?;
         s.log(Level::Info, &format!("archived the payloads of {n} records"), Map::new());
         s.ui.status(&format!("moved the payloads of {n} records of {code} to {path}; the trail proves as before"));
         s.ui.status("keep the archive: with it, 'orgctl audit verify --file' proves what the records said");
@@ -456,7 +456,7 @@ impl Leaf for EraseFlags {
         }
         let until = kept.map(rfc3339);
         report(
-            &mut s.ui,
+            &s.ui,
             &json!({ "records": n, "commands": commands, "rows": rows, "kept": n_kept, "kept_until": until }),
         )?;
         let erased = format!("erased {n} records and {commands} command lines{of_rows}");

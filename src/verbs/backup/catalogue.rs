@@ -451,9 +451,9 @@ impl Leaf for ListFlags {
                 e.location.clone().into(),
                 e.error.clone().into(),
             ];
-            listing.row(&mut s.ui, row)?;
+            listing.row(&s.ui, row)?;
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         if all.is_empty() {
             s.ui.status("there is no backup yet; 'orgctl backup create' makes one");
         }

@@ -400,7 +400,7 @@ async fn tell(s: &mut Session<'_>, entry: &BackupEntry, path: &Path, pruned: Vec
         s.ui.warn("the archive is in clear: whoever can read it reads everything (--encrypt-to or the setting backup.recipients encrypts it)");
     }
     report(
-        &mut s.ui,
+        &s.ui,
         &json!({
             "id": entry.id, "type": entry.kind, "file": path, "size": entry.size, "sha256": entry.checksum,
             "rows": entry.rows, "encrypted": entry.encrypted, "at": rfc3339(entry.started_at), "pruned": pruned,

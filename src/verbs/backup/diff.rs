@@ -310,7 +310,7 @@ impl Leaf for DiffFlags {
                 .hint("name it by a key that it has or had then, or by its id")
                 .into());
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()?;
         for (noun, [added, changed, removed]) in &counts {
             s.ui.status(&format!("{noun}: {added} added, {changed} changed, {removed} removed"));
@@ -337,7 +337,7 @@ async fn tell_differences(
     for shape in now.iter().filter(|shape| shape.class == Class::Recorded) {
         let Some(before) = then.iter().find(|t| t.name == shape.name) else { continue };
         let sides = Sides { then: before, now: shape, desc: s.kinds().by_table(&shape.name) };
-        let ui = &mut s.ui;
+        let ui = &s.ui;
         let mut waiting = Vec::new();
         walk(db, archive, identities, &sides, &mut |change| {
             if change.is_same && asked.is_none() || asked.is_some_and(|asked| !sides.is(&change, asked)) {
@@ -362,7 +362,7 @@ async fn tell_differences(
         .await?;
         if let Some(desc) = sides.desc {
             for row in in_words(db, desc, waiting).await? {
-                listing.row(&mut s.ui, row)?;
+                listing.row(&s.ui, row)?;
             }
         }
     }
@@ -370,7 +370,7 @@ async fn tell_differences(
 }
 
 fn show(
-    ui: &mut crate::ui::Ui,
+    ui: &crate::ui::Ui,
     listing: &mut Listing,
     sides: &Sides<'_>,
     change: &Change<'_>,

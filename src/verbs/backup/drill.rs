@@ -85,7 +85,7 @@ impl Leaf for DrillFlags {
         let age = proof.created_at.map(|at| now - at);
         let mut told = proof.json();
         told["age_seconds"] = json!(age.map(|a| a.num_seconds()));
-        report(&mut s.ui, &told)?;
+        report(&s.ui, &told)?;
         if let Some(fault) = proof.fault {
             return Err(fault.into());
         }

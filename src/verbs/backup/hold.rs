@@ -94,7 +94,7 @@ async fn set(s: &mut Session<'_>, mut entry: BackupEntry, until: Option<DateTime
         None => s.ui.status(&format!("the backup {} is no longer held", short(id))),
     }
     dry_run_note(s);
-    report(&mut s.ui, &json!({ "id": id, "hold_until": until.map(rfc3339) }))
+    report(&s.ui, &json!({ "id": id, "hold_until": until.map(rfc3339) }))
 }
 
 /// Holds a backup, or holds it longer.

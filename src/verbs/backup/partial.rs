@@ -173,7 +173,7 @@ fn tell(s: &mut Session<'_>, archive: &Archive, into: &Location, done: &Loaded, 
     let (_, checksum) = archive.digest()?;
     let tables: Vec<_> = done.tables.iter().map(|(table, rows)| json!({ "table": table, "rows": rows })).collect();
     report(
-        &mut s.ui,
+        &s.ui,
         &json!({
             "id": manifest.id, "sha256": checksum, "of": rfc3339(manifest.created_at), "signed": is_signed,
             "into": into.url(), "partial": true, "rows": rows, "tables": tables, "left_out": left,

@@ -290,7 +290,7 @@ async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &
         swap_sqlite::room_needed(path, fs::metadata(scratch.path()).map_or(0, |m| m.len())),
     )?;
     verb.progress.part("replacing", None, "");
-    let (ui, is_committing) = (&mut s.ui, s.outcome.committing.clone());
+    let (ui, is_committing) = (&s.ui, s.outcome.committing.clone());
     let swap = Swap {
         from: scratch.path(),
         into: path,

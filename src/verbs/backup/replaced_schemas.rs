@@ -142,14 +142,14 @@ pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
 fn show(s: &mut Session<'_>, olds: &[ReplacedSchema], with: &[String]) -> Result<()> {
     if is_for_programs(&s.ui) {
         let list: Vec<Json> = olds.iter().map(|o| json!({ "schema": o.name, "bytes": o.bytes })).collect();
-        return report(&mut s.ui, &json!({ "old_schemas": list, "with": with, "dry_run": s.context.dry_run }));
+        return report(&s.ui, &json!({ "old_schemas": list, "with": with, "dry_run": s.context.dry_run }));
     }
     let heads = vec![OutputColumn::new("schema", ValueType::Text), OutputColumn::new("bytes", ValueType::Int)];
     let mut listing = Listing::new(&s.ui, heads, 0);
     for old in olds {
         let row = vec![old.name.clone().into(), i64::try_from(old.bytes).unwrap_or(i64::MAX).into()];
-        listing.row(&mut s.ui, row)?;
+        listing.row(&s.ui, row)?;
     }
-    listing.finish(&mut s.ui)?;
+    listing.finish(&s.ui)?;
     s.ui.flush()
 }

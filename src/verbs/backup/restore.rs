@@ -440,7 +440,7 @@ pub fn tell(
     if let Some(all) = all.as_object_mut() {
         all.extend(told.clone());
     }
-    report(&mut s.ui, &all)
+    report(&s.ui, &all)
 }
 
 /// To a millisecond.

@@ -291,9 +291,9 @@ fn show(s: &mut Session<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
             e.size.and_then(|n| i64::try_from(n).ok()).into(),
             e.location.clone().into(),
         ];
-        listing.row(&mut s.ui, row)?;
+        listing.row(&s.ui, row)?;
     }
-    listing.finish(&mut s.ui)?;
+    listing.finish(&s.ui)?;
     s.ui.flush()
 }
 
@@ -364,6 +364,6 @@ impl Leaf for ForgetFlags {
         }
         s.ui.status(&format!("removed the backup {}", short(entry.id)));
         dry_run_note(s);
-        report(&mut s.ui, &json!({ "id": entry.id, "file": entry.location }))
+        report(&s.ui, &json!({ "id": entry.id, "file": entry.location }))
     }
 }

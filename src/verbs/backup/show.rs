@@ -57,7 +57,7 @@ impl Leaf for ShowFlags {
             .and_then(|k| k.entries.into_iter().find(|e| e.id == archive.manifest.id));
         let entry = known.or_else(|| read_entry(s, &archive.path));
         let manifest = &archive.manifest;
-        let for_people = s.ui.style.format == Format::Table && s.context.columns.is_none();
+        let for_people = s.ui.style.format.get() == Format::Table && s.context.columns.is_none();
         let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let list = |all: &[String]| match all.is_empty() {
             true if for_people => Value::Null(ValueType::Json),
@@ -96,7 +96,7 @@ impl Leaf for ShowFlags {
             .into_iter()
             .map(|(name, kind, value)| (OutputColumn::new(name, kind), value))
             .unzip::<_, _, Vec<_>, _>();
-        record(&mut s.ui, &columns, 0, row)?;
+        record(&s.ui, &columns, 0, row)?;
         if for_people {
             print_tables(s, &archive)?;
         }
@@ -118,9 +118,9 @@ fn print_tables(s: &mut Session<'_>, archive: &Archive) -> Result<()> {
     let mut listing = Listing::new(&s.ui, heads, 0);
     for t in &archive.manifest.tables {
         let rows = i64::try_from(t.rows).unwrap_or(i64::MAX);
-        listing.row(&mut s.ui, vec![t.name.as_str().into(), t.class.as_str().into(), rows.into()])?;
+        listing.row(&s.ui, vec![t.name.as_str().into(), t.class.as_str().into(), rows.into()])?;
     }
-    listing.finish(&mut s.ui)?;
+    listing.finish(&s.ui)?;
     s.ui.out("\n")?;
     let heads = vec![
         OutputColumn::new("tree", ValueType::Int),
@@ -130,7 +130,7 @@ fn print_tables(s: &mut Session<'_>, archive: &Archive) -> Result<()> {
     let mut listing = Listing::new(&s.ui, heads, 0);
     for h in &archive.manifest.heads {
         let size = i64::try_from(h.size).unwrap_or(i64::MAX);
-        listing.row(&mut s.ui, vec![i64::from(h.tree).into(), size.into(), h.root.to_string().into()])?;
+        listing.row(&s.ui, vec![i64::from(h.tree).into(), size.into(), h.root.to_string().into()])?;
     }
-    listing.finish(&mut s.ui)
+    listing.finish(&s.ui)
 }

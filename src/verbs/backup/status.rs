@@ -170,7 +170,7 @@ impl Leaf for StatusFlags {
             ("error", ValueType::Text, problem.as_ref().map(|p| p.sentence.clone()).into()),
         ];
         let heads: Vec<OutputColumn> = fields.iter().map(|(name, kind, _)| OutputColumn::new(*name, *kind)).collect();
-        record(&mut s.ui, &heads, 3, fields.into_iter().map(|(.., value)| value).collect())?;
+        record(&s.ui, &heads, 3, fields.into_iter().map(|(.., value)| value).collect())?;
         s.ui.flush()?;
         if newest.is_some_and(|e| !e.encrypted) {
             s.ui.warn("the newest backup is in clear: whoever can read it reads everything (--encrypt-to encrypts it)");

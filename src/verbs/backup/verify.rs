@@ -189,7 +189,7 @@ impl Leaf for VerifyFlags {
         let word = self.backup.as_deref().unwrap_or("latest");
         let path = locate_any(s, self.from.as_deref(), word).await?;
         let proof = prove_one(s, &plan, &path).await?;
-        report(&mut s.ui, &proof.json())?;
+        report(&s.ui, &proof.json())?;
         if let Some(fault) = proof.fault {
             return Err(fault.into());
         }
@@ -224,7 +224,7 @@ async fn all(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Resu
     }
     let faults = proofs.iter().filter(|p| p.fault.is_some()).count();
     report(
-        &mut s.ui,
+        &s.ui,
         &json!({ "ok": faults + unread == 0, "faults": faults, "unread": unread, "backups": proofs.iter().map(Proof::json).collect::<Vec<_>>() }),
     )?;
     match (proofs.len(), faults) {

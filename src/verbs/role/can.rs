@@ -67,9 +67,9 @@ impl Leaf for CanFlags {
                 department,
                 until,
             ];
-            listing.row(&mut s.ui, row)?;
+            listing.row(&s.ui, row)?;
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()?;
         tell_of_account(s, &facts, &user.title(), listing.count());
         Ok(())
@@ -164,10 +164,10 @@ impl Leaf for RolesFlags {
                 let [branch, department, until] = words::cells_of(&names, held);
                 let from = held.from.map_or(Value::Null(ValueType::Time), Value::from);
                 let last = codes.last().copied().unwrap_or_default();
-                listing.row(&mut s.ui, vec![last.into(), codes.join(" > ").into(), branch, department, from, until])?;
+                listing.row(&s.ui, vec![last.into(), codes.join(" > ").into(), branch, department, from, until])?;
             }
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()?;
         if listing.count() == 0 {
             s.ui.status(&format!("{} has no role", user.title()));
@@ -221,9 +221,9 @@ impl Leaf for PermissionsFlags {
         for (pattern, codes, given) in rows {
             let flags = [given.own_branch, given.own_department, given.own_records, given.requires_approval];
             let row = [Value::from(pattern), codes.into()].into_iter().chain(flags.map(Value::from)).collect();
-            listing.row(&mut s.ui, row)?;
+            listing.row(&s.ui, row)?;
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()?;
         if listing.count() == 0 {
             s.ui.status(&format!("{} gives nothing", role.title()));

@@ -66,9 +66,9 @@ impl Leaf for CheckFlags {
             Asked::Unknown(why) => return tell_unknown(s, why),
         };
         let answer = facts.check(&question.asked, question.target.about());
-        match s.ui.style.format {
+        match s.ui.style.format.get() {
             Format::Json | Format::Ndjson | Format::Yaml => {
-                format::document(&mut s.ui, &Json::Object(question.document(answer.as_str())))?;
+                format::document(&s.ui, &Json::Object(question.document(answer.as_str())))?;
             }
             _ => s.ui.out(&format!("{}\n", answer.as_str()))?,
         }
@@ -138,12 +138,12 @@ impl Leaf for ExplainFlags {
             (_, answer) => answer,
         };
         let names = Names::of(s, question.org(), [&facts]).await?;
-        match s.ui.style.format {
+        match s.ui.style.format.get() {
             Format::Json | Format::Ndjson | Format::Yaml => {
                 let mut document = document(&question, &facts, &names, &why);
                 document.insert("answer".into(), answer.as_str().into());
                 document.extend(denied.iter().flat_map(Denied::document));
-                format::document(&mut s.ui, &Json::Object(document))?;
+                format::document(&s.ui, &Json::Object(document))?;
             }
             _ => {
                 draw(s, &question, &facts, &names, &why, denied.as_ref())?;
@@ -156,9 +156,9 @@ impl Leaf for ExplainFlags {
 
 /// Neither yes nor no: nobody can tell.
 pub fn tell_unknown(s: &mut Session<'_>, why: Problem) -> Result<()> {
-    match s.ui.style.format {
+    match s.ui.style.format.get() {
         Format::Json | Format::Ndjson | Format::Yaml => {
-            format::document(&mut s.ui, &json!({ "answer": "unknown", "says": why.sentence }))?;
+            format::document(&s.ui, &json!({ "answer": "unknown", "says": why.sentence }))?;
         }
         _ => s.ui.out("unknown\n")?,
     }

@@ -89,10 +89,10 @@ impl Leaf for DiffFlags {
         for word in all {
             let (ours, theirs) = (of_a.get(word), of_b.get(word));
             if ours != theirs {
-                listing.row(&mut s.ui, vec![word.clone().into(), ours.cloned().into(), theirs.cloned().into()])?;
+                listing.row(&s.ui, vec![word.clone().into(), ours.cloned().into(), theirs.cloned().into()])?;
             }
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()?;
         if listing.count() == 0 {
             s.ui.status(&format!("{} and {} give the same", a.title(), b.title()));
@@ -146,10 +146,10 @@ impl Leaf for MatrixFlags {
             let mut listing = Listing::new(&s.ui, [head, "permission", "conditions"].map(text).to_vec(), 0);
             for (name, held) in &rows {
                 for (word, cell) in cells(&of_roles, held) {
-                    listing.row(&mut s.ui, vec![name.as_str().into(), word.into(), cell.words().into()])?;
+                    listing.row(&s.ui, vec![name.as_str().into(), word.into(), cell.words().into()])?;
                 }
             }
-            listing.finish(&mut s.ui)?;
+            listing.finish(&s.ui)?;
             s.ui.flush()?;
             if listing.count() == 0 {
                 s.ui.status("nobody has a role that gives something");
@@ -167,9 +167,9 @@ impl Leaf for MatrixFlags {
                 Some(under) => under.into(),
                 None => Value::Null(ValueType::Text),
             });
-            listing.row(&mut s.ui, std::iter::once(Value::from(name.as_str())).chain(row).collect())?;
+            listing.row(&s.ui, std::iter::once(Value::from(name.as_str())).chain(row).collect())?;
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.ui)?;
         s.ui.flush()?;
         if rows.is_empty() {
             s.ui.status("nobody has a role that holds");

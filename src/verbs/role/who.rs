@@ -224,7 +224,7 @@ async fn each(
     listing: &mut Listing,
     rows_of: impl Fn(&Facts, &Names, &Record) -> Vec<Vec<Value>>,
 ) -> Result<()> {
-    let page = if s.ui.style.format == Format::Table && !pages.all { Some(PAGE) } else { None };
+    let page = if s.ui.style.format.get() == Format::Table && !pages.all { Some(PAGE) } else { None };
     let most = pages.limit.map(usize::try_from).transpose()?.or(page).unwrap_or(usize::MAX);
     let (mut after, mut shown) = (pages.page, 0);
     loop {
@@ -250,7 +250,7 @@ async fn each(
         for facts in &meant {
             if shown == most {
                 let token = after.unwrap_or_default().to_string();
-                listing.finish(&mut s.ui)?;
+                listing.finish(&s.ui)?;
                 s.ui.flush()?;
                 let command = next_page(&as_of::fixed(s), &token);
                 s.ui.status(&format!("{shown} shown, more follow: {command}"));
@@ -259,12 +259,12 @@ async fn each(
             let person = facts.account.person;
             let Some(user) = records.get(&person) else { continue };
             for row in rows_of(facts, &names, user) {
-                listing.row(&mut s.ui, row)?;
+                listing.row(&s.ui, row)?;
             }
             (shown, after) = (shown + 1, Some(person));
         }
         if is_last {
-            listing.finish(&mut s.ui)?;
+            listing.finish(&s.ui)?;
             return s.ui.flush();
         }
         after = users.last().copied().or(after);

@@ -54,7 +54,7 @@ impl Leaf for DossierFlags {
         gate::allow(s)?;
         let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let record = find(s, DESC, &key, Deleted::Include).await?;
-        if s.ui.style.format_typed && !matches!(s.ui.style.format, Format::Json) {
+        if s.ui.style.format_typed && !matches!(s.ui.style.format.get(), Format::Json) {
             return Err(Problem::usage("a dossier is JSON").hint("leave out the other format, or say -o json").into());
         }
         let told = Exported::new(DESC.noun, record.meta.org_id, Format::Json, None, false);

@@ -91,7 +91,7 @@ impl Leaf for InviteFlags {
         let tokens: Vec<Secret> = records.iter().map(|_| token::make(&mut |bytes| random.fill(bytes))).collect();
         let verb =
             Invite { targets: as_targets(&records), hashes: tokens.iter().map(token::hash).collect(), expires_at };
-        let show = |ui: &mut Ui, changed: &Vec<ChangedRecord>| {
+        let show = |ui: &Ui, changed: &Vec<ChangedRecord>| {
             let heads = ["user_code", "email", "token"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
             let mut listing = Listing::new(ui, heads, 0);
             for (c, token) in changed.iter().zip(&tokens) {

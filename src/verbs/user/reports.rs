@@ -96,9 +96,9 @@ async fn up(s: &mut Session<'_>, from: &Record, limit: usize) -> Result<()> {
         let Some(above) = records::load(s.db().await?, DESC, org, id).await? else { break };
         at = Stored::from_record(&above)?;
         let told = at.value.clone();
-        listing.row(&mut s.ui, vec![above.key().into(), told.name.into_value(), told.designation.into_value()])?;
+        listing.row(&s.ui, vec![above.key().into(), told.name.into_value(), told.designation.into_value()])?;
         level += 1;
     }
-    listing.finish(&mut s.ui)?;
+    listing.finish(&s.ui)?;
     s.ui.flush()
 }

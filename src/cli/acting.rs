@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::access::{Actor, Subject};
 use crate::crud::gate;
@@ -11,16 +12,32 @@ use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::Resource as _;
 use crate::store::records::Deleted;
+use crate::store::tx::Origin;
 
-/// Whose rights hold: those of who asks, or of the user that is named. Then the trail tells on whose behalf it is done.
-pub async fn subject(s: &mut Session<'_>, key: Option<&str>) -> Result<Subject> {
-    let Some(key) = key else { return Ok(s.context.subject.clone()) };
-    let acting = acting_as(s, key).await;
-    s.connection.close().await;
-    acting.map_err(|e| gate::in_words(s, e))
+/// The user with whose rights something is done.
+pub struct Acting {
+    pub subject: Subject,
+    user: (i32, Uuid),
+    key: String,
 }
 
-async fn acting_as(s: &mut Session<'_>, key: &str) -> Result<Subject> {
+impl Acting {
+    /// Has the trail tell on whose behalf it is done.
+    pub fn note(&self, origin: &mut Origin) {
+        origin.user = Some(self.user);
+        origin.details.insert("on_behalf_of".into(), json!({ "user": self.key, "id": self.user.1 }));
+    }
+}
+
+/// Whose rights hold instead of those of who asks, if a user is named.
+pub async fn subject(s: &mut Session<'_>, key: Option<&str>) -> Result<Option<Acting>> {
+    let Some(key) = key else { return Ok(None) };
+    let acting = acting_as(s, key).await;
+    s.connection.close().await;
+    acting.map(Some).map_err(|e| gate::in_words(s, e))
+}
+
+async fn acting_as(s: &mut Session<'_>, key: &str) -> Result<Acting> {
     if *s.context.subject != Subject::LocalOperator {
         return Err(Problem::denied("only the local operator can act with the rights of somebody else").into());
     }
@@ -28,8 +45,6 @@ async fn acting_as(s: &mut Session<'_>, key: &str) -> Result<Subject> {
     let (org, id) = user.meta.record_id();
     let at = s.context.clock.now();
     let facts = gate::facts_of(s.db().await?, (org, id), at).await?;
-    s.ui.status(&format!("with the rights of {}", user.title()));
-    s.origin.user = Some((org, id));
-    s.origin.details.insert("on_behalf_of".into(), json!({ "user": user.key(), "id": id }));
-    Ok(Subject::Somebody(Actor { org, facts }))
+    s.context.ui.status(&format!("with the rights of {}", user.title()));
+    Ok(Acting { subject: Subject::Somebody(Actor { org, facts }), user: (org, id), key: user.key() })
 }

@@ -207,43 +207,46 @@ fn with_session(
         Ok(prepared) => prepared,
         Err(e) => return end(ui, Err(e)),
     };
+    let zone = origin.zone;
     let mut context = Context {
+        ui,
         env: world.env,
         clock: world.clock,
         random: world.random,
         subject: world.subject,
+        origin,
+        access,
         verb: application.trim_start_matches("orgctl").trim().to_owned(),
         org_key: config.get("org").map(str::to_owned),
-        columns: ui.style.columns.clone(),
         dry_run: matches!(config.flag("dry-run"), Ok(true)),
         force: work.is_forced(),
         tape: world.tape,
     };
-    let connection = Connection::new(location.clone(), opening.clone());
-    let mut asker = Session::new(ui, &context, connection, access.clone(), origin);
+    let mut asker = Session::new(&context, Connection::new(location.clone(), opening.clone(), zone));
     let acting = runtime.block_on(acting::subject(&mut asker, config.get("as")));
-    let subject = match acting {
-        Ok(subject) => subject,
+    let acting = match acting {
+        Ok(acting) => acting,
         Err(e) => {
             let done = runtime.block_on(conclude(&mut asker, Err(e)));
-            return end(asker.ui, done);
+            return end(context.ui, done);
         }
     };
-    let (ui, origin) = (asker.ui, asker.origin);
-    context.subject = &subject;
-    opening.reader = gate::reader_of(&subject, world.program.kinds, &access);
-    let connection = Connection::new(location, opening);
-    let mut session = Session::new(ui, &context, connection, access, origin);
+    if let Some(acting) = &acting {
+        acting.note(&mut context.origin);
+        context.subject = &acting.subject;
+    }
+    opening.reader = gate::reader_of(context.subject, world.program.kinds, &context.access);
+    let mut session = Session::new(&context, Connection::new(location, opening, zone));
     let second = SecondSignal::new().ok();
     let done = runtime.block_on(async {
         let done = until_signal(&mut session, work, second.as_ref()).await;
         session.connection.go_home().await;
         conclude(&mut session, done).await
     });
-    let done = done.and_then(|()| tell_programs(&mut session));
+    let done = done.and_then(|()| tell_programs(&session));
     // A thread may still be reading standard input; it ends with the process.
     runtime.shutdown_background();
-    end(session.ui, done)
+    end(context.ui, done)
 }
 
 /// Puts down what is to be told of a command that has ended, in the trail and in the system log. Of a refusal that says where it
@@ -298,21 +301,21 @@ fn prepared(
 
 /// What a command that gives no data tells programs: what it was, and what people were told. No command leaves them with
 /// nothing.
-fn tell_programs(session: &mut Session<'_>) -> Result<()> {
-    if session.ui.has_data.get()
-        || !is_for_programs(&session.ui)
-        || session.ui.style.format.get() == Format::Ndjson && is_list(session)
+fn tell_programs(session: &Session<'_>) -> Result<()> {
+    if session.context.ui.has_data.get()
+        || !is_for_programs(&session.context.ui)
+        || session.context.ui.style.format.get() == Format::Ndjson && is_list(session)
     {
         return Ok(());
     }
-    let told = session.ui.take_messages();
+    let told = session.context.ui.take_messages();
     let report_of = json!({ "command": session.context.verb, "dry_run": session.context.dry_run, "told": told });
-    format::report(&session.ui, &report_of)
+    format::report(&session.context.ui, &report_of)
 }
 
 /// Whether a command lists what there may be none of: no lines then say all.
 fn is_list(session: &Session<'_>) -> bool {
-    !session.access.writes && !session.context.dry_run && !session.context.verb.ends_with("export")
+    !session.access().writes && !session.context.dry_run && !session.context.verb.ends_with("export")
 }
 
 /// While this lives, a second signal ends the process at once, as if nobody listened: the first may be waiting for a
@@ -365,7 +368,7 @@ async fn until_signal(session: &mut Session<'_>, work: Work<'_>, second: Option<
     let (mut int, mut term, mut hup) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let committing: Rc<Cell<bool>> = Rc::clone(&session.outcome.committing);
-    let editing = Rc::clone(&session.ui.editing);
+    let editing = Rc::clone(&session.context.ui.editing);
     gate::may_begin(session)?;
     let dealt_with = Rc::clone(&session.outcome.dealt_with);
     let mut work = match work {
@@ -402,7 +405,7 @@ async fn until_signal(session: &mut Session<'_>, work: Work<'_>, second: Option<
         let _ = tokio::time::timeout(EDITOR_ENDS, &mut work).await;
     }
     drop(work);
-    session.ui.restore_terminal();
+    session.context.ui.restore_terminal();
     let done = match dealt_with.get() {
         0 => "interrupted; nothing was changed".to_owned(),
         n => format!("interrupted after {n} were dealt with"),
@@ -457,16 +460,16 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
     };
     let keys = keys::keys(session, desc, Deleted::Exclude, &Named::from_arg_matches(leaf)?.key).await?;
     let (mut done, mut failed) = (0_u64, 0_u64);
-    let format = session.ui.style.format.get();
-    let is_told = is_for_programs(&session.ui);
+    let format = session.context.ui.style.format.get();
+    let is_told = is_for_programs(&session.context.ui);
     let (mut results, mut refused) = (Vec::new(), Vec::new());
     for key in keys {
         session.outcome.targets.clear();
-        session.only_key = Some(key.clone());
+        session.outcome.only_key = Some(key.clone());
         // One document for all keys, so what is given for each is taken up first.
-        let given = if is_told { Some(CapturedOutput::begin(&session.ui)) } else { None };
+        let given = if is_told { Some(CapturedOutput::begin(&session.context.ui)) } else { None };
         let tried = start(session, found, leaf).await;
-        let given = given.map_or_else(Vec::new, |given| given.end(&session.ui, format));
+        let given = given.map_or_else(Vec::new, |given| given.end(&session.context.ui, format));
         results.extend(given);
         // What comes after a commit is about the next key.
         session.outcome.committing.set(false);
@@ -479,16 +482,16 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
                     refused.append(&mut session.outcome.targets);
                 }
                 results.push(json!({ "key": key, "error": error_of(&problem) }));
-                session.ui.status(&format!("failed {}: {}", truncate(&key), problem.sentence));
+                session.context.ui.status(&format!("failed {}: {}", truncate(&key), problem.sentence));
             }
         }
         session.outcome.dealt_with.set(done + failed);
     }
-    session.ui.status(&format!("done {done}, failed {failed}"));
+    session.context.ui.status(&format!("done {done}, failed {failed}"));
     if is_told && !results.is_empty() {
         match format {
-            Format::Ndjson => results.iter().try_for_each(|result| format::report(&session.ui, result))?,
-            _ => format::report(&session.ui, &results.into())?,
+            Format::Ndjson => results.iter().try_for_each(|result| format::report(&session.context.ui, result))?,
+            _ => format::report(&session.context.ui, &results.into())?,
         }
     }
     if let Some(first) = refused.first() {

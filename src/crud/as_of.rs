@@ -23,7 +23,7 @@ pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, asked: &AsOf,
     let Some(text) = &asked.as_of else { return Ok(()) };
     let now = s.context.clock.now();
     // A date means its beginning.
-    let (at, _) = time(text, now, s.origin.zone)?;
+    let (at, _) = time(text, now, s.context.origin.zone)?;
     if at > now {
         return Err(Problem::usage(format!("'{}' is in the future", truncate(text)))
             .hint("name a time that is gone: --as-of 2h, --as-of 2026-11-03")
@@ -49,7 +49,7 @@ async fn open(s: &mut Session<'_>, at: DateTime<Utc>) -> Result<()> {
         let sentence = format!("what was cannot be told of a part: the database was made of {}", part.describe());
         return Err(part.problem(sentence).into());
     }
-    s.ui.status(&format!("as of {}", rfc3339(at)));
+    s.context.ui.status(&format!("as of {}", rfc3339(at)));
     let past = Past::begin(s.db().await?, at).await?;
     s.connection.past = Some(past);
     Ok(())
@@ -60,7 +60,7 @@ async fn open(s: &mut Session<'_>, at: DateTime<Utc>) -> Result<()> {
 pub async fn begin_at(s: &mut Session<'_>, text: Option<&str>, kinds: &[&'static Descriptor]) -> Result<DateTime<Utc>> {
     let now = s.context.clock.micros();
     let Some(text) = text else { return Ok(now) };
-    let (at, _) = time(text, now, s.origin.zone)?;
+    let (at, _) = time(text, now, s.context.origin.zone)?;
     if at >= now {
         return Ok(at);
     }
@@ -137,7 +137,7 @@ async fn holders_then(
     key: &str,
     at: DateTime<Utc>,
 ) -> Result<Vec<Record>> {
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let db = s.db().await?;
     let mut past = Past::begin(db, at).await?;
     past.restrict_to(db, desc, org).await?;
@@ -172,7 +172,7 @@ pub async fn resume(s: &mut Session<'_>, left: Suspended) {
 
 /// The command line, its time fixed: `2h` is another time when the next page is asked for.
 pub fn fixed(s: &Session<'_>) -> Vec<String> {
-    let mut words = s.origin.command.clone();
+    let mut words = s.context.origin.command.clone();
     let Some(past) = &s.connection.past else { return words };
     for i in 0..words.len() {
         if words[i].starts_with("--as-of=") {

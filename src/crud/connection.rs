@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::zone::Zone;
 use crate::store::as_of::AsOf;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
@@ -15,12 +17,28 @@ pub struct Connection {
     pub past: Option<AsOf>,
     /// Whether the database was asked for at all.
     pub has_looked: bool,
+    /// What parsing depends on: see [`super::session::Session::use_context_of`].
+    pub parsing: ParseContext,
+    /// The organisation whose rules they are; none: nothing was looked up.
+    pub(super) rules_of: Option<i32>,
+    /// Whether it was said that the database is partial.
+    pub(super) has_told_of_part: bool,
     pub(super) db: Option<Db>,
 }
 
 impl Connection {
-    pub fn new(location: Location, opening: Opening) -> Connection {
-        Connection { location, opening, home: None, past: None, has_looked: false, db: None }
+    pub fn new(location: Location, opening: Opening, zone: Zone) -> Connection {
+        Connection {
+            location,
+            opening,
+            home: None,
+            past: None,
+            has_looked: false,
+            parsing: ParseContext { zone, ..ParseContext::default() },
+            rules_of: None,
+            has_told_of_part: false,
+            db: None,
+        }
     }
 
     /// A connection of its own.

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use uuid::Uuid;
+
 use super::stored::Tape;
 use crate::access::Subject;
 use crate::model::clock::Clock;
-use crate::model::random::Random;
+use crate::model::random::{Ids, Random};
+use crate::store::tx::Origin;
+use crate::ui::Ui;
 
 /// The environment variables, handed in.
 pub type Env = BTreeMap<String, String>;
@@ -19,22 +23,32 @@ pub fn xdg(env: &Env, variable: &str, fallback: &str) -> Option<PathBuf> {
 
 /// The surroundings of a command.
 pub struct Context<'a> {
+    /// Where it speaks.
+    pub ui: Ui,
     pub env: &'a Env,
     pub clock: &'a dyn Clock,
     pub random: &'a dyn Random,
     /// Who asks.
     pub subject: &'a Subject,
+    /// Who acts, from where, as the trail tells it.
+    pub origin: Origin,
+    /// What the command needs a right to.
+    pub access: Access,
     /// The command as it is called: `audit archive`.
     pub verb: String,
     /// `--org`
     pub org_key: Option<String>,
-    /// `--columns`
-    pub columns: Option<Vec<String>>,
     pub dry_run: bool,
     /// `--force`
     pub force: bool,
     /// Where commands are taken down as they come by.
     pub tape: Option<&'a Tape>,
+}
+
+impl Context<'_> {
+    pub fn new_id(&self) -> Uuid {
+        Ids::default().next(self.clock.now(), self.random)
+    }
 }
 
 /// What a leaf of the command tree declares about itself.

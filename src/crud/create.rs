@@ -66,7 +66,7 @@ pub(super) async fn ask_missing(
         if desc.is_given(field, |f| values.iter().any(|(c, _)| c == f.column)) {
             continue;
         }
-        if !s.ui.style.interactive {
+        if !s.context.ui.style.interactive {
             return Err(Problem::usage(format!("the {} of the {} is missing", field.name(), desc.noun))
                 .hint(format!("give it with --{} {}", field.name().replace('_', "-"), field.ty.label))
                 .field(field.name())

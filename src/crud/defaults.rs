@@ -53,7 +53,7 @@ pub async fn owner_of(
 pub async fn default_of(s: &mut Session<'_>, desc: &'static Descriptor, owner: &Record) -> Result<Record> {
     let org = owner.meta.org_id;
     s.use_context_of(org).await?;
-    let mut record = of_defaults(desc, Meta::new(org, Uuid::nil(), s.asked_at(), 0), &s.parsing)?;
+    let mut record = of_defaults(desc, Meta::new(org, Uuid::nil(), s.asked_at(), 0), &s.connection.parsing)?;
     if let Some((field, _)) = desc.owner() {
         record.set(field.column, owner.meta.id.into());
         record.referred = vec![owner.key()];
@@ -65,7 +65,7 @@ pub async fn default_of(s: &mut Session<'_>, desc: &'static Descriptor, owner: &
 pub async fn cells(s: &mut Session<'_>, record: &Record, owner: &Record, columns: &[Column]) -> Result<Vec<Value>> {
     let org = records::org_code(s.db().await?, record.meta.org_id).await?;
     let at = s.asked_at();
-    let name = if s.ui.style.format.get() == Format::Table { owner.label() } else { owner.key() };
+    let name = if s.context.ui.style.format.get() == Format::Table { owner.label() } else { owner.key() };
     let cell = |column: &Column| match (column.name.as_str(), column.field) {
         (STORED, _) => false.into(),
         ("org", _) => org.as_str().into(),

@@ -17,13 +17,13 @@ use crate::ui::editor::Draft;
 
 /// `$VISUAL`, `$EDITOR`, or vi where there is a terminal to run it on.
 fn editor(s: &Session<'_>) -> Result<String, Problem> {
-    if s.ui.style.no_input {
+    if s.context.ui.style.no_input {
         return Err(Problem::usage("--edit asks for input, and --no-input forbids it").hint("give the values as flags"));
     }
     let named = ["VISUAL", "EDITOR"].iter().filter_map(|v| s.context.env.get(*v)).find(|v| !v.trim().is_empty());
     match named {
         Some(command) => Ok(command.clone()),
-        None if s.ui.io().stdin_is_terminal && s.ui.io().stderr_is_terminal => Ok("vi".into()),
+        None if s.context.ui.io().stdin_is_terminal && s.context.ui.io().stderr_is_terminal => Ok("vi".into()),
         None => Err(Problem::usage("--edit finds no editor, and no terminal to run vi on")
             .hint("name one in VISUAL or EDITOR, or give the values as flags")),
     }
@@ -84,7 +84,7 @@ pub async fn create(
         let is_owner = desc.owner().is_some_and(|(field, _)| field.column == f.column);
         let owner = owner.filter(|_| is_owner).map(Record::key);
         let given = owner.or_else(|| texts.get(f.name()).map(str::to_owned));
-        (f, given.or_else(|| desc.default(f, &s.parsing).map(Into::into)).unwrap_or_default())
+        (f, given.or_else(|| desc.default(f, &s.connection.parsing).map(Into::into)).unwrap_or_default())
     });
     let lines = lines.collect::<Vec<_>>();
     match fill_in(s, desc, &form::write(&header, &lines), &FormPurpose::Create { org }).await? {
@@ -110,7 +110,7 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, before: &Rec
     match fill_in(s, desc, &form::write(&header, &lines), &FormPurpose::Update { before, present }).await? {
         Some(FormOutcome::Changed(changed)) => tell_changed(s, desc, &changed, Action::Update).await,
         _ => {
-            s.ui.status("nothing was changed");
+            s.context.ui.status("nothing was changed");
             Ok(())
         }
     }
@@ -139,7 +139,7 @@ async fn fill_in(
     let mut wrong: Vec<Problem> = Vec::new();
     loop {
         let offered = form::with_problems(&wrong, &text);
-        let left = s.ui.edit(&editor, &draft, &offered).await?;
+        let left = s.context.ui.edit(&editor, &draft, &offered).await?;
         if left == offered || form::is_blank(&left) {
             // Left as it was, a form that was wrong is still wrong.
             return wrong.into_iter().next().map_or(Ok(None), |p| Err(p.into()));
@@ -152,13 +152,13 @@ async fn fill_in(
             Err(e) => return Err(with_hint(gate::in_words(s, e), draft, &text)),
         };
         let Some(first) = wrong.first().cloned() else { return Ok(None) };
-        if !s.ui.style.interactive {
+        if !s.context.ui.style.interactive {
             return Err(Problem::joined(wrong).unwrap_or(first).into());
         }
         for problem in &wrong {
-            s.ui.warn(&problem.sentence);
+            s.context.ui.warn(&problem.sentence);
         }
-        if !s.ui.yes("edit again?", true).await? {
+        if !s.context.ui.yes("edit again?", true).await? {
             return Err(first.into());
         }
     }

@@ -92,7 +92,7 @@ async fn refer(
     org: Option<i32>,
     life: Deleted,
 ) -> Result<()> {
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let numbers = target.is_org() && condition.column.field.is_none() && !condition.column.is_key;
     let mut values = Vec::new();
     for value in std::mem::take(&mut condition.values) {
@@ -143,12 +143,12 @@ async fn refer(
 /// A key that nobody has, but somebody had: nothing that is listed refers to it, which is an answer. One that nobody ever
 /// had is a mistake.
 async fn known_once(s: &mut Session<'_>, target: &'static Descriptor, org: Option<i32>, key: &str) -> Result<()> {
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let noun = if target.is_org() { "organisation" } else { target.noun };
     let gone = !records::by_key(s.db().await?, target, org, key, Deleted::Only, &context).await?.is_empty();
     if gone || (s.connection.past.is_some() && records::exists_now(s.db().await?, target, org, key, &context).await?) {
         let state = if gone { "is deleted" } else { "was not there" };
-        s.ui.status(&format!("note: {noun} {} {state}", truncate(key)));
+        s.context.ui.status(&format!("note: {noun} {} {state}", truncate(key)));
         return Ok(());
     }
     let problem = not_found(s, target, org, key, Deleted::Exclude).await?;
@@ -296,8 +296,8 @@ fn part(column: &Column, text: &str) -> Result<String, Problem> {
 fn within(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usize]) -> Result<Vec<Condition>> {
     let is_to_come = column.field.is_some_and(Field::is_to_come);
     let read = |text: &str| match span(text.trim()).filter(|_| is_to_come) {
-        Some(_) => time_to_come(text, s.context.clock.now(), s.origin.zone).map(|at| (at, at)),
-        None => time(text, s.context.clock.now(), s.origin.zone),
+        Some(_) => time_to_come(text, s.context.clock.now(), s.context.origin.zone).map(|at| (at, at)),
+        None => time(text, s.context.clock.now(), s.context.origin.zone),
     };
     let one = |op, value| Condition { column: column.clone(), op, values: vec![Value::Time(value)] };
     // A date names a whole day.
@@ -344,7 +344,7 @@ fn value(s: &Session<'_>, column: &Column, op: Op, text: &str) -> Result<Value> 
     }
     if let Some(field) = column.field {
         let compared = |v: Value| if field.parts().is_some() { field.comparable(&v).into() } else { v };
-        return field.parse(text, &s.parsing).map(compared).or_else(|p| match column.choices() {
+        return field.parse(text, &s.connection.parsing).map(compared).or_else(|p| match column.choices() {
             // A text that the field would refuse still stands before and behind others; but no record has it.
             None if column.kind == ValueType::Text && !matches!(op, Op::Is | Op::IsNot) => Ok(text.into()),
             None if column.kind == ValueType::Text => {
@@ -358,7 +358,7 @@ fn value(s: &Session<'_>, column: &Column, op: Op, text: &str) -> Result<Value> 
         ValueType::Uuid => Uuid::try_parse(text).map_err(|_| wrong(": write the full id"))?.into(),
         ValueType::Int => text.parse::<i64>().map_err(|_| wrong(": write a whole number"))?.into(),
         ValueType::Bool => {
-            (<bool as Scalar>::TYPE.parse)(text, &s.parsing).map_err(|why| wrong(&format!(": it {why}")))?
+            (<bool as Scalar>::TYPE.parse)(text, &s.connection.parsing).map_err(|why| wrong(&format!(": it {why}")))?
         }
         _ => match column.choices() {
             Some(words) => match words.iter().find(|w| fold(w) == fold(text)) {

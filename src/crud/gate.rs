@@ -83,7 +83,7 @@ pub trait Verb: Serialize + DeserializeOwned {
 
 /// Asks whether the command may be done at all. Reads ask here too.
 pub fn allow(s: &Session<'_>) -> Result<()> {
-    Ok(decided(s, &s.access.permission)?)
+    Ok(decided(s, &s.access().permission)?)
 }
 
 /// Asks whether something else may be done besides, which a command does in passing.
@@ -94,8 +94,8 @@ pub fn allow_besides(s: &Session<'_>, permission: &str) -> Result<()> {
 /// Asks whether a command may begin, of which it is not known yet what it changes: some fields may have a permission of their
 /// own. What it does then is asked about when it is done.
 pub fn may_begin(s: &Session<'_>) -> Result<()> {
-    let permission = &s.access.permission;
-    let kind = s.kinds().by_table(s.access.resource());
+    let permission = &s.access().permission;
+    let kind = s.kinds().by_table(s.access().resource());
     let is_update = |desc: &&&Descriptor| *permission == format!("{}:{}", desc.table, desc.action(verbs::Verb::Update));
     let own = kind.as_ref().filter(is_update).and_then(|desc| Some((desc.table, desc.changed_alone?.0)));
     match own.map(|(table, action)| decided(s, &format!("{table}:{action}"))) {
@@ -117,7 +117,7 @@ pub async fn by_its_own(s: &mut Session<'_>, desc: &Descriptor, given: &[&Field]
     }
     let own = format!("{}:{action}", desc.table);
     if !may_all && decided(s, &own).is_ok() {
-        s.access.permission = own;
+        s.outcome.access = Some(Access { permission: own, ..s.access().clone() });
     }
     Ok(())
 }
@@ -126,8 +126,8 @@ pub async fn by_its_own(s: &mut Session<'_>, desc: &Descriptor, given: &[&Field]
 pub fn allow_in_system(s: &Session<'_>) -> Result<()> {
     match s.context.subject {
         Subject::Somebody(Actor { org: 1.., .. }) => {
-            let refusal = Refusal::of(&s.access.permission).about(About::Installation);
-            let sentence = format!("{} is not allowed: {}", s.access.permission, Reason::Installation);
+            let refusal = Refusal::of(&s.access().permission).about(About::Installation);
+            let sentence = format!("{} is not allowed: {}", s.access().permission, Reason::Installation);
             Err(Problem::denied(sentence).refusing(refusal).into())
         }
         _ => Ok(()),
@@ -223,7 +223,7 @@ fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Opt
 /// under the lock.
 pub async fn authorize(s: &mut Session<'_>, record: &Record) -> Result<()> {
     let Some(rights) = rights(s.context.subject) else { return Ok(()) };
-    let permission = s.access.permission.clone();
+    let permission = s.access().permission.clone();
     let scope = if record.meta.org_id == rights.org { (rights.covers)(&permission) } else { Scope::NOTHING };
     if reader::covers(s.db().await?, record, &scope).await? {
         return Ok(());
@@ -336,7 +336,7 @@ fn to_keep<V: Verb>(s: &Session<'_>, verb: &V) -> Result<StoredCommand, Problem>
         name: V::NAME.to_owned(),
         called,
         force,
-        zone: s.origin.zone.name().map(str::to_owned),
+        zone: s.context.origin.zone.name().map(str::to_owned),
         arguments,
     })
 }
@@ -352,9 +352,9 @@ async fn run<V: Verb>(
     is_dry: bool,
 ) -> Result<V::Output> {
     allow(s)?;
-    let needs = verb.needs(s.kinds(), &s.parsing)?;
+    let needs = verb.needs(s.kinds(), &s.connection.parsing)?;
     needs.iter().try_for_each(|permission| decided(s, permission))?;
-    let permit = Permit::issue(&s.access.permission).within(rights(s.context.subject));
+    let permit = Permit::issue(&s.access().permission).within(rights(s.context.subject));
     let orgs = verb.orgs();
     if let [org, ..] = orgs.as_slice() {
         s.outcome.about = *org;
@@ -363,9 +363,9 @@ async fn run<V: Verb>(
     let Some(mut db) = s.connection.take() else { return Err(anyhow::anyhow!("the connection is in use")) };
     let done = transact(s, &mut db, permit.clone(), &orgs, verb, &mut show, is_dry).await;
     let done = match done.map_err(Error::from) {
-        Err(Error::ClockInDoubt(question)) => match s.ui.confirm(&question).await {
+        Err(Error::ClockInDoubt(question)) => match s.context.ui.confirm(&question).await {
             Ok(()) => {
-                s.origin.clock_is_sure = true;
+                s.outcome.clock_is_sure = true;
                 transact(s, &mut db, permit, &orgs, verb, &mut show, is_dry).await
             }
             Err(e) => Err(e),
@@ -423,28 +423,28 @@ async fn transact<V: Verb>(
     show: &mut Option<impl FnOnce(&Ui, &V::Output) -> Result<()>>,
     is_dry: bool,
 ) -> Result<V::Output> {
-    let mut origin = s.origin.clone();
+    let mut origin = s.origin();
     origin.source = verb.source().unwrap_or(origin.source);
     if !is_dry {
         tx::ensure_actor(db, &origin, s.context.clock).await?;
     }
-    let ui = &s.ui;
+    let ui = &s.context.ui;
     let mut waiting = |text: &str| ui.status(text);
     let mut tx = Tx::begin(db, permit, &origin, s.context.clock, s.context.random, &mut waiting).await?;
     tx.accept_inactive(s.context.force);
     let done = async {
         let is_recorded = verb.noun().and_then(|noun| tx.kinds().by_noun(noun)).is_none_or(Descriptor::is_recorded);
         tx.lock(if is_recorded { orgs } else { &[] }, &mut waiting).await?;
-        let needs = verb.needs(tx.kinds(), &s.parsing)?;
-        decide_again(&mut tx, s.context.subject, std::iter::once(&s.access.permission).chain(&needs)).await?;
-        let output = verb.run(&mut tx, &s.parsing).await?;
+        let needs = verb.needs(tx.kinds(), &s.connection.parsing)?;
+        decide_again(&mut tx, s.context.subject, std::iter::once(&s.access().permission).chain(&needs)).await?;
+        let output = verb.run(&mut tx, &s.connection.parsing).await?;
         // Rules of many rows take their time: until they hold, a signal ends the command.
         tx.finish().await?;
         Ok(output)
     }
     .await;
     let done = match (done, if is_dry { None } else { show.take() }) {
-        (Ok(output), Some(show)) => s.ui.show_once(|ui| show(ui, &output)).map(|()| output),
+        (Ok(output), Some(show)) => s.context.ui.show_once(|ui| show(ui, &output)).map(|()| output),
         (done, _) => done,
     };
     match done {
@@ -488,7 +488,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 pub async fn record_refusal(s: &mut Session<'_>, problem: &mut Problem) {
     let Some(status) = status_of(s, problem.kind) else { return };
     // What is not allowed is recorded whatever it is; of reads only that.
-    if (!s.access.writes && status != Status::Denied) || s.context.dry_run {
+    if (!s.access().writes && status != Status::Denied) || s.context.dry_run {
         return;
     }
     if status == Status::Interrupted {
@@ -516,8 +516,8 @@ pub async fn record_refusal(s: &mut Session<'_>, problem: &mut Problem) {
         }
         Ok(_) => {}
         Err(e) => {
-            s.ui.verbose(&format!("{e:#}"));
-            s.ui.warn("no audit record could be made of this refusal");
+            s.context.ui.verbose(&format!("{e:#}"));
+            s.context.ui.warn("no audit record could be made of this refusal");
         }
     }
 }
@@ -533,8 +533,8 @@ fn question_of(s: &Session<'_>, problem: &Problem) -> Option<Refusal> {
     }
     let mut question = match (&problem.refusal, s.outcome.targets.as_slice()) {
         (Some(refusal), _) => Refusal::clone(refusal),
-        (None, [one, ..]) => Refusal::of(&s.access.permission).of_record(one.noun, one.id),
-        (None, []) => Refusal::of(&s.access.permission),
+        (None, [one, ..]) => Refusal::of(&s.access().permission).of_record(one.noun, one.id),
+        (None, []) => Refusal::of(&s.access().permission),
     };
     question.user_id = Some(actor.facts.account.person).filter(|id| !id.is_nil());
     Some(question)
@@ -544,8 +544,8 @@ fn question_of(s: &Session<'_>, problem: &Problem) -> Option<Refusal> {
 /// said is on standard error.
 pub async fn write_log(s: &mut Session<'_>) {
     let mut messages = std::mem::take(&mut s.outcome.log);
-    if s.access.writes {
-        let warned = s.ui.take_warned();
+    if s.access().writes {
+        let warned = s.context.ui.take_warned();
         let message =
             |text: String| (s.outcome.about, SystemLog::new(Level::Warning, &s.context.verb, &text, Map::new()));
         messages.extend(warned.into_iter().map(message));
@@ -559,18 +559,18 @@ pub async fn write_log(s: &mut Session<'_>) {
         Ok(true) => {}
         Ok(false) => {
             let waited = JOURNAL_WAIT.as_millis();
-            s.ui.warn(&format!(
+            s.context.ui.warn(&format!(
                 "the system log lacks this: another command was writing, and was waited for {waited} ms"
             ));
         }
-        Err(e) => s.ui.verbose(&format!("the system log could not be written: {e:#}")),
+        Err(e) => s.context.ui.verbose(&format!("the system log could not be written: {e:#}")),
     }
 }
 
 /// Whether it was written: none waits longer for it than it is worth.
 async fn try_log(s: &mut Session<'_>, messages: Vec<(i32, SystemLog)>) -> Result<bool> {
-    let permit = Permit::issue(&s.access.permission);
-    let origin = s.origin.clone();
+    let permit = Permit::issue(&s.access().permission);
+    let origin = s.origin();
     let (clock, random) = (s.context.clock, s.context.random);
     let db = writable(s.db().await?).await?;
     let Some(mut tx) = Tx::begin_soon(db, permit, &origin, clock, random).await? else { return Ok(false) };
@@ -588,9 +588,9 @@ async fn try_record(
     problem: &Problem,
     question: Option<&Refusal>,
 ) -> Result<Recorded> {
-    let permit = Permit::issue(&s.access.permission);
-    let origin = s.origin.clone();
-    let (clock, random, org, access) = (s.context.clock, s.context.random, s.outcome.about, s.access.clone());
+    let permit = Permit::issue(&s.access().permission);
+    let origin = s.origin();
+    let (clock, random, org, access) = (s.context.clock, s.context.random, s.outcome.about, s.access().clone());
     let mut details = std::mem::take(&mut s.outcome.refused);
     details.insert("verb".into(), s.context.verb.as_str().into());
     details.insert("exit_code".into(), problem.kind.exit_code().into());

@@ -151,7 +151,7 @@ pub async fn find_all_or_past(
     org: Option<i32>,
     key: &str,
 ) -> Result<Vec<GoneRecord>> {
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let found = records::by_key(s.db().await?, desc, org, key, Deleted::Include, &context).await?;
     if found.iter().any(|r| r.is_live()) {
         // Says so where several organisations use the key.
@@ -230,7 +230,7 @@ pub struct KeyCache {
 
 impl KeyCache {
     pub fn new(s: &Session<'_>) -> KeyCache {
-        KeyCache { known: HashMap::new(), with_names: s.ui.style.format.get() == Format::Table }
+        KeyCache { known: HashMap::new(), with_names: s.context.ui.style.format.get() == Format::Table }
     }
 
     /// The key behind an id; none where nothing is there any more.
@@ -324,7 +324,7 @@ async fn key_candidates(
     org: Option<i32>,
     key: &str,
 ) -> Result<Vec<Vec<(&'static str, Vec<Json>)>>> {
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let as_it_is = |f: &Field| f.parse(key, &context).map_or_else(|_| key.to_owned(), |v| v.to_text());
     let mut wanted: Vec<_> = desc.key_fields().map(|f| vec![(f.column, vec![as_it_is(f).into()])]).collect();
     for group in desc.key_groups() {
@@ -384,7 +384,7 @@ pub struct EntryList {
 
 impl EntryList {
     pub fn new(s: &Session<'_>, with_org: bool, with_id: bool) -> Result<EntryList> {
-        let for_people = matches!(s.ui.style.format.get(), Format::Table | Format::Tsv);
+        let for_people = matches!(s.context.ui.style.format.get(), Format::Table | Format::Tsv);
         let mut heads = vec![
             OutputColumn::new("seq", ValueType::Int),
             OutputColumn::new("at", ValueType::Time),
@@ -418,7 +418,7 @@ impl EntryList {
             heads.insert(0, OutputColumn::new("org", ValueType::Text));
         }
         let key = heads.iter().position(|h| h.name == "seq").unwrap_or(0);
-        let listing = Listing::new(&s.ui, heads, key);
+        let listing = Listing::new(&s.context.ui, heads, key);
         listing.allowed()?;
         Ok(EntryList { listing, for_people, with_org, with_id, codes: BTreeMap::new(), keys: KeyCache::new(s) })
     }
@@ -427,7 +427,7 @@ impl EntryList {
         let readable = if self.for_people { Some(resolve_references(s, &mut self.keys, entries).await?) } else { None };
         for e in readable.as_deref().unwrap_or(entries) {
             let row = self.row(s, e).await?;
-            self.listing.row(&s.ui, row)?;
+            self.listing.row(&s.context.ui, row)?;
         }
         Ok(())
     }
@@ -486,10 +486,10 @@ impl EntryList {
     }
 
     pub fn finish(mut self, s: &mut Session<'_>) -> Result<()> {
-        self.listing.finish(&s.ui)?;
-        s.ui.flush()?;
+        self.listing.finish(&s.context.ui)?;
+        s.context.ui.flush()?;
         if self.count() == 0 {
-            s.ui.status("no audit records");
+            s.context.ui.status("no audit records");
         }
         Ok(())
     }

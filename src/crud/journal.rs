@@ -70,24 +70,24 @@ impl KindVerb for StatsFlags {
             OutputColumn::new("value", ValueType::Text),
             OutputColumn::new(desc.plural(), ValueType::Int),
         ];
-        let mut listing = Listing::new(&s.ui, heads, 1);
+        let mut listing = Listing::new(&s.context.ui, heads, 1);
         for group in groups {
             let name = group.map_or(DAY, |c| c.name.as_str()).to_owned();
             for (value, n) in counts(s, &query, group).await? {
-                listing.row(&s.ui, vec![name.clone().into(), value.into(), n.into()])?;
+                listing.row(&s.context.ui, vec![name.clone().into(), value.into(), n.into()])?;
             }
         }
-        listing.finish(&s.ui)?;
-        s.ui.flush()?;
+        listing.finish(&s.context.ui)?;
+        s.context.ui.flush()?;
         if listing.count() == 0 {
-            s.ui.status(&format!("no {}", desc.plural()));
+            s.context.ui.status(&format!("no {}", desc.plural()));
         }
         Ok(())
     }
 }
 
 async fn counts(s: &mut Session<'_>, query: &Query, by: Option<&Column>) -> Result<Vec<(Option<String>, i64)>> {
-    let zone = s.origin.zone;
+    let zone = s.context.origin.zone;
     let db = s.db().await?;
     match by {
         Some(column) => Ok(query.counts(db, column).await?),
@@ -155,7 +155,7 @@ pub async fn prune(s: &mut Session<'_>, desc: &'static Descriptor, before: Optio
     let now = s.context.clock.now();
     let org = s.org_of(desc).await?;
     let before = match before {
-        Some(text) => time(text, now, s.origin.zone)?.0,
+        Some(text) => time(text, now, s.context.origin.zone)?.0,
         None => kept_since(s.db().await?, desc, now).await?.unwrap_or(DateTime::<Utc>::MIN_UTC),
     };
     let n = if s.context.dry_run {
@@ -163,10 +163,10 @@ pub async fn prune(s: &mut Session<'_>, desc: &'static Descriptor, before: Optio
     } else {
         remove(s, desc, org, before).await?
     };
-    report(&s.ui, &json!({ "removed": n }))?;
+    report(&s.context.ui, &json!({ "removed": n }))?;
     let removed = format!("removed {n} {}", desc.plural());
     s.log(Level::Info, &removed, Map::new());
-    s.ui.status(&format!("{removed} from before {}", rfc3339(before)));
+    s.context.ui.status(&format!("{removed} from before {}", rfc3339(before)));
     dry_run_note(s);
     Ok(())
 }
@@ -189,7 +189,7 @@ async fn remove(
     before: DateTime<Utc>,
 ) -> Result<u64> {
     let some = Prune { noun: desc.noun.into(), org, before };
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     progress.part("removing", None, "rows");
     let mut n = 0;
     let done = loop {

@@ -29,7 +29,7 @@ pub async fn keys(
     life: Deleted,
     given: &[String],
 ) -> Result<Vec<String>> {
-    if let Some(only) = &s.only_key {
+    if let Some(only) = &s.outcome.only_key {
         return Ok(vec![only.clone()]);
     }
     if given.is_empty() {
@@ -41,7 +41,7 @@ pub async fn keys(
             keys.push(key.clone());
             continue;
         }
-        let text = s.ui.read_stdin_text(bounded::LARGE).await?;
+        let text = s.context.ui.read_stdin_text(bounded::LARGE).await?;
         // What an editor of Windows puts before a text is none of its first line.
         let text = text.trim_start_matches('\u{feff}');
         keys.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));

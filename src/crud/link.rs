@@ -242,7 +242,7 @@ async fn ends(s: &mut Session<'_>, link: Link, linking: Linking, given: &Ends) -
     let org = s.org_of(kind).await?;
     let item = find_in(s, kind, org, &key, Deleted::Exclude).await?;
     let org = item.meta.org_id;
-    let keys = match (!given.key.is_empty() || s.only_key.is_some(), s.ui.style.interactive) {
+    let keys = match (!given.key.is_empty() || s.outcome.only_key.is_some(), s.context.ui.style.interactive) {
         (false, true) => {
             let among = offered(s, link, linking, &item).await?;
             let from = (Some(org), Deleted::Exclude, among.as_ref());
@@ -299,18 +299,20 @@ pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Resul
     for one in &assigned {
         match one {
             Assigned::Made(made) => {
-                s.ui.status(&format!("created {} in {place}", made.record.title()));
+                s.context.ui.status(&format!("created {} in {place}", made.record.title()));
                 tell_former(s, made);
             }
-            Assigned::Kept(kept) => s.ui.status(&format!("{} is there already; nothing was changed", kept.title())),
+            Assigned::Kept(kept) => {
+                s.context.ui.status(&format!("{} is there already; nothing was changed", kept.title()))
+            }
         }
     }
     if let several @ 2.. = assigned.len() {
         let made = assigned.iter().filter(|one| matches!(one, Assigned::Made(_))).count();
-        s.ui.status(&format!("{made} created, {} unchanged", several - made));
+        s.context.ui.status(&format!("{made} created, {} unchanged", several - made));
     }
     for idle in idle {
-        s.ui.status(&format!("note: {idle}, and {} gives nothing until that ends", item.title()));
+        s.context.ui.status(&format!("note: {idle}, and {} gives nothing until that ends", item.title()));
     }
     dry_run_note(s);
     let which: Vec<_> = assigned.iter().map(|one| one.record().meta.record_id()).collect();
@@ -378,11 +380,11 @@ async fn links_of(
 async fn end(s: &mut Session<'_>, desc: &'static Descriptor, links: &[Record]) -> Result<()> {
     if !s.context.dry_run {
         let titles: Vec<String> = links.iter().map(Record::title).collect();
-        s.ui.confirm(&format!("end {}?", titles.join(", "))).await?;
+        s.context.ui.confirm(&format!("end {}?", titles.join(", "))).await?;
     }
     let targets = links.iter().map(Target::of).collect();
     for ended in gate::write(s, &End { noun: desc.noun.into(), targets }).await? {
-        s.ui.status(&format!("ended {}", ended.title()));
+        s.context.ui.status(&format!("ended {}", ended.title()));
     }
     dry_run_note(s);
     Ok(())

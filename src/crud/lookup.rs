@@ -34,7 +34,7 @@ pub async fn find_in(
     key: &str,
     life: Deleted,
 ) -> Result<Record> {
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let found = records::by_key(s.db().await?, desc, org, key, life, &context).await?;
     if found.is_empty() {
         return Err(not_found(s, desc, org, key, life).await?.into());
@@ -113,7 +113,7 @@ async fn known_by(
     if keys.len() == 1 {
         return Ok(HashMap::new());
     }
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let among = store_keys::Among { org, life, now: false, context: &context };
     let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
     let mut meant = store_keys::ids(s.db().await?, desc, among, &texts).await?;
@@ -137,7 +137,7 @@ async fn known_by(
 /// them, and is not deleted.
 async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = s.org_of(desc).await?;
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     // A duplicate that was merged is named by what it was called, though that means another one now.
     let found = records::own_holders(s.db().await?, desc, org, key, &context).await?;
     let (live, mut gone): (Vec<Record>, Vec<Record>) = found.into_iter().partition(|r| r.is_live());
@@ -179,7 +179,7 @@ async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: 
     let record = found.remove(0);
     if !found.is_empty() {
         let earlier: Vec<String> = found.iter().map(GoneRecord::told_of).collect();
-        s.ui.status(&format!(
+        s.context.ui.status(&format!(
             "note: {} was deleted last of those that had the key; before it: {}",
             GoneRecord::told_of(&record),
             earlier.join(", ")
@@ -193,7 +193,7 @@ async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: 
 /// Everybody who has a key, and everybody who had it when deleted.
 pub async fn find_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = s.org_of(desc).await?;
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let found = records::holders(s.db().await?, desc, org, key, &context).await?;
     if found.is_empty() {
         return Err(not_found(s, desc, org, key, Deleted::Include).await?.into());
@@ -292,7 +292,7 @@ pub(super) async fn not_found(
             desc.list_word()
         )));
     }
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let as_of = s.connection.past.as_ref().map(|past| format!(" --as-of {}", rfc3339(past.at)));
     let db = s.db().await?;
     let place = match org {

@@ -1,10 +1,12 @@
-//! What is to be told of a command when it has ended, in the trail, in the system log and by the exit code.
+//! What a command turned out to be, and what is to be told of it when it has ended: in the trail, in the system log and by the
+//! exit code.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use serde_json::{Map, Value as Json};
 
+use super::context::Access;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::system_log::SystemLog;
 use crate::model::resource::Record;
@@ -26,6 +28,14 @@ impl CommandTarget {
 }
 
 pub struct Outcome {
+    /// What it turned out to need a right to, where that is not what it declares.
+    pub access: Option<Access>,
+    /// The command line as it is recorded, where that is not how it was typed.
+    pub command: Option<Vec<String>>,
+    /// Somebody said that the clock is right, though the trail has reason to doubt it.
+    pub clock_is_sure: bool,
+    /// The one key, of all that were given, that it is about now.
+    pub only_key: Option<String>,
     /// The organisation that the command turned out to be about: refusals are recorded there.
     pub about: i32,
     /// The records that it turned out to be about.
@@ -43,6 +53,10 @@ pub struct Outcome {
 impl Default for Outcome {
     fn default() -> Outcome {
         Outcome {
+            access: None,
+            command: None,
+            clock_is_sure: false,
+            only_key: None,
             about: SYSTEM,
             targets: Vec::new(),
             refused: Map::new(),

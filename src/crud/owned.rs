@@ -91,7 +91,7 @@ pub async fn keep(s: &mut Session<'_>, desc: &'static Descriptor, change: Change
     let (changed, made) = gate::write(s, &Keep { change, owners }).await?;
     for created in &made {
         let place = records::org_code(s.db().await?, created.record.meta.org_id).await?;
-        s.ui.status(&format!("created {} in {place}", created.record.title()));
+        s.context.ui.status(&format!("created {} in {place}", created.record.title()));
     }
     say_changed(s, &changed, Action::Update);
     dry_run_note(s);

@@ -54,7 +54,7 @@ pub fn is_of_the_act(s: &Session<'_>, desc: &Descriptor, field: &Field, value: &
         }
         _ => return Ok(()),
     };
-    Err(Problem::denied(format!("{} is not allowed: {} of a {} {why}", s.access.permission, field.name(), desc.noun)))
+    Err(Problem::denied(format!("{} is not allowed: {} of a {} {why}", s.access().permission, field.name(), desc.noun)))
 }
 
 /// So long ago `now` may have been read.
@@ -83,11 +83,11 @@ pub async fn parse(
     }
     let value = field.parse(text, &s.context_for(field))?;
     if let (Value::Time(at), Some(_)) = (&value, span(text.trim())) {
-        s.ui.status(&format!("{} {}", field.name(), rfc3339(*at)));
+        s.context.ui.status(&format!("{} {}", field.name(), rfc3339(*at)));
     }
     if field.ty.is_doubtful(&value) {
         let (name, number) = (field.name(), value.to_text());
-        s.ui.status(&format!("note: {name} {number} is possible, but not known to be valid"));
+        s.context.ui.status(&format!("note: {name} {number} is possible, but not known to be valid"));
     }
     match (field.target(), org, &value) {
         (Some(_), Some(org), Value::Text(key)) => {
@@ -98,7 +98,7 @@ pub async fn parse(
             if let (true, Value::Text(kept)) = (desc.is_key(field), &value)
                 && kept != text.trim()
             {
-                s.ui.status(&format!("note: {} '{}' is kept as '{kept}'", field.name(), text.trim()));
+                s.context.ui.status(&format!("note: {} '{}' is kept as '{kept}'", field.name(), text.trim()));
             }
             Ok(value)
         }

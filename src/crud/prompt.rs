@@ -37,13 +37,13 @@ pub async fn value(
     }
     loop {
         let context = s.context_for(field).into_owned();
-        let text = word(&s.ui, field, &context).await?;
+        let text = word(&s.context.ui, field, &context).await?;
         let value = parse(s, desc, field, org, &text).await?;
         // Better told now than after the last question.
         if !desc.is_key(field) || records::with_value(s.db().await?, desc, org, field, &value).await?.is_empty() {
             return Ok(value);
         }
-        s.ui.warn(&format!("{} {} exists already", desc.noun, value.to_text()));
+        s.context.ui.warn(&format!("{} {} exists already", desc.noun, value.to_text()));
     }
 }
 
@@ -69,7 +69,7 @@ pub async fn word(ui: &Ui, field: &'static Field, context: &ParseContext) -> Res
 
 /// The key of the record that a command is about, where the command line names none.
 pub async fn key(s: &mut Session<'_>, desc: &'static Descriptor, life: Deleted) -> Result<String> {
-    if !s.ui.style.interactive {
+    if !s.context.ui.style.interactive {
         return Err(Problem::usage("missing: <KEY>...")
             .hint(format!("say which {} is meant: {}", desc.singular(), examples::keys(desc)))
             .into());
@@ -115,18 +115,18 @@ pub async fn record_among(
     if all.len() as u64 <= LISTED {
         let mut items: Vec<String> = none.iter().map(|n| (*n).to_owned()).collect();
         items.extend(lines(&all));
-        let picked = s.ui.pick(prompt, &items, 0).await?;
+        let picked = s.context.ui.pick(prompt, &items, 0).await?;
         return Ok(picked.checked_sub(items.len() - all.len()).map(|i| all[i].id));
     }
     // Too many for one list: words narrow it first.
     let nothing = none.map_or(String::new(), |n| format!("; nothing: {n}"));
     let question = format!("{prompt}: its code, or words to search for{nothing}");
     loop {
-        let text = s.ui.ask(&question, none.map(|_| ""), |_| Ok(())).await?;
+        let text = s.context.ui.ask(&question, none.map(|_| ""), |_| Ok(())).await?;
         if text.trim().is_empty() {
             return Ok(None);
         }
-        let context = s.parsing.clone();
+        let context = s.connection.parsing.clone();
         let mut named = records::by_key(s.db().await?, desc, org, &text, life, &context).await?;
         if let [record] = named.as_slice() {
             return Ok(Some(record.meta.id));
@@ -137,7 +137,7 @@ pub async fn record_among(
             false => named.drain(..).map(|r| Candidate::of(&r)).collect(),
         };
         if found.is_empty() {
-            s.ui.warn(&format!("no {} is called '{}'", desc.noun, truncate(&text)));
+            s.context.ui.warn(&format!("no {} is called '{}'", desc.noun, truncate(&text)));
             continue;
         }
         let more = found.len() as u64 > FOUND;
@@ -146,7 +146,7 @@ pub async fn record_among(
         }
         let mut items = lines(&found);
         items.push(if more { "(more are found: say more words)" } else { "(search again)" }.into());
-        if let Some(one) = found.get(s.ui.pick(prompt, &items, 0).await?) {
+        if let Some(one) = found.get(s.context.ui.pick(prompt, &items, 0).await?) {
             return Ok(Some(one.id));
         }
     }

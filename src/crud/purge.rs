@@ -282,8 +282,8 @@ impl KindVerb for PurgeFlags {
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         let records: Vec<Record> = if let Some(text) = &self.deleted_before {
-            let (before, _) = time(text, s.context.clock.now(), s.origin.zone)?;
-            s.ui.status(&format!("deleted before {}", rfc3339(before)));
+            let (before, _) = time(text, s.context.clock.now(), s.context.origin.zone)?;
+            s.context.ui.status(&format!("deleted before {}", rfc3339(before)));
             let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
             records::deleted_before(s.db().await?, desc, org, before).await?
         } else {
@@ -291,7 +291,7 @@ impl KindVerb for PurgeFlags {
             find_each_deleted(s, desc, &keys, false).await?
         };
         if records.is_empty() {
-            s.ui.status(&format!("no {} to purge", desc.plural()));
+            s.context.ui.status(&format!("no {} to purge", desc.plural()));
             return Ok(());
         }
         if !s.context.dry_run {
@@ -299,25 +299,25 @@ impl KindVerb for PurgeFlags {
                 [one] => one.title(),
                 several => count(several.len() as u64, desc),
             };
-            if !s.ui.style.yes {
+            if !s.context.ui.style.yes {
                 for line in purge_lines(s, &records).await? {
-                    s.ui.status(&line);
+                    s.context.ui.status(&line);
                 }
             }
             let inside = if desc.is_org() { ", with all that was in it" } else { "" };
-            s.ui.confirm(&format!("purge {what} for good{inside}?")).await?;
+            s.context.ui.confirm(&format!("purge {what} for good{inside}?")).await?;
         }
         // What was shown is what goes.
         let targets = records.iter().map(Target::as_seen).collect();
         let purged = gate::write(s, &Purge { noun: desc.noun.into(), targets }).await?;
-        s.ui.status(&match records.as_slice() {
+        s.context.ui.status(&match records.as_slice() {
             [one] => format!("purged {}", one.title()),
             several => format!("purged {}", count(several.len() as u64, desc)),
         });
         let more = purged.saturating_sub(records.len() as u64);
         if more > 0 {
             let whom = if records.len() == 1 { "it" } else { "them" };
-            s.ui.status(&format!("and {more} more that belonged to {whom}"));
+            s.context.ui.status(&format!("and {more} more that belonged to {whom}"));
         }
         dry_run_note(s);
         Ok(())

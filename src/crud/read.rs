@@ -73,7 +73,7 @@ const MOST_COLUMNS: usize = 100;
 fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
     let columns = bare(s, desc, one_org)?;
     // Codes of people say little to people.
-    Ok(if s.ui.style.format.get() == Format::Table {
+    Ok(if s.context.ui.style.format.get() == Format::Table {
         columns.into_iter().map(records::for_people).collect()
     } else {
         columns
@@ -82,7 +82,7 @@ fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<V
 
 fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
     let all = records::columns(desc);
-    if let Some(names) = &s.context.columns {
+    if let Some(names) = &s.context.ui.style.columns {
         if names.len() > MOST_COLUMNS {
             return Err(Problem::usage(format!("--columns names {}, and may name {MOST_COLUMNS}", names.len()))
                 .hint("name each column once")
@@ -90,10 +90,10 @@ fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec
         }
         return names.iter().map(|n| Ok(column(&all, n)?.clone())).collect();
     }
-    Ok(match s.ui.style.format.get() {
+    Ok(match s.context.ui.style.format.get() {
         Format::Table | Format::Tsv => {
             // A file read by a script has the organisation always, a table where it tells something.
-            let org = s.ui.style.format.get() == Format::Tsv || !one_org;
+            let org = s.context.ui.style.format.get() == Format::Tsv || !one_org;
             all.into_iter().filter(|c| c.shown || (org && c.name == "org")).collect()
         }
         Format::Key => all.into_iter().filter(|c| c.name == desc.key_column()).collect(),
@@ -282,7 +282,7 @@ pub async fn list_where(
     query.filter.extend(conditions);
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     query.columns = chosen(s, desc, one_org)?;
-    let table = s.ui.style.format.get() == Format::Table;
+    let table = s.context.ui.style.format.get() == Format::Table;
     query.limit = match asked.paging.limit {
         Some(n) => Some(n),
         None if table && !asked.paging.all => Some(PAGE),
@@ -292,24 +292,27 @@ pub async fn list_where(
         query.after = Some(Cursor::decode(token, &query)?);
     }
     as_of::rewrite(s, &mut query).await?;
-    let mut listing =
-        Listing::in_format(s.ui.style.format.get(), output_columns(&query.columns), key_index(desc, &query.columns));
+    let mut listing = Listing::in_format(
+        s.context.ui.style.format.get(),
+        output_columns(&query.columns),
+        key_index(desc, &query.columns),
+    );
     if query.limit.is_none() && !table {
         stream(s, &query, &mut listing).await?;
-        return listing.finish(&s.ui);
+        return listing.finish(&s.context.ui);
     }
     let page = query.page(s.db().await?).await?;
     for row in page.rows {
-        listing.row(&s.ui, row.0)?;
+        listing.row(&s.context.ui, row.0)?;
     }
-    listing.finish(&s.ui)?;
-    s.ui.flush()?;
+    listing.finish(&s.context.ui)?;
+    s.context.ui.flush()?;
     if listing.count() == 0 {
-        s.ui.status(&format!("no {}", desc.plural()));
+        s.context.ui.status(&format!("no {}", desc.plural()));
     }
     if let Some(next) = page.next {
         let command = next_page(&as_of::fixed(s), &next.encode(&query));
-        s.ui.status(&format!("{} shown, more follow: {command}", listing.count()));
+        s.context.ui.status(&format!("{} shown, more follow: {command}", listing.count()));
     }
     Ok(())
 }
@@ -405,17 +408,17 @@ impl KindVerb for FindFlags {
         rows.sort_by_cached_key(rank);
         let found = rows.len();
         let mut listing =
-            Listing::in_format(s.ui.style.format.get(), output_columns(&columns), key_index(desc, &columns));
+            Listing::in_format(s.context.ui.style.format.get(), output_columns(&columns), key_index(desc, &columns));
         for mut row in rows.into_iter().take(limit) {
             row.0.truncate(columns.len());
-            listing.row(&s.ui, row.0)?;
+            listing.row(&s.context.ui, row.0)?;
         }
-        listing.finish(&s.ui)?;
-        s.ui.flush()?;
+        listing.finish(&s.context.ui)?;
+        s.context.ui.flush()?;
         if found == 0 {
-            s.ui.status(&format!("no {} found", desc.plural()));
+            s.context.ui.status(&format!("no {} found", desc.plural()));
         } else if found > limit {
-            s.ui.status(&format!("{limit} shown, more are found: say more words, or --limit N"));
+            s.context.ui.status(&format!("{limit} shown, more are found: say more words, or --limit N"));
         }
         Ok(())
     }
@@ -452,15 +455,15 @@ pub fn quote(word: &str) -> String {
 /// Hands rows to the listing while they come.
 async fn stream(s: &mut Session<'_>, query: &Query, listing: &mut Listing) -> Result<()> {
     s.db().await?;
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     let Some(mut db) = s.connection.take() else { return Ok(()) };
     let done = async {
         // A bar beside rows on the same terminal would only disturb them.
-        let told = progress.is_shown() && !s.ui.stdout_is_terminal();
+        let told = progress.is_shown() && !s.context.ui.stdout_is_terminal();
         if told {
             progress.part("writing", u64::try_from(query.count(&mut db).await?).ok(), "rows");
         }
-        let ui = &s.ui;
+        let ui = &s.context.ui;
         query
             .each(&mut db, |row| {
                 listing.row(ui, row.0)?;
@@ -514,7 +517,7 @@ pub fn known_columns(s: &Session<'_>, desc: &'static Descriptor) -> Result<()> {
 
 /// Prints what a change left, where a format was asked for.
 pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId]) -> Result<()> {
-    if !s.ui.style.format_given || s.context.dry_run {
+    if !s.context.ui.style.format_given || s.context.dry_run {
         return Ok(());
     }
     print(s, desc, which).await
@@ -528,7 +531,7 @@ async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId
 
 /// The columns of records that are shown one by one.
 fn shown(s: &Session<'_>, desc: &'static Descriptor) -> Result<Vec<Column>> {
-    match (&s.context.columns, s.ui.style.format.get()) {
+    match (&s.context.ui.style.columns, s.context.ui.style.format.get()) {
         (None, Format::Table) => Ok(records::columns(desc).into_iter().map(records::for_people).collect()),
         _ => chosen(s, desc, true),
     }
@@ -544,21 +547,21 @@ fn print_rows(
 ) -> Result<()> {
     let (heads, key) = (output_columns(columns), key_index(desc, columns));
     if (asked, rows.len()) == (1, 1) {
-        return whole_record(&s.ui, &heads, key, rows.remove(0).0);
+        return whole_record(&s.context.ui, &heads, key, rows.remove(0).0);
     }
-    if (&s.context.columns, s.ui.style.format.get()) == (&None, Format::Table) {
+    if (&s.context.ui.style.columns, s.context.ui.style.format.get()) == (&None, Format::Table) {
         // With all their fields, several are read one after another.
         for (i, row) in rows.into_iter().enumerate() {
-            s.ui.out(if i == 0 { "" } else { "\n" })?;
-            whole_record(&s.ui, &heads, key, row.0)?;
+            s.context.ui.out(if i == 0 { "" } else { "\n" })?;
+            whole_record(&s.context.ui, &heads, key, row.0)?;
         }
         return Ok(());
     }
-    let mut listing = Listing::in_format(s.ui.style.format.get(), heads, key);
+    let mut listing = Listing::in_format(s.context.ui.style.format.get(), heads, key);
     for row in rows {
-        listing.row(&s.ui, row.0)?;
+        listing.row(&s.context.ui, row.0)?;
     }
-    listing.finish(&s.ui)
+    listing.finish(&s.context.ui)
 }
 
 /// Whether deleted ones are shown.
@@ -634,7 +637,7 @@ impl KindVerb for ShowFlags {
         let mut rows = rows_of(s, desc, &columns, &which).await?;
         for owner in defaults {
             let record = defaults::default_of(s, desc, &owner).await?;
-            s.ui.status(&format!("nothing is stored for {}: these are the defaults", owner.title()));
+            s.context.ui.status(&format!("nothing is stored for {}: these are the defaults", owner.title()));
             rows.push(Row(defaults::cells(s, &record, &owner, &columns).await?));
         }
         print_rows(s, desc, &columns, asked, rows)
@@ -668,7 +671,7 @@ impl KindVerb for ExistsFlags {
             let found = find(s, desc, &key, Deleted::Exclude).await;
             told.push(serde_json::json!({ "key": key, "exists": found.is_ok() }));
             match found {
-                Ok(record) => s.ui.status(&format!("{} exists", record.title())),
+                Ok(record) => s.context.ui.status(&format!("{} exists", record.title())),
                 Err(e) if e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound) => {
                     missing = Err(e);
                     break;
@@ -677,11 +680,11 @@ impl KindVerb for ExistsFlags {
             }
         }
         match told.as_slice() {
-            [one] => format::report(&s.ui, one)?,
-            several if s.ui.style.format.get() == Format::Ndjson => {
-                several.iter().try_for_each(|one| format::report(&s.ui, one))?;
+            [one] => format::report(&s.context.ui, one)?,
+            several if s.context.ui.style.format.get() == Format::Ndjson => {
+                several.iter().try_for_each(|one| format::report(&s.context.ui, one))?;
             }
-            several => format::report(&s.ui, &several.into())?,
+            several => format::report(&s.context.ui, &several.into())?,
         }
         missing
     }
@@ -809,12 +812,13 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Expo
     let with_hashes = matches!(beside, Beside::Hashes);
     if with_hashes {
         // More than the data of an organisation, and a right of its own.
-        s.access = Access {
+        let access = Access {
             permission: format!("{}:export_hashes", desc.table),
             recorded: Action::Export.as_str(),
             writes: true,
         };
-        s.connection.opening.reader = gate::reader_of(s.context.subject, s.kinds(), &s.access);
+        s.connection.opening.reader = gate::reader_of(s.context.subject, s.kinds(), &access);
+        s.outcome.access = Some(access);
     }
     gate::allow(s)?;
     as_of::begin(s, desc, &asked.as_of, asked.rows.which.search.search.is_some()).await?;
@@ -831,23 +835,25 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Expo
     as_of::ensure_all_known(s).await?;
     let mut query = query(s, desc, &asked.rows).await?;
     let comes_back = desc.does(VerbName::Import);
-    if query.org.is_none() && !desc.is_org() && s.context.columns.is_none() && comes_back {
+    if query.org.is_none() && !desc.is_org() && s.context.ui.style.columns.is_none() && comes_back {
         // Keys are unique within an organisation: an export that can be read back is of one.
         query.org = s.the_org_of(desc).await?;
     }
     query.columns = exported_columns(s, desc, &mut query)?;
     let tells_state = |c: &Column| c.status.is_some() || c.name.starts_with("deleted");
     if query.life != Deleted::Exclude && !query.columns.iter().any(tells_state) {
-        s.ui.status("note: without a column status or deleted_at nothing tells the deleted ones from the others");
+        s.context
+            .ui
+            .status("note: without a column status or deleted_at nothing tells the deleted ones from the others");
     }
     if with_hashes {
         query.columns.push(records::password_column());
         let org = s.the_org().await?;
         query.org = Some(org);
-        s.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
+        s.context.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
     }
     as_of::rewrite(s, &mut query).await?;
-    let format = export_format(&s.ui, asked.file.file.as_ref(), Format::Csv);
+    let format = export_format(&s.context.ui, asked.file.file.as_ref(), Format::Csv);
     let mut listing = export_listing(desc, &query, format, asked, beside)?;
     // Before the first row is out.
     let org = query.org.unwrap_or(SYSTEM);
@@ -863,7 +869,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Expo
 /// The columns that an export has.
 fn exported_columns(s: &Session<'_>, desc: &'static Descriptor, query: &mut Query) -> Result<Vec<Column>> {
     let (columns, life) = (std::mem::take(&mut query.columns), query.life);
-    if s.context.columns.is_some() {
+    if s.context.ui.style.columns.is_some() {
         return chosen(s, desc, true);
     }
     if !desc.does(VerbName::Import) {
@@ -918,26 +924,26 @@ async fn hand_out(
         // What was not recorded is not handed out.
         let n = query.count(s.db().await?).await?;
         let n = records::count(u64::try_from(n)?, desc);
-        s.ui.status(&format!("dry run: would export {n}; nothing was handed out"));
+        s.context.ui.status(&format!("dry run: would export {n}; nothing was handed out"));
         return Ok(());
     }
-    let to = RedirectedOutput::begin(&s.ui, file, matches!(beside, Beside::Hashes))?;
+    let to = RedirectedOutput::begin(&s.context.ui, file, matches!(beside, Beside::Hashes))?;
     let mut done = match beside {
         Beside::Within(within) => stream_with(s, desc, query, listing, within).await,
         Beside::Nothing | Beside::Hashes => stream(s, query, listing).await,
     };
     if done.is_ok() {
-        done = listing.finish(&s.ui);
+        done = listing.finish(&s.context.ui);
     }
     match to {
-        Some(to) => to.end(&s.ui, done)?,
+        Some(to) => to.end(&s.context.ui, done)?,
         None => {
             done?;
-            return s.ui.flush();
+            return s.context.ui.flush();
         }
     }
     let count = records::count(listing.count(), desc);
-    s.ui.status(&format!("exported {count} to {}", file.map_or("", String::as_str)));
+    s.context.ui.status(&format!("exported {count} to {}", file.map_or("", String::as_str)));
     Ok(())
 }
 
@@ -972,7 +978,7 @@ async fn stream_with(
         for mut row in some {
             let of = row[key].to_text();
             row.extend(told.iter_mut().map(|told| Value::Json(Box::new(told.remove(&of).unwrap_or_default().into()))));
-            listing.row(&s.ui, row)?;
+            listing.row(&s.context.ui, row)?;
         }
     }
     Ok(())
@@ -1025,11 +1031,14 @@ pub async fn list_referring(s: &mut Session<'_>, desc: &'static Descriptor, fiel
     query.columns = chosen(s, desc, true)?;
     let key = column(&all, field)?.clone();
     query.filter = vec![Condition { column: key, op: Op::Is, values: vec![at.key().into()] }];
-    let mut listing =
-        Listing::in_format(s.ui.style.format.get(), output_columns(&query.columns), key_index(desc, &query.columns));
+    let mut listing = Listing::in_format(
+        s.context.ui.style.format.get(),
+        output_columns(&query.columns),
+        key_index(desc, &query.columns),
+    );
     stream(s, &query, &mut listing).await?;
-    listing.finish(&s.ui)?;
-    s.ui.flush()
+    listing.finish(&s.context.ui)?;
+    s.context.ui.flush()
 }
 
 /// All columns of a record.

@@ -253,7 +253,7 @@ pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, keys: &[
             _ => "nobody".to_owned(),
         };
         let them = if records.len() == 1 { desc.noun.into() } else { desc.plural() };
-        s.ui.status(&format!("{released} that depended on the {them} now point at {to}"));
+        s.context.ui.status(&format!("{released} that depended on the {them} now point at {to}"));
     }
     tell_changed(s, desc, &changed, Action::Deactivate).await?;
     note_contents(s, desc, &records).await
@@ -306,7 +306,7 @@ impl KindVerb for DeleteFlags {
         };
         delete_records(s, desc, &roots, left).await?;
         let which: Vec<_> = roots.iter().map(|r| r.meta.record_id()).collect();
-        if is_for_programs(&s.ui) { print_changed(s, desc, &which).await } else { Ok(()) }
+        if is_for_programs(&s.context.ui) { print_changed(s, desc, &which).await } else { Ok(()) }
     }
 }
 
@@ -324,13 +324,13 @@ pub async fn delete_records(
     let mut shown = None;
     if !s.context.dry_run {
         let question = question(s.db().await?, kinds, &plan).await?;
-        if !s.ui.style.yes {
+        if !s.context.ui.style.yes {
             for line in plan_lines(s.db().await?, kinds, &plan, roots.len()).await? {
-                s.ui.status(&line);
+                s.context.ui.status(&line);
             }
             shown = Some(plan.digest());
         }
-        s.ui.confirm(&question).await?;
+        s.context.ui.confirm(&question).await?;
     }
     drop(plan);
     let target = if shown.is_some() { Target::as_seen } else { Target::of };
@@ -338,10 +338,12 @@ pub async fn delete_records(
     let gone = gate::write(s, &Delete { noun: desc.noun.into(), targets, mode, shown }).await?;
     let more = gone.saturating_sub(roots.len());
     for root in roots {
-        s.ui.status(&format!("deleted {}", root.title()));
+        s.context.ui.status(&format!("deleted {}", root.title()));
     }
     if more > 0 {
-        s.ui.status(&format!("and {more} more that depended on {}", if roots.len() == 1 { "it" } else { "them" }));
+        s.context
+            .ui
+            .status(&format!("and {more} more that depended on {}", if roots.len() == 1 { "it" } else { "them" }));
     }
     dry_run_note(s);
     Ok(())

@@ -270,20 +270,20 @@ impl KindVerb for RestoreFlags {
         let verb = Restore { deletions, named: is_named.clone() };
         let Restored { records: restored, left, in_charge, .. } = gate::write(s, &verb).await?;
         for record in &named {
-            s.ui.status(&format!("restored {}", record.title()));
+            s.context.ui.status(&format!("restored {}", record.title()));
         }
         warn_of_the_unused(s, &in_charge).await?;
         let is_of_org = |r: &RecordAt| r.is_seed() && desc.is_org();
         let counts = |r: &&RecordAt| r.desc.is_told() && !is_of_org(r) && !is_named.contains(&r.id);
         let more = restored.iter().filter(counts).count();
         if more > 0 {
-            s.ui.status(&format!(
+            s.context.ui.status(&format!(
                 "and {more} more that were deleted together with {}",
                 if named.len() == 1 { "it" } else { "them" }
             ));
         }
         for (record, flag) in &left {
-            s.ui.status(&format!("{} has no {flag} any more: another one has it meanwhile", record.title()));
+            s.context.ui.status(&format!("{} has no {flag} any more: another one has it meanwhile", record.title()));
         }
         dry_run_note(s);
         let which: Vec<_> = restored.iter().filter(|r| r.desc == desc).map(RecordAt::place).collect();
@@ -310,7 +310,7 @@ async fn warn_of_the_unused(s: &mut Session<'_>, in_charge: &[(RecordAt, &'stati
     for (at, field, id) in in_charge {
         let Some(title) = unused.get(&(at.org, *id)) else { continue };
         let Some(record) = read(s.db().await?, &[*at]).await?.into_iter().next() else { continue };
-        s.ui.warn(&format!(
+        s.context.ui.warn(&format!(
             "{title} ({} of {}) is not in use: 'orgctl {} update {} --{} KEY' puts another one in charge",
             field.name(),
             record.title(),

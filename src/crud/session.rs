@@ -1,4 +1,5 @@
-//! One command at work: the terminal, what it is run with, its database, opened on first use, and what comes of it.
+//! One command at work: what it is run with, of which nothing changes; its database, opened on first use; and what comes of it.
+//! What needs less takes less: what only speaks a [`Context`].
 
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -14,7 +15,6 @@ use super::partial;
 use crate::model::kinds::Kinds;
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
-use crate::model::random::Ids;
 use crate::model::resource::{Field, Record};
 use crate::model::setting::{Setting, SettingValue};
 use crate::model::values::scalar::ParseContext;
@@ -25,52 +25,34 @@ use crate::store::engine::sqlite;
 use crate::store::records::settings;
 use crate::store::schema::migrate::{self, SchemaState};
 use crate::store::tx::Origin;
-use crate::ui::Ui;
 
 /// What a command does with a session.
 pub type Doing<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 pub struct Session<'a> {
-    pub ui: Ui,
     pub context: &'a Context<'a>,
     pub connection: Connection,
     pub outcome: Outcome,
-    /// What the command needs a right to.
-    pub access: Access,
-    /// Who acts, from where, as the trail tells it.
-    pub origin: Origin,
-    /// What parsing depends on: see [`Session::use_context_of`].
-    pub parsing: ParseContext,
-    /// The organisation whose rules they are; none: nothing was looked up.
-    rules_of: Option<i32>,
-    /// The one key, of all that were given, that it is about now.
-    pub only_key: Option<String>,
-    /// Whether it was said that the database is partial.
-    has_told_of_part: bool,
-    ids: Ids,
 }
 
 impl<'a> Session<'a> {
-    pub fn new(
-        ui: Ui,
-        context: &'a Context<'a>,
-        connection: Connection,
-        access: Access,
-        origin: Origin,
-    ) -> Session<'a> {
-        Session {
-            ui,
-            context,
-            connection,
-            outcome: Outcome::default(),
-            access,
-            parsing: ParseContext { zone: origin.zone, ..ParseContext::default() },
-            origin,
-            rules_of: None,
-            only_key: None,
-            has_told_of_part: false,
-            ids: Ids::default(),
+    pub fn new(context: &'a Context<'a>, connection: Connection) -> Session<'a> {
+        Session { context, connection, outcome: Outcome::default() }
+    }
+
+    /// What the command needs a right to.
+    pub fn access(&self) -> &Access {
+        self.outcome.access.as_ref().unwrap_or(&self.context.access)
+    }
+
+    /// Who acts, from where, as it is recorded.
+    pub fn origin(&self) -> Origin {
+        let mut origin = self.context.origin.clone();
+        origin.clock_is_sure = self.outcome.clock_is_sure;
+        if let Some(command) = &self.outcome.command {
+            origin.command.clone_from(command);
         }
+        origin
     }
 
     /// The database, its schema looked at once.
@@ -82,10 +64,12 @@ impl<'a> Session<'a> {
             self.make_private();
             if let Some(partial) = &db.partial {
                 let at = self.connection.location.shown();
-                partial::allow(partial, self.kinds(), &self.context.verb, &self.access, &at)?;
-                if !self.has_told_of_part && !self.access.permission.starts_with("database:") {
-                    self.has_told_of_part = true;
-                    self.ui.status(&format!("note: the database is partial: it was made of {}", partial.describe()));
+                partial::allow(partial, self.kinds(), &self.context.verb, self.access(), &at)?;
+                if !self.connection.has_told_of_part && !self.access().permission.starts_with("database:") {
+                    self.connection.has_told_of_part = true;
+                    self.context
+                        .ui
+                        .status(&format!("note: the database is partial: it was made of {}", partial.describe()));
                 }
             }
             self.connection.put(db);
@@ -97,8 +81,8 @@ impl<'a> Session<'a> {
     fn make_private(&mut self) {
         let Location::Sqlite(path) = &self.connection.location else { return };
         match sqlite::make_private(path) {
-            Some(Ok(done)) => self.ui.status(&format!("note: {done}")),
-            Some(Err(why)) => self.ui.warn(&why),
+            Some(Ok(done)) => self.context.ui.status(&format!("note: {done}")),
+            Some(Err(why)) => self.context.ui.warn(&why),
             None => {}
         }
     }
@@ -158,10 +142,10 @@ impl<'a> Session<'a> {
 
     /// Makes `rules` those of an organisation: needed before a value is parsed whose type asks for them.
     pub async fn use_context_of(&mut self, org: i32) -> Result<()> {
-        if self.rules_of != Some(org) {
-            let zone = self.origin.zone;
-            self.parsing = ParseContext { zone, ..settings::parse_context(self.db().await?, org).await? };
-            self.rules_of = Some(org);
+        if self.connection.rules_of != Some(org) {
+            let zone = self.context.origin.zone;
+            self.connection.parsing = ParseContext { zone, ..settings::parse_context(self.db().await?, org).await? };
+            self.connection.rules_of = Some(org);
         }
         Ok(())
     }
@@ -169,17 +153,13 @@ impl<'a> Session<'a> {
     /// What the parsing of a value for a field depends on, now that somebody gives it: of a time, what time it is.
     pub fn context_for(&self, field: &Field) -> Cow<'_, ParseContext> {
         match field.ty.kind == ValueType::Time {
-            true => Cow::Owned(ParseContext { now: Some(self.context.clock.now()), ..self.parsing.clone() }),
-            false => Cow::Borrowed(&self.parsing),
+            true => Cow::Owned(ParseContext { now: Some(self.context.clock.now()), ..self.connection.parsing.clone() }),
+            false => Cow::Borrowed(&self.connection.parsing),
         }
     }
 
     /// One setting as it holds in an organisation.
     pub async fn setting<T: SettingValue>(&mut self, org: i32, setting: Setting<T>) -> Result<T> {
         Ok(settings::get(self.db().await?, org, setting).await?)
-    }
-
-    pub fn new_id(&mut self) -> uuid::Uuid {
-        self.ids.next(self.context.clock.now(), self.context.random)
     }
 }

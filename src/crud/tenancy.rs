@@ -19,7 +19,7 @@ impl Session<'_> {
     /// The organisation that `--org` names, if it was given.
     pub async fn org(&mut self) -> Result<Option<i32>> {
         let Some(key) = self.context.org_key.clone() else { return Ok(None) };
-        let context = self.parsing.clone();
+        let context = self.connection.parsing.clone();
         let org = match records::org_number(self.db().await?, &key, &context).await {
             Err(e) if self.context.verb.starts_with("audit ") => self.gone_org(&key).await?.ok_or(e)?,
             other => other?,
@@ -78,7 +78,7 @@ impl Session<'_> {
 
     /// An organisation that is deleted or purged: its trail is still there, under the code that it had or as `#2`.
     async fn gone_org(&mut self, key: &str) -> Result<Option<i32>> {
-        let context = self.parsing.clone();
+        let context = self.connection.parsing.clone();
         let db = self.db().await?;
         if let Some(number) = key.strip_prefix('#').and_then(|n| n.parse().ok()) {
             return Ok(trail::trees(db).await?.contains(&number).then_some(number));
@@ -105,11 +105,11 @@ impl Session<'_> {
         }
         let orgs = records::live_orgs(self.db().await?, 6).await?;
         match orgs.as_slice() {
-            several if several.len() > 1 && self.ui.style.interactive => {
+            several if several.len() > 1 && self.context.ui.style.interactive => {
                 let picked =
                     prompt::record(self, Org::DESCRIPTOR, None, Deleted::Exclude, "Organisation", None).await?;
                 let key = picked.map_or_else(String::new, |id| id.to_string());
-                let context = self.parsing.clone();
+                let context = self.connection.parsing.clone();
                 let org = records::org_number(self.db().await?, &key, &context).await?;
                 self.outcome.about = org;
                 Ok(org)

@@ -58,7 +58,7 @@ impl FlagGroup for Span {
 impl Span {
     /// The beginning of the one, and the end of the other.
     pub fn times(&self, s: &Session<'_>) -> Result<FromTo> {
-        let of = |text: &String| time(text, s.context.clock.now(), s.origin.zone);
+        let of = |text: &String| time(text, s.context.clock.now(), s.context.origin.zone);
         let (since, until) = (self.since.as_ref().map(of).transpose()?, self.until.as_ref().map(of).transpose()?);
         let (since, until) = (since.map(|(start, _)| start), until.map(|(_, end)| end));
         in_order(since, until)?;

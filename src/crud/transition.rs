@@ -146,7 +146,7 @@ pub async fn run(
     let moved = gate::write(s, &verb).await?;
     for Moved { record, from } in &moved {
         let title = record.title();
-        s.ui.status(&match from {
+        s.context.ui.status(&match from {
             Some(from) => format!("{title}: {from} -> {}", transition.to),
             None => format!("{title} is {} already; nothing was changed", transition.to),
         });

@@ -259,7 +259,7 @@ impl KindVerb for RevokeFlags {
         let targets = records.iter().map(Target::of).collect();
         let ended = gate::write(s, &End { noun: desc.noun.into(), targets }).await?;
         for record in &ended {
-            s.ui.status(&format!("ended {}", record.title()));
+            s.context.ui.status(&format!("ended {}", record.title()));
         }
         dry_run_note(s);
         let which: Vec<_> = ended.iter().map(|r| r.meta.record_id()).collect();
@@ -343,7 +343,7 @@ pub(super) async fn tell_created(
         Some(org) => format!(" in {}", records::org_code(s.db().await?, org).await?),
         None => String::new(),
     };
-    s.ui.status(&format!("created {}{place}", record.title()));
+    s.context.ui.status(&format!("created {}{place}", record.title()));
     tell_former(s, created);
     dry_run_note(s);
     note_without_password(s, &[record]).await?;
@@ -353,14 +353,16 @@ pub(super) async fn tell_created(
 /// Says whose place a new record took.
 pub(super) fn tell_former(s: &mut Session<'_>, created: &Created) {
     if let Some(former) = &created.former {
-        s.ui.status(&format!("it takes the place of the one of {}, which has ended", rfc3339(former.meta.created_at)));
+        s.context
+            .ui
+            .status(&format!("it takes the place of the one of {}, which has ended", rfc3339(former.meta.created_at)));
     }
 }
 
 /// Said at the end of every dry run.
 pub fn dry_run_note(s: &mut Session<'_>) {
     if s.context.dry_run {
-        s.ui.status("dry run: nothing was changed");
+        s.context.ui.status("dry run: nothing was changed");
     }
 }
 
@@ -628,7 +630,7 @@ pub(super) fn say_changed(s: &mut Session<'_>, changed: &[ChangedRecord], action
     };
     for c in changed {
         let title = c.record.title();
-        s.ui.status(&match (c.fields.is_empty(), action) {
+        s.context.ui.status(&match (c.fields.is_empty(), action) {
             (true, _) => format!("{title} is so already; nothing was changed"),
             (false, Action::Update) => format!("{done} {title}: {}", c.fields.join(", ")),
             (false, _) => format!("{done} {title}"),
@@ -643,7 +645,7 @@ async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Resu
     }
     for record in records.iter().filter(|r| r.is_true(CAN_LOGIN)) {
         if credentials::without_password(s.db().await?, record.meta.org_id, Some(&[record.meta.id])).await? > 0 {
-            s.ui.status(&format!(
+            s.context.ui.status(&format!(
                 "note: {} has no password yet: 'orgctl user passwd {1}', or 'orgctl user invite {1}'",
                 record.title(),
                 record.key()
@@ -688,7 +690,7 @@ pub async fn note_contents(s: &mut Session<'_>, desc: &Descriptor, records: &[Re
         if !inside.is_empty() {
             let are = if inside.len() == 1 && inside[0].starts_with("1 ") { "is" } else { "are" };
             let (title, inside) = (record.title(), in_a_row(&inside));
-            s.ui.status(&format!("note: {inside} {are} in {title}; it takes no new ones without --force"));
+            s.context.ui.status(&format!("note: {inside} {are} in {title}; it takes no new ones without --force"));
         }
         let mut still = records::active_within(s.db().await?, record).await?;
         // In a dry run they are as they were.
@@ -700,7 +702,7 @@ pub async fn note_contents(s: &mut Session<'_>, desc: &Descriptor, records: &[Re
                 titles.push(format!("{} more", still.len() - NAMED));
             }
             let titles = in_a_row(&titles);
-            s.ui.status(&format!("note: {titles} {stay} active, and {take} new ones"));
+            s.context.ui.status(&format!("note: {titles} {stay} active, and {take} new ones"));
         }
     }
     Ok(())

@@ -89,7 +89,7 @@ pub struct Filters {
 
 /// What the filter flags ask for. Who follows the trail may wait for a command that is yet to come.
 async fn wanted(s: &mut Session<'_>, asked: &Filters, follows: bool) -> Result<Search> {
-    let (now, zone) = (s.context.clock.now(), s.origin.zone);
+    let (now, zone) = (s.context.clock.now(), s.context.origin.zone);
     let (mut since, mut until) = asked.span.times(s)?;
     if let Some(day) = &asked.on {
         let (start, end) = time(day, now, zone)?;
@@ -224,8 +224,8 @@ impl Leaf for ListFlags {
         let shown = list.count();
         list.finish(s)?;
         if let Some(next) = next {
-            let command = next_page(&s.origin.command, &next.encode());
-            s.ui.status(&format!("{shown} shown, more follow: {command}"));
+            let command = next_page(&s.context.origin.command, &next.encode());
+            s.context.ui.status(&format!("{shown} shown, more follow: {command}"));
         }
         Ok(())
     }
@@ -265,14 +265,14 @@ impl Leaf for TailFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let follow = self.follow;
-        if follow && matches!(s.ui.style.format.get(), Format::Json | Format::Yaml) {
+        if follow && matches!(s.context.ui.style.format.get(), Format::Json | Format::Yaml) {
             return Err(Problem::usage("what goes on has no end to close a list with")
                 .hint("follow with -o ndjson")
                 .into());
         }
-        if s.ui.style.format.get() == Format::Table {
+        if s.context.ui.style.format.get() == Format::Table {
             // A table waits for all its rows.
-            s.ui.style.format.set(Format::Tsv);
+            s.context.ui.style.format.set(Format::Tsv);
         }
         let mut wanted = wanted(s, &self.filters, follow).await?;
         wanted.limit = Some(self.lines.unwrap_or(10));
@@ -286,7 +286,7 @@ impl Leaf for TailFlags {
         entries.retain(|e| read.get(&e.tree).is_some_and(|upto| e.seq <= *upto));
         entries.reverse();
         list.show(s, &entries).await?;
-        s.ui.flush()?;
+        s.context.ui.flush()?;
         if !follow {
             return list.finish(s);
         }
@@ -306,7 +306,7 @@ impl Leaf for TailFlags {
                     let mut entries = search(s.db().await?, &new).await?;
                     entries.reverse();
                     list.show(s, &entries).await?;
-                    s.ui.flush()?;
+                    s.context.ui.flush()?;
                 }
             }
         }
@@ -338,7 +338,7 @@ impl Leaf for StatsFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let zone = s.origin.zone;
+        let zone = s.context.origin.zone;
         let (since, until) = self.span.times(s)?;
         let tree = s.trail().await?;
         let by = self.by.as_deref();
@@ -347,11 +347,11 @@ impl Leaf for StatsFlags {
             OutputColumn::new("value", ValueType::Text),
             OutputColumn::new("records", ValueType::Int),
         ];
-        let has_chart = s.ui.style.format.get() == Format::Table;
+        let has_chart = s.context.ui.style.format.get() == Format::Table;
         if has_chart {
             heads.push(OutputColumn::new("chart", ValueType::Text));
         }
-        let mut listing = Listing::new(&s.ui, heads, 1);
+        let mut listing = Listing::new(&s.context.ui, heads, 1);
         for group in CountBy::ALL.iter().filter(|g| by.is_none_or(|by| by == g.as_str())) {
             let counts = trail::counts(s.db().await?, tree, *group, zone, since, until).await?;
             let most = counts.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
@@ -361,13 +361,13 @@ impl Leaf for StatsFlags {
                     let width = usize::try_from((n * CHART + most - 1) / most).unwrap_or(0);
                     row.push("\u{2587}".repeat(width).into());
                 }
-                listing.row(&s.ui, row)?;
+                listing.row(&s.context.ui, row)?;
             }
         }
-        listing.finish(&s.ui)?;
-        s.ui.flush()?;
+        listing.finish(&s.context.ui)?;
+        s.context.ui.flush()?;
         if listing.count() == 0 {
-            s.ui.status("no audit records");
+            s.context.ui.status("no audit records");
         }
         Ok(())
     }
@@ -409,7 +409,7 @@ impl Leaf for ShowFlags {
             Some(_) => None,
             None => stripped::gone(s.db().await?, tree, &[seq]).await?.pop().map(|(_, gone)| gone.describe()),
         };
-        if s.ui.style.format.get() == Format::Table {
+        if s.context.ui.style.format.get() == Format::Table {
             let mut keys = KeyCache::new(s);
             let readable = resolve_references(s, &mut keys, &[entry]).await?;
             for entry in &readable {
@@ -443,7 +443,7 @@ impl Leaf for ShowFlags {
             ("gone", gone.into()),
         ];
         let heads: Vec<OutputColumn> = columns.iter().map(|(name, v)| OutputColumn::new(*name, kind_of(v))).collect();
-        record(&s.ui, &heads, 1, columns.into_iter().map(|(_, v)| v).collect())
+        record(&s.context.ui, &heads, 1, columns.into_iter().map(|(_, v)| v).collect())
     }
 }
 
@@ -463,12 +463,12 @@ fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone:
     let lines = lines_of(s, e, key, code, gone);
     let lines: Vec<(String, String)> =
         lines.into_iter().map(|(name, value)| (name.to_owned(), visible(&value))).collect();
-    let text = table::fields(&s.ui, &lines);
-    s.ui.out(&text)?;
+    let text = table::fields(&s.context.ui, &lines);
+    s.context.ui.out(&text)?;
     if let Some(payload) = &e.payload {
         differences(s, payload)?;
     }
-    s.ui.flush()
+    s.context.ui.flush()
 }
 
 /// All but the difference.
@@ -481,12 +481,12 @@ fn lines_of(
 ) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("record", format!("{code} {}", e.seq)),
-        ("at", s.origin.zone.to_seconds(e.at)),
+        ("at", s.context.origin.zone.to_seconds(e.at)),
         ("actor", format!("{} ({})", e.actor, e.source)),
         ("action", format!("{} {}", e.action, e.kind)),
     ];
     if e.at != e.recorded_at {
-        lines.insert(2, ("clock", format!("was wrong: it said {}", s.origin.zone.to_seconds(e.recorded_at))));
+        lines.insert(2, ("clock", format!("was wrong: it said {}", s.context.origin.zone.to_seconds(e.recorded_at))));
     }
     lines.extend(key.map(|key| ("key", key)));
     if !e.resource_id.is_nil() {
@@ -528,12 +528,12 @@ fn differences(s: &mut Session<'_>, payload: &Json) -> Result<()> {
     let old = payload["old"].as_object().unwrap_or(&none);
     let new = payload["new"].as_object().unwrap_or(&none);
     let text = |v: &Json| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-    let color = s.ui.style.color && s.ui.stdout_is_terminal();
+    let color = s.context.ui.style.color && s.context.ui.stdout_is_terminal();
     let side = |sign: char, sgr: &str, field: &str, value: &Json| {
         let line = format!("{sign} {field}: {}", visible(&text(value)));
-        for line in table::paragraph(&s.ui, &line) {
+        for line in table::paragraph(&s.context.ui, &line) {
             let line = if color { format!("\x1b[{sgr}m{line}\x1b[0m") } else { line };
-            s.ui.out(&format!("{line}\n"))?;
+            s.context.ui.out(&format!("{line}\n"))?;
         }
         Ok::<(), anyhow::Error>(())
     };

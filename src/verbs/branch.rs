@@ -146,7 +146,7 @@ impl Leaf for MoveFlags {
         let parent: Value = match &self.place.to {
             Some(key) => find_in(s, DESC, Some(org), key, Deleted::Exclude).await?.meta.id.into(),
             None if self.place.root => Value::Null(ValueType::Uuid),
-            None if s.ui.style.interactive => {
+            None if s.context.ui.style.interactive => {
                 let below = "Branch to move them below";
                 prompt::record(s, DESC, Some(org), Deleted::Exclude, below, Some("(none: they stand by themselves)"))
                     .await?

@@ -150,7 +150,7 @@ impl Leaf for InitFlags {
         let desc = Org::DESCRIPTOR;
         for (field, text) in [("code", &code), ("name", &name)] {
             if let (Some(field), Some(text)) = (desc.field(field), text) {
-                field.parse(text, &s.parsing)?;
+                field.parse(text, &s.connection.parsing)?;
             }
         }
         if let (Location::Sqlite(path), true) = (&s.connection.location, s.context.dry_run)
@@ -158,7 +158,7 @@ impl Leaf for InitFlags {
         {
             // A dry run makes no file either.
             let steps = migrate::all(s.kinds(), Engine::Sqlite)?.len();
-            s.ui.status(&format!("would make the database {} with {steps} migrations", path.display()));
+            s.context.ui.status(&format!("would make the database {} with {steps} migrations", path.display()));
             dry_run_note(s);
             return Ok(());
         }
@@ -180,28 +180,28 @@ impl Leaf for InitFlags {
                     .hint("give it with --org-code")
                     .into());
             }
-            (None, None) if before == SchemaState::Empty && s.ui.style.interactive => ask_org(s).await?,
+            (None, None) if before == SchemaState::Empty && s.context.ui.style.interactive => ask_org(s).await?,
             (None, None) => None,
         };
         let done = gate::write_unchecked(s, &Migrate { to: None, org }).await?;
         let at = s.connection.location.shown();
         if done.steps.is_empty() {
-            s.ui.status(&format!("the database {at} is there already"));
+            s.context.ui.status(&format!("the database {at} is there already"));
         } else {
-            s.ui.status(&format!(
+            s.context.ui.status(&format!(
                 "made the database {at} (version {})",
                 migrate::latest(s.kinds(), s.connection.location.engine())?
             ));
         }
         if let Some(org) = &done.org {
-            s.ui.status(&format!("created {org}"));
+            s.context.ui.status(&format!("created {org}"));
         }
         tell_seeded(s, done.seeded.as_ref());
         dry_run_note(s);
         if !s.context.dry_run {
             matches_binary(s).await?;
             if records::live_orgs(s.db().await?, 1).await?.is_empty() {
-                s.ui.status("next: orgctl org create --code ACME --name 'Acme Ltd'");
+                s.context.ui.status("next: orgctl org create --code ACME --name 'Acme Ltd'");
             }
         }
         Ok(())
@@ -209,7 +209,7 @@ impl Leaf for InitFlags {
 }
 
 async fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let check = |name: &'static str| {
         let context = context.clone();
         move |text: &str| match Org::DESCRIPTOR.field(name) {
@@ -217,8 +217,8 @@ async fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
             None => Ok(()),
         }
     };
-    let code = s.ui.ask("Code of the first organisation", None, check("code")).await?;
-    let name = s.ui.ask("Its name", None, check("name")).await?;
+    let code = s.context.ui.ask("Code of the first organisation", None, check("code")).await?;
+    let name = s.context.ui.ask("Its name", None, check("name")).await?;
     Ok(Some((code, name)))
 }
 
@@ -262,7 +262,7 @@ impl Leaf for MigrateFlags {
                 .into());
         }
         if steps.is_empty() {
-            s.ui.status(&format!("the database is at version {from}; nothing to migrate"));
+            s.context.ui.status(&format!("the database is at version {from}; nothing to migrate"));
             if to.is_none_or(|to| {
                 migrate::latest(s.kinds(), s.connection.location.engine()).is_ok_and(|latest| to == latest)
             }) {
@@ -275,7 +275,7 @@ impl Leaf for MigrateFlags {
         if !s.context.dry_run {
             // What was granted on a table goes with it, and nothing is granted on one that is new.
             for (role, tables) in schema::without_rights(s.unchecked_db().await?).await? {
-                s.ui.warn(&format!(
+                s.context.ui.warn(&format!(
                     "the role {role} has no right to {tables}: 'orgctl db grants --role {role}' prints what to grant"
                 ));
             }
@@ -308,17 +308,17 @@ async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Re
     if from > 0 && !s.context.dry_run {
         let copy = migrate::copy_aside(s.unchecked_db().await?, from, now).await?;
         if let Some(copy) = copy {
-            s.ui.status(&format!("copied the database to {}", copy.display()));
+            s.context.ui.status(&format!("copied the database to {}", copy.display()));
         }
     }
     let migrated = gate::write_unchecked(s, &Migrate { to, org: None }).await?;
     for name in &migrated.steps {
-        s.ui.status(&format!("{done} {name}"));
+        s.context.ui.status(&format!("{done} {name}"));
         s.log(Level::Info, &format!("{done} {name}"), Map::new());
     }
     tell_seeded(s, migrated.seeded.as_ref());
     dry_run_note(s);
-    report(&s.ui, &json!({ "from": migrated.from, "steps": migrated.steps, "dry_run": s.context.dry_run }))
+    report(&s.context.ui, &json!({ "from": migrated.from, "steps": migrated.steps, "dry_run": s.context.dry_run }))
 }
 
 /// Writes what the program brings along where it lacks; where nothing does, nothing is locked.
@@ -333,11 +333,11 @@ async fn bring(s: &mut Session<'_>) -> Result<Seeded> {
 fn tell_seeded(s: &mut Session<'_>, seeded: Option<&Seeded>) {
     let Some(seeded) = seeded else { return };
     for obstacle in &seeded.obstacles {
-        s.ui.warn(&format!("{obstacle}: give it another key, then 'orgctl db seed'"));
+        s.context.ui.warn(&format!("{obstacle}: give it another key, then 'orgctl db seed'"));
     }
     if !seeded.is_nothing() {
         let Seeded { created, updated, removed, unchanged, .. } = seeded;
-        s.ui.status(&format!(
+        s.context.ui.status(&format!(
             "of what the program brings along: {created} created, {updated} updated, {removed} removed, {unchanged} unchanged"
         ));
     }
@@ -362,12 +362,12 @@ impl Leaf for SeedFlags {
         let seeded = bring(s).await?;
         tell_seeded(s, Some(&seeded));
         if seeded.is_nothing() {
-            s.ui.status(&format!("all that the program brings along is there ({} records)", seeded.unchanged));
+            s.context.ui.status(&format!("all that the program brings along is there ({} records)", seeded.unchanged));
         }
         dry_run_note(s);
         let mut told = serde_json::to_value(&seeded)?;
         told["dry_run"] = s.context.dry_run.into();
-        report(&s.ui, &told)
+        report(&s.context.ui, &told)
     }
 }
 
@@ -415,7 +415,7 @@ impl Leaf for RollbackFlags {
         }
         if !s.context.dry_run {
             let names: Vec<String> = steps.iter().map(|m| format!("{:04}_{}", m.version, m.name)).collect();
-            s.ui.confirm(&format!("roll back {}, with all data in their tables?", names.join(", "))).await?;
+            s.context.ui.confirm(&format!("roll back {}, with all data in their tables?", names.join(", "))).await?;
         }
         step(s, Some(to), from, "rolled back").await
     }
@@ -450,7 +450,7 @@ impl Leaf for StatusFlags {
             OutputColumn::new("applied_at", ValueType::Time),
             OutputColumn::new("state", ValueType::Text),
         ];
-        let mut listing = Listing::new(&s.ui, heads, 0);
+        let mut listing = Listing::new(&s.context.ui, heads, 0);
         for line in lines {
             let state = match (line.applied_at, line.changed) {
                 (_, true) => "changed",
@@ -459,11 +459,14 @@ impl Leaf for StatusFlags {
                 (Some(_), _) => "applied",
                 (None, _) => "pending",
             };
-            listing.row(&s.ui, vec![line.version.into(), line.name.into(), line.applied_at.into(), state.into()])?;
+            listing.row(
+                &s.context.ui,
+                vec![line.version.into(), line.name.into(), line.applied_at.into(), state.into()],
+            )?;
         }
-        listing.finish(&s.ui)?;
-        s.ui.flush()?;
-        s.ui.status(&format!("{at} ({} {version})", engine.as_str()));
+        listing.finish(&s.context.ui)?;
+        s.context.ui.flush()?;
+        s.context.ui.status(&format!("{at} ({} {version})", engine.as_str()));
         let told = match state {
             SchemaState::Empty => "the database is empty; 'orgctl init' fills it".to_owned(),
             SchemaState::Foreign => "the database holds tables that orgctl did not make".to_owned(),
@@ -478,7 +481,7 @@ impl Leaf for StatusFlags {
                 )
             }
         };
-        s.ui.status(&told);
+        s.context.ui.status(&told);
         Ok(())
     }
 }
@@ -497,9 +500,9 @@ pub async fn confirm_by_name(s: &mut Session<'_>, given: Option<String>, verb: &
     let given = match given {
         Some(given) => given,
         None if s.context.dry_run => name.clone(),
-        None if s.ui.style.interactive => {
-            s.ui.status(warning);
-            s.ui.ask(&format!("type '{name}' to {verb} it"), None, |_| Ok(())).await?
+        None if s.context.ui.style.interactive => {
+            s.context.ui.status(warning);
+            s.context.ui.ask(&format!("type '{name}' to {verb} it"), None, |_| Ok(())).await?
         }
         None => {
             let what = if verb == "drop" { "reset" } else { verb };
@@ -543,7 +546,7 @@ impl Leaf for ResetFlags {
         let at = s.connection.location.shown();
         confirm_by_name(s, self.name, "drop", &format!("this drops everything in {at}, the audit trail too")).await?;
         let migrated = gate::write_unchecked(s, &Migrate { to: Some(0), org: None }).await?;
-        s.ui.status(&format!(
+        s.context.ui.status(&format!(
             "dropped everything in {} ({} migrations rolled back)",
             s.connection.location.shown(),
             migrated.steps.len()
@@ -611,12 +614,12 @@ impl Leaf for GrantsFlags {
             };
             lines.push(format!("GRANT {rights} ON orgctl.{table} TO {role};"));
         }
-        report(&s.ui, &json!({ "statements": lines }))?;
-        let is_told = is_for_programs(&s.ui);
+        report(&s.context.ui, &json!({ "statements": lines }))?;
+        let is_told = is_for_programs(&s.context.ui);
         for line in lines.iter().filter(|_| !is_told) {
-            s.ui.out(&format!("{line}\n"))?;
+            s.context.ui.out(&format!("{line}\n"))?;
         }
-        s.ui.flush()
+        s.context.ui.flush()
     }
 }
 
@@ -683,12 +686,12 @@ async fn check_part(s: &mut Session<'_>, partial: &partial::Partial) -> Result<(
 }
 
 fn tell_findings(s: &mut Session<'_>, all: &serde_json::Value, found: &[String]) -> Result<()> {
-    let is_told = is_for_programs(&s.ui);
-    report(&s.ui, all)?;
+    let is_told = is_for_programs(&s.context.ui);
+    report(&s.context.ui, all)?;
     for sentence in found.iter().filter(|_| !is_told) {
-        s.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
+        s.context.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
     }
-    s.ui.flush()
+    s.context.ui.flush()
 }
 
 /// Everything that must hold: the file, the schema, the rules across rows, and each row by itself.
@@ -739,7 +742,7 @@ impl Leaf for CheckFlags {
         tell_findings(s, &json!({ "ok": found.is_empty(), "findings": found }), &found)?;
         match found.len() {
             0 => {
-                s.ui.status("the database holds what it should");
+                s.context.ui.status("the database holds what it should");
                 Ok(())
             }
             n => Err(Problem::integrity(format!("the database breaks {n} of its rules"))

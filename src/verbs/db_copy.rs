@@ -213,7 +213,7 @@ async fn copy_from(s: &mut Session<'_>, to: &str, from: &Location) -> Result<()>
     dump::open_locked(&mut db, &shapes).await?;
     let heads = dump::heads(&mut db).await?;
     let heads: Vec<HeadEntry> = heads.iter().map(head).collect();
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     let verb = Copy { source: RefCell::new(Some(Source { db, scratch, heads })), progress: progress.clone() };
     let done = place.fill(s, &verb).await;
     progress.finish();
@@ -235,7 +235,7 @@ fn head(edge: &dump::Edge) -> HeadEntry {
 fn tell(s: &mut Session<'_>, from: &Location, to: &Location, copied: &[Copied], took: TimeDelta) -> Result<()> {
     let rows: u64 = copied.iter().map(|c| c.rows).sum();
     let seconds = took.as_seconds_f64();
-    s.ui.status(&format!(
+    s.context.ui.status(&format!(
         "copied {} of {} from {} to {} in {seconds:.1} s: every row compared, and the audit trail verified deep",
         counted(rows, "row", "rows"),
         counted(copied.len(), "table", "tables"),
@@ -243,13 +243,17 @@ fn tell(s: &mut Session<'_>, from: &Location, to: &Location, copied: &[Copied], 
         to.shown()
     ));
     if !s.context.dry_run {
-        s.ui.status(&format!("from now on work with --database '{}'; {} was left as it is", to.url(), from.shown()));
+        s.context.ui.status(&format!(
+            "from now on work with --database '{}'; {} was left as it is",
+            to.url(),
+            from.shown()
+        ));
     }
     dry_run_note(s);
     let tables: Vec<_> =
         copied.iter().map(|c| json!({ "table": c.table, "rows": c.rows, "sha256": c.digest })).collect();
     report(
-        &s.ui,
+        &s.context.ui,
         &json!({ "from": from.url(), "to": to.url(), "rows": rows, "seconds": seconds, "dry_run": s.context.dry_run, "tables": tables }),
     )
 }

@@ -21,7 +21,7 @@ use crate::ui::layout::ColumnRole;
 
 /// The span of time that a flag names, up to now: a moment, or a whole day.
 fn span(s: &Session<'_>, name: &str, text: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
-    let (at, end) = time(text, now, s.origin.zone)?;
+    let (at, end) = time(text, now, s.context.origin.zone)?;
     if at > now {
         return Err(Problem::usage(format!("'{}' is in the future", truncate(text)))
             .hint(format!("name a time that is gone: --{name} 7d"))
@@ -86,20 +86,22 @@ impl Leaf for DiffFlags {
             (asked.tree, asked.id) = (Some(tree), Some(id));
         }
         let mut table = Table::new(s, asked.tree.is_none())?;
-        s.ui.status(&format!("from {} to {}", rfc3339(from), rfc3339(to)));
+        s.context.ui.status(&format!("from {} to {}", rfc3339(from), rfc3339(to)));
         let mut lost = Vec::new();
         for net in between(s.db().await?, from, to, &asked).await? {
             lost.extend(net.lost.map(|seq| (net.tree, seq)));
             table.show(s, net).await?;
         }
-        table.listing.finish(&s.ui)?;
-        s.ui.flush()?;
+        table.listing.finish(&s.context.ui)?;
+        s.context.ui.flush()?;
         if table.listing.count() == 0 {
-            s.ui.status("nothing changed");
+            s.context.ui.status("nothing changed");
         }
         for (tree, seq) in lost {
             let code = records::org_code(s.db().await?, tree).await?;
-            s.ui.warn(&format!("record {seq} of {code} is erased or archived: not all that it changed can be told"));
+            s.context
+                .ui
+                .warn(&format!("record {seq} of {code} is erased or archived: not all that it changed can be told"));
         }
         Ok(())
     }
@@ -128,7 +130,7 @@ const COLUMNS: &[(&str, ValueType)] = &[
 
 impl Table {
     fn new(s: &Session<'_>, with_org: bool) -> Result<Table> {
-        let for_people = matches!(s.ui.style.format.get(), Format::Table | Format::Tsv);
+        let for_people = matches!(s.context.ui.style.format.get(), Format::Table | Format::Tsv);
         let head = |(name, kind): &(&str, ValueType)| match *name {
             "old" | "new" => OutputColumn::new(*name, *kind).change(),
             // Without them nobody knows what the change below a row is about.
@@ -142,10 +144,10 @@ impl Table {
             _ => true,
         };
         let wanted: Vec<usize> =
-            (0..heads.len()).filter(|i| s.context.columns.is_some() || is_shown(COLUMNS[*i].0)).collect();
+            (0..heads.len()).filter(|i| s.context.ui.style.columns.is_some() || is_shown(COLUMNS[*i].0)).collect();
         let shown: Vec<OutputColumn> = wanted.iter().map(|i| heads[*i].clone()).collect();
         let key = shown.iter().position(|h| h.name == "key").unwrap_or(0);
-        let listing = Listing::new(&s.ui, shown, key);
+        let listing = Listing::new(&s.context.ui, shown, key);
         listing.allowed()?;
         Ok(Table { listing, wanted, for_people, keys: KeyCache::new(s) })
     }
@@ -173,7 +175,7 @@ impl Table {
 
     fn row(&mut self, s: &mut Session<'_>, start: &[Value; 4], rest: [Value; 4]) -> Result<()> {
         let all: Vec<Value> = start.iter().cloned().chain(rest).collect();
-        self.listing.row(&s.ui, self.wanted.iter().map(|i| all[*i].clone()).collect())
+        self.listing.row(&s.context.ui, self.wanted.iter().map(|i| all[*i].clone()).collect())
     }
 
     /// For people, a reference is told by the key that it has now.

@@ -161,31 +161,31 @@ fn tell(s: &mut Session<'_>, is_check: bool, page: &Page) -> Result<()> {
     let all: Vec<_> = page.0.iter().map(line).collect();
     let summary =
         format!("{} ({warns} to be warned of)", counted(page.0.len(), "thing was looked at", "things were looked at"));
-    if is_for_programs(&s.ui) {
-        report(&s.ui, &json!({ "ok": fails == 0, "fails": fails, "warnings": warns, "checks": all }))?;
+    if is_for_programs(&s.context.ui) {
+        report(&s.context.ui, &json!({ "ok": fails == 0, "fails": fails, "warnings": warns, "checks": all }))?;
     } else if is_check {
         if fails == 0 {
-            s.ui.out(&format!("ok: {summary}\n"))?;
+            s.context.ui.out(&format!("ok: {summary}\n"))?;
         }
-    } else if s.ui.style.format.get() == Format::Table {
+    } else if s.context.ui.style.format.get() == Format::Table {
         for l in &page.0 {
             let colour = ["32", "33", "31", "31"][l.level as usize];
-            let word = s.ui.paint(colour, &format!("{:<5}", l.level.as_str()));
-            s.ui.out(&format!("{word} {:<9} {}\n", l.check, visible(&l.what)))?;
+            let word = s.context.ui.paint(colour, &format!("{:<5}", l.level.as_str()));
+            s.context.ui.out(&format!("{word} {:<9} {}\n", l.check, visible(&l.what)))?;
             if let Some(hint) = &l.hint {
-                s.ui.out(&format!("{:16}hint: {}\n", "", visible(hint)))?;
+                s.context.ui.out(&format!("{:16}hint: {}\n", "", visible(hint)))?;
             }
         }
     } else {
         let heads = ["status", "check", "what", "hint"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
-        let mut listing = Listing::new(&s.ui, heads, 1);
+        let mut listing = Listing::new(&s.context.ui, heads, 1);
         for l in &page.0 {
             let row = vec![l.level.as_str().into(), l.check.into(), l.what.clone().into(), l.hint.clone().into()];
-            listing.row(&s.ui, row)?;
+            listing.row(&s.context.ui, row)?;
         }
-        listing.finish(&s.ui)?;
+        listing.finish(&s.context.ui)?;
     }
-    s.ui.flush()?;
+    s.context.ui.flush()?;
     let worst = page.0.iter().rev().max_by_key(|l| l.level).filter(|l| l.level >= Level::Fail);
     let Some(worst) = worst.filter(|_| is_check) else { return Ok(()) };
     let more = if fails > 1 { format!(" (and {} more)", fails - 1) } else { String::new() };
@@ -496,7 +496,7 @@ async fn settings_at_odds(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
 async fn backups(s: &mut Session<'_>, max_age: Option<&str>, page: &mut Page) -> Result<()> {
     let max_age = max_age.unwrap_or(MAX_AGE).to_owned();
     let now = s.context.clock.now();
-    let (oldest, _) = time(&max_age, now, s.origin.zone)?;
+    let (oldest, _) = time(&max_age, now, s.context.origin.zone)?;
     let state = match status::look(s, None).await {
         Ok((state, _)) => state,
         Err(e) => {

@@ -57,7 +57,7 @@ impl Leaf for StatsFlags {
         let mut heads = vec![OutputColumn::new("org", ValueType::Text)];
         heads.extend(counted.iter().map(|d| OutputColumn::new(d.table, ValueType::Int)));
         heads.push(OutputColumn::new("audit_records", ValueType::Int));
-        let mut listing = Listing::new(&s.ui, heads, 0);
+        let mut listing = Listing::new(&s.context.ui, heads, 0);
         let now = s.context.clock.now();
         for org in orgs {
             let db = s.db().await?;
@@ -67,10 +67,10 @@ impl Leaf for StatsFlags {
                 row.push(query.count(db).await?.into());
             }
             row.push(i64::try_from(verify::size(db, Some(org)).await?)?.into());
-            listing.row(&s.ui, row)?;
+            listing.row(&s.context.ui, row)?;
         }
-        listing.finish(&s.ui)?;
-        s.ui.flush()
+        listing.finish(&s.context.ui)?;
+        s.context.ui.flush()
     }
 }
 

@@ -119,17 +119,17 @@ pub struct PasswordFrom {
 /// A password from standard input or from a hidden prompt.
 async fn given(s: &mut Session<'_>, from: &PasswordFrom, again: bool) -> Result<Secret> {
     if from.password_stdin {
-        let read = s.ui.read_stdin(Read::new()).await?;
+        let read = s.context.ui.read_stdin(Read::new()).await?;
         let text = std::str::from_utf8(&read.0).map_err(|_| Problem::invalid("the password is not UTF-8 text"))?;
         let line = text.strip_suffix('\n').unwrap_or(text);
         return Ok(Secret::new(line.strip_suffix('\r').unwrap_or(line).to_owned()));
     }
-    if !s.ui.style.interactive {
+    if !s.context.ui.style.interactive {
         return Err(Problem::usage("the password is missing")
             .hint("--password-stdin reads it from standard input; it is never given as an argument")
             .into());
     }
-    s.ui.ask_secret("Password", again.then_some("The same again")).await
+    s.context.ui.ask_secret("Password", again.then_some("The same again")).await
 }
 
 /// Holds a new password against the rules, and against those that the user had.
@@ -210,11 +210,11 @@ impl Leaf for PasswdFlags {
             true => gate::write_and_show(s, &verb, show).await?,
             false => gate::write(s, &verb).await?,
         }
-        s.ui.status(&format!("changed the password of {}", user.title()));
+        s.context.ui.status(&format!("changed the password of {}", user.title()));
         if is_made && !s.context.dry_run {
-            s.ui.status("this is the only time that it is shown");
+            s.context.ui.status("this is the only time that it is shown");
         } else {
-            report(&s.ui, &told(None))?;
+            report(&s.context.ui, &told(None))?;
         }
         dry_run_note(s);
         Ok(())
@@ -259,17 +259,17 @@ impl Leaf for CheckPasswordFlags {
         let (tried, wanted) = (Arc::clone(&password), params.clone());
         let (is_right, is_old, scheme) =
             spawn_blocking(move || (stored.verify(&tried), stored.needs_rehash(&wanted), stored.scheme())).await?;
-        report(&s.ui, &json!({ "user_code": user.key(), "id": user.meta.id, "is_right": is_right }))?;
+        report(&s.context.ui, &json!({ "user_code": user.key(), "id": user.meta.id, "is_right": is_right }))?;
         if !is_right {
             return Err(Problem::new(ErrorKind::Failed, format!("this is not the password of {}", user.title())).into());
         }
-        s.ui.status(&format!("this is the password of {}", user.title()));
+        s.context.ui.status(&format!("this is the password of {}", user.title()));
         if is_old {
             let hash = hashed(s, password, params).await?;
             let keep = rules.get(setting::PASSWORD_HISTORY)?;
             gate::write(s, &SetPassword { target: Target::of(&user), hash, must_change, seen, keep, is_same: true })
                 .await?;
-            s.ui.status(&match scheme {
+            s.context.ui.status(&match scheme {
                 "argon2id" => "it was hashed anew, as the settings say now".to_owned(),
                 other => format!("it was hashed with {other}; from now on with argon2id"),
             });

@@ -66,22 +66,22 @@ impl Leaf for RepairFlags {
         let plans = plan(s.db().await?).await?;
         let shown: Vec<String> = plans.iter().flat_map(|p| p.wrong.clone()).collect();
         for sentence in shown.iter().chain(plans.iter().filter_map(|p| p.stays.as_ref())) {
-            s.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
+            s.context.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
         }
-        s.ui.flush()?;
+        s.context.ui.flush()?;
         if let Some(stays) = plans.iter().find_map(|p| p.stays.clone()) {
             return Err(Problem::integrity(format!("what is wrong is not repaired: {stays}"))
                 .hint("it is evidence: keep it as it is; 'orgctl audit verify' tells more")
                 .into());
         }
         if shown.is_empty() {
-            s.ui.status("there is nothing to repair");
+            s.context.ui.status("there is nothing to repair");
             return Ok(());
         }
         super::database::confirm_by_name(s, self.name, "repair", "this changes the audit trail's own tables").await?;
         gate::write(s, &Repair { shown }).await?;
         if !s.context.dry_run {
-            s.ui.status("repaired, and recorded in the audit trail");
+            s.context.ui.status("repaired, and recorded in the audit trail");
         }
         dry_run_note(s);
         Ok(())

@@ -308,7 +308,10 @@ impl Leaf for RevertFlags {
         let comment = match &self.comment {
             Some(text) => {
                 let wrong = |why| Problem::invalid(format!("the comment {why}"));
-                (<Note<10_000> as Scalar>::TYPE.parse)(text, &s.parsing).map_err(wrong)?.as_text().map(str::to_owned)
+                (<Note<10_000> as Scalar>::TYPE.parse)(text, &s.connection.parsing)
+                    .map_err(wrong)?
+                    .as_text()
+                    .map(str::to_owned)
             }
             None => None,
         };
@@ -325,7 +328,7 @@ impl Leaf for RevertFlags {
         let done = gate::write(s, &Revert { org, seq, comment, needs }).await?;
         let code = records::org_code(s.db().await?, org).await?;
         let title = done.record.title();
-        s.ui.status(&match done.fields.as_slice() {
+        s.context.ui.status(&match done.fields.as_slice() {
             [] => format!("{title} is as it was before record {seq} of {code} already; nothing was changed"),
             fields => format!("reverted record {seq} of {code}: {title}: {}", fields.join(", ")),
         });

@@ -47,7 +47,7 @@ impl Leaf for ListFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let heads = ["code", "name", "permissions", "description"].map(|name| OutputColumn::new(name, ValueType::Text));
-        let mut listing = Listing::new(&s.ui, heads.to_vec(), 0);
+        let mut listing = Listing::new(&s.context.ui, heads.to_vec(), 0);
         for template in s.kinds().seeds().templates {
             let words = template.permissions().map(|(resource, action, under)| match under {
                 [] => format!("{resource}:{action}"),
@@ -55,10 +55,10 @@ impl Leaf for ListFlags {
             });
             let words = words.collect::<Vec<_>>().join("; ");
             let row = vec![template.code.into(), template.name.into(), words.into(), template.description.into()];
-            listing.row(&s.ui, row)?;
+            listing.row(&s.context.ui, row)?;
         }
-        listing.finish(&s.ui)?;
-        s.ui.flush()
+        listing.finish(&s.context.ui)?;
+        s.context.ui.flush()
     }
 }
 
@@ -136,7 +136,7 @@ impl Leaf for ApplyFlags {
         let made = gate::write(s, &Apply { org, templates: codes }).await?;
         let place = records::org_code(s.db().await?, org).await?;
         for (role, permissions) in &made {
-            s.ui.status(&format!("created {} in {place}, with {permissions} permissions", role.title()));
+            s.context.ui.status(&format!("created {} in {place}, with {permissions} permissions", role.title()));
         }
         dry_run_note(s);
         let which: Vec<_> = made.iter().map(|(role, _)| role.meta.record_id()).collect();

@@ -86,7 +86,7 @@ struct View {
 impl View {
     async fn load(s: &mut Session<'_>, whose: &Whose, in_full: bool) -> Result<View> {
         if whose.user.is_none() {
-            gate::allow_whole(s, &s.access.permission, StoredSetting::DESCRIPTOR, whose.place.org)?;
+            gate::allow_whole(s, &s.access().permission, StoredSetting::DESCRIPTOR, whose.place.org)?;
         }
         let db = s.db().await?;
         let settings = settings::for_place(db, whose.place).await?;
@@ -156,21 +156,21 @@ fn columns(format: Format, d: &'static SettingDef, view: &View) -> Vec<(&'static
 
 /// One setting in full, or the columns that are asked for.
 fn print_one(s: &mut Session<'_>, d: &'static SettingDef, view: &View) -> Result<()> {
-    let (heads, row) = row(columns(s.ui.style.format.get(), d, view));
-    record(&s.ui, &heads, 0, row)?;
-    s.ui.flush()
+    let (heads, row) = row(columns(s.context.ui.style.format.get(), d, view));
+    record(&s.context.ui, &heads, 0, row)?;
+    s.context.ui.flush()
 }
 
 fn print_several(s: &mut Session<'_>, which: &[&'static SettingDef], view: &View) -> Result<()> {
-    let format = s.ui.style.format.get();
+    let format = s.context.ui.style.format.get();
     let (heads, _) = row(columns(format, SETTINGS[0], view));
-    let mut listing = Listing::new(&s.ui, heads, 0);
+    let mut listing = Listing::new(&s.context.ui, heads, 0);
     for d in which {
         let (_, row) = row(columns(format, d, view));
-        listing.row(&s.ui, row)?;
+        listing.row(&s.context.ui, row)?;
     }
-    listing.finish(&s.ui)?;
-    s.ui.flush()
+    listing.finish(&s.context.ui)?;
+    s.context.ui.flush()
 }
 
 fn row(columns: Vec<(&'static str, ValueType, Value)>) -> (Vec<OutputColumn>, Vec<Value>) {
@@ -180,8 +180,8 @@ fn row(columns: Vec<(&'static str, ValueType, Value)>) -> (Vec<OutputColumn>, Ve
 /// Refuses unknown `--columns` before anything is changed.
 fn known_columns(s: &Session<'_>) -> Result<()> {
     let view = View { settings: Settings::default(), org: Some(String::new()), user: None, actors: HashMap::new() };
-    let (heads, _) = row(columns(s.ui.style.format.get(), SETTINGS[0], &view));
-    Listing::new(&s.ui, heads, 0).allowed()
+    let (heads, _) = row(columns(s.context.ui.style.format.get(), SETTINGS[0], &view));
+    Listing::new(&s.context.ui, heads, 0).allowed()
 }
 
 /// The flags of `setting list`.
@@ -212,13 +212,14 @@ impl Leaf for ListFlags {
         gate::allow(s)?;
         known_columns(s)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
-        let for_people = matches!(s.ui.style.format.get(), Format::Table | Format::Tsv) && s.context.columns.is_none();
+        let for_people = matches!(s.context.ui.style.format.get(), Format::Table | Format::Tsv)
+            && s.context.ui.style.columns.is_none();
         let view = View::load(s, &whose, !for_people).await?;
         let wanted = |d: &&SettingDef| !self.changed || view.settings.source(d) != Source::Default;
         let which: Vec<&'static SettingDef> = SETTINGS.iter().copied().filter(wanted).collect();
         print_several(s, &which, &view)?;
         if which.is_empty() {
-            s.ui.status("nothing is set: every setting is at its default");
+            s.context.ui.status("nothing is set: every setting is at its default");
         }
         Ok(())
     }
@@ -252,15 +253,15 @@ impl Leaf for GetFlags {
         gate::allow(s)?;
         let d = declared(&self.setting)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
-        let in_full = s.ui.style.format_given || s.context.columns.is_some();
+        let in_full = s.context.ui.style.format_given || s.context.ui.style.columns.is_some();
         let view = View::load(s, &whose, in_full).await?;
         // One that does not hold is no answer for a script.
         let value = view.settings.value(d)?;
         if in_full {
             return print_one(s, d, &view);
         }
-        s.ui.out(&format!("{}\n", d.rule.text(&value)))?;
-        s.ui.flush()
+        s.context.ui.out(&format!("{}\n", d.rule.text(&value)))?;
+        s.context.ui.flush()
     }
 }
 
@@ -478,7 +479,7 @@ impl Leaf for SetFlags {
         let place = whose.phrase(s).await?;
         for c in &changed {
             let ChangedSetting { key, is_written, before, after } = c;
-            s.ui.status(&match is_written {
+            s.context.ui.status(&match is_written {
                 true => format!("set {key} to {after} {place} (was {before})"),
                 false => format!("{key} is {after} {place} already; nothing was changed"),
             });
@@ -534,7 +535,7 @@ impl Leaf for ResetFlags {
         let place = whose.phrase(s).await?;
         for c in &changed {
             let ChangedSetting { key, is_written, before, after } = c;
-            s.ui.status(&match (is_written, after.is_empty()) {
+            s.context.ui.status(&match (is_written, after.is_empty()) {
                 (false, _) => format!("{key} is not set {place}; nothing was changed"),
                 (true, true) => format!("reset {key} {place}"),
                 (true, false) => format!("reset {key} {place}: {before} -> {after}"),
@@ -547,7 +548,7 @@ impl Leaf for ResetFlags {
 /// The rest of what is said of a change; what it left, where a format was asked for.
 async fn finish(s: &mut Session<'_>, whose: &Whose, changed: &[ChangedSetting]) -> Result<()> {
     dry_run_note(s);
-    if !s.ui.style.format_given || s.context.dry_run {
+    if !s.context.ui.style.format_given || s.context.dry_run {
         return Ok(());
     }
     let view = View::load(s, whose, true).await?;

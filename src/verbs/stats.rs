@@ -20,15 +20,15 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, by: &[&str]) -
         OutputColumn::new("value", ValueType::Text),
         OutputColumn::new(desc.table, ValueType::Int),
     ];
-    let mut listing = Listing::new(&s.ui, heads, 1);
+    let mut listing = Listing::new(&s.context.ui, heads, 1);
     for name in by {
         let mut query = Query::new(desc, s.context.clock.now());
         query.org = Some(org);
         query.life = if *name == "status" { Deleted::Include } else { Deleted::Exclude };
         for (value, n) in query.counts(s.db().await?, column(&all, name)?).await? {
-            listing.row(&s.ui, vec![(*name).into(), value.into(), n.into()])?;
+            listing.row(&s.context.ui, vec![(*name).into(), value.into(), n.into()])?;
         }
     }
-    listing.finish(&s.ui)?;
-    s.ui.flush()
+    listing.finish(&s.context.ui)?;
+    s.context.ui.flush()
 }

@@ -36,13 +36,13 @@ pub fn show(
         .into_iter()
         .chain([OutputColumn::new("depth", ValueType::Int), OutputColumn::new("status", ValueType::Text)])
         .collect();
-    let mut listing = Listing::new(&s.ui, heads, 0);
+    let mut listing = Listing::new(&s.context.ui, heads, 0);
     while let Some((node, parent, last)) = stack.pop() {
-        if s.ui.style.format.get() == Format::Table {
+        if s.context.ui.style.format.get() == Format::Table {
             let state = if node.active { "" } else { "  (inactive)" };
             let line = format!("{}{}{state}  {}", rails(&last), node.code, visible(&node.name));
-            let line = table::line(&s.ui, &line);
-            s.ui.out(&format!("{line}\n"))?;
+            let line = table::line(&s.context.ui, &line);
+            s.context.ui.out(&format!("{line}\n"))?;
         } else {
             let status = if node.active { "active" } else { "inactive" };
             let row: Vec<Value> = vec![
@@ -52,16 +52,16 @@ pub fn show(
                 i64::try_from(last.len())?.into(),
                 status.into(),
             ];
-            listing.row(&s.ui, row)?;
+            listing.row(&s.context.ui, row)?;
         }
         if last.len() <= limit.saturating_sub(1) || limit == usize::MAX {
             push(&mut stack, children.remove(&Some(node.id)).unwrap_or_default(), Some(node.code), &last);
         }
     }
-    if s.ui.style.format.get() != Format::Table {
-        listing.finish(&s.ui)?;
+    if s.context.ui.style.format.get() != Format::Table {
+        listing.finish(&s.context.ui)?;
     }
-    s.ui.flush()
+    s.context.ui.flush()
 }
 
 fn push(stack: &mut Vec<(Node, Option<String>, Vec<bool>)>, nodes: Vec<Node>, parent: Option<String>, last: &[bool]) {

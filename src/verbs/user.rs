@@ -106,7 +106,7 @@ impl Leaf for RenameFlags {
         let mut set = Vec::new();
         for (name, text) in [("user_code", &self.name.user_code), ("username", &self.name.username)] {
             let (Some(text), Some(field)) = (text, DESC.field(name)) else { continue };
-            set.push((field.column.to_owned(), field.parse(text, &s.parsing)?));
+            set.push((field.column.to_owned(), field.parse(text, &s.connection.parsing)?));
         }
         change(s, DESC, std::slice::from_ref(record), None, set, Action::Update).await
     }
@@ -147,7 +147,7 @@ impl Leaf for WhoamiFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let origin = &s.origin;
+        let origin = &s.context.origin;
         let rights = match origin.details.get("on_behalf_of").and_then(|of| of["user"].as_str()) {
             Some(user) => format!("those of user {user} (--as)"),
             None => "all (an operator of this machine)".to_owned(),
@@ -161,8 +161,8 @@ impl Leaf for WhoamiFlags {
             rights.into(),
         ];
         let heads = ["name", "kind", "key", "host", "source", "rights"].map(|n| OutputColumn::new(n, ValueType::Text));
-        format::record(&s.ui, &heads, 0, row)?;
-        s.ui.flush()
+        format::record(&s.context.ui, &heads, 0, row)?;
+        s.context.ui.flush()
     }
 }
 

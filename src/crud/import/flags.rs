@@ -307,7 +307,7 @@ impl Opened {
             on_invalid: tolerance::blanked_fields(desc, &flags.tolerance.on_invalid)?,
             none: tolerance::none_words(&flags.tolerance.none)?,
             nested_faults,
-            progress: s.ui.progress(),
+            progress: s.context.ui.progress(),
             ..Import::new(desc, source)
         };
         import.route(s, desc, whose).await?;
@@ -325,18 +325,18 @@ fn tell_mapping(
     code: Option<usize>,
 ) {
     if let Some(at) = code.filter(|at| mapping.columns[*at].as_ref() == Some(&desc.key().name())) {
-        s.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
+        s.context.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
     }
     for name in &mapping.absent {
-        s.ui.status(&format!("note: no row has '{name}', which --map names"));
+        s.context.ui.status(&format!("note: no row has '{name}', which --map names"));
     }
     if !mapping.unfilled.is_empty() {
         let names = mapping::shown(&mapping.unfilled);
-        s.ui.status(&format!("note: passed over, for nothing is filled by them: {names}"));
+        s.context.ui.status(&format!("note: passed over, for nothing is filled by them: {names}"));
     }
     for double in &mapping.doubles {
         let [winner, loser] = [double.winner, double.loser].map(|at| truncate(header[at].trim()));
-        s.ui.status(&match double.is_fallback {
+        s.context.ui.status(&match double.is_fallback {
             true => format!("note: '{winner}' is read before '{loser}', which counts where the former is empty"),
             false => format!("note: '{loser}' is passed over: --map says that '{winner}' is meant"),
         });
@@ -380,7 +380,7 @@ async fn opened(
     let source = open(s, flags.file.clone(), said, taken_whole(desc, &flags.map, nested)).await?;
     if source.is_converted() {
         let guess = if source.is_guess { ", which is a guess: --encoding names another" } else { "" };
-        s.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
+        s.context.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
     }
     if let Some(rejects) = rejects.filter(|r| source.is_at(r)) {
         let sentence = format!("--rejects would write over {}, which is read", rejects.display());
@@ -459,7 +459,7 @@ fn passwords_agree(
             .into());
     }
     if let (Some(_), Some(rejects)) = (secret, rejects) {
-        s.ui.warn(&format!(
+        s.context.ui.warn(&format!(
             "{} will hold passwords of rejected rows: remove it when they are mended",
             rejects.display()
         ));
@@ -476,7 +476,7 @@ fn settled(
 ) -> Result<Vec<Option<String>>> {
     if let Some((at, part)) = joint_beside_its_parts(desc, &columns) {
         let said = format!("note: the column '{}' is passed over: {part} says more", header[at].trim());
-        s.ui.status(&said);
+        s.context.ui.status(&said);
         columns[at] = None;
     }
     Ok(columns)
@@ -500,7 +500,7 @@ fn all_constants(
         let at = at.and_then(|span| s.context.clock.now().checked_add_signed(span));
         if let Some(at) = at.filter(|at| is_time && YEARS.contains(&at.year())) {
             *text = rfc3339(at);
-            s.ui.status(&format!("{name} {text}"));
+            s.context.ui.status(&format!("{name} {text}"));
         }
     }
     let is_said = |constants: &Constants, name: &str| {
@@ -626,7 +626,7 @@ async fn open(
     let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", io_message(&e)));
     let spooled = tempfile::tempfile().map_err(failed)?;
     if name == "-" {
-        s.ui.read_stdin(Spool::new(spooled.try_clone().map_err(failed)?, MOST)).await?;
+        s.context.ui.read_stdin(Spool::new(spooled.try_clone().map_err(failed)?, MOST)).await?;
     }
     // On a thread of its own: a pipe may wait for its writer, and a signal is noticed meanwhile.
     let opened = spawn_blocking(move || {

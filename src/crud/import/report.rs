@@ -241,11 +241,11 @@ fn rows(n: u64) -> String {
 /// The closing report, and the exit code that goes with it.
 pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: &Import, more: More) -> Result<()> {
     let rate = (r.read as f64 / seconds.max(0.001)).round();
-    if matches!(s.ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml) {
+    if matches!(s.context.ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml) {
         tell_program(s, r, seconds, rate, more.members)?;
     } else {
         tell_rows(s, r, verb, more.says_who);
-        more.lines.iter().for_each(|line| s.ui.status(line));
+        more.lines.iter().for_each(|line| s.context.ui.status(line));
         tell_counts(s, r, seconds, rate, more.left);
         dry_run_note(s);
     }
@@ -253,7 +253,7 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
     if r.rejected == 0 {
         // What could not be read was left blank.
         for hint in &dates {
-            s.ui.status(&format!("note: {hint}"));
+            s.context.ui.status(&format!("note: {hint}"));
         }
         return Ok(());
     }
@@ -279,8 +279,8 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, more: 
         }
         members.extend(more);
     }
-    format::document(&s.ui, &report)?;
-    s.ui.flush()?;
+    format::document(&s.context.ui, &report)?;
+    s.context.ui.flush()?;
     Ok(())
 }
 
@@ -290,28 +290,30 @@ fn tell_rows(s: &mut Session<'_>, r: &Report, verb: &Import, says_who: bool) {
         // A reason that begins with the column needs no second naming of it.
         let column = x.column.as_ref().filter(|c| !x.reason.starts_with(c.as_str()));
         let column = column.map_or(String::new(), |c| format!(", {c}"));
-        s.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
+        s.context.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
     }
     if r.kept_ends > 0 {
         let are =
             if r.kept_ends == 1 { "1 member of a list is" } else { &format!("{} members of lists are", r.kept_ends) };
-        s.ui.status(&format!("note: {are} there for a time, and so still"));
+        s.context.ui.status(&format!("note: {are} there for a time, and so still"));
     }
     if r.doubtful > 0 {
         let are = if r.doubtful == 1 { "phone number is" } else { "phone numbers are" };
-        s.ui.status(&format!("note: {} {are} possible but not known to be valid", r.doubtful));
+        s.context.ui.status(&format!("note: {} {are} possible but not known to be valid", r.doubtful));
     }
     if r.lost > 0 {
         let (n, hold) = (r.lost, if r.lost == 1 { "text holds" } else { "texts hold" });
-        s.ui.status(&format!("note: {n} {hold} U+FFFD, which stands for characters that another program has lost"));
+        s.context
+            .ui
+            .status(&format!("note: {n} {hold} U+FFFD, which stands for characters that another program has lost"));
     }
     let blanked: Vec<String> = r.blanked.iter().filter(|(_, n)| *n > 0).map(|(f, n)| format!("{f} {n}")).collect();
     if !blanked.is_empty() {
         let left = if verb.on_conflict == OnConflict::Update { "left blank, or as they were" } else { "left blank" };
-        s.ui.status(&format!("{left}, for they can't be read: {}", blanked.join(", ")));
+        s.context.ui.status(&format!("{left}, for they can't be read: {}", blanked.join(", ")));
     }
     for made in &r.created_records {
-        s.ui.status(&format!("created {made}"));
+        s.context.ui.status(&format!("created {made}"));
     }
     if r.names_leaver > 0 {
         let (n, name) = (rows(r.names_leaver), if r.names_leaver == 1 { "names" } else { "name" });
@@ -323,7 +325,7 @@ fn tell_rows(s: &mut Session<'_>, r: &Report, verb: &Import, says_who: bool) {
             }
             Mode::Protect | Mode::Cascade => "nothing changes there",
         };
-        s.ui.status(&format!("note: {n} {name} somebody who has left: {meant}"));
+        s.context.ui.status(&format!("note: {n} {name} somebody who has left: {meant}"));
     }
 }
 
@@ -333,10 +335,10 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, left: O
     let shown = r.rejects.chunk_by(|a, b| a.number == b.number).count();
     let hidden = r.rejected.saturating_sub(shown as u64);
     if hidden > 0 {
-        s.ui.status(&format!("and {hidden} more rejected rows"));
+        s.context.ui.status(&format!("and {hidden} more rejected rows"));
     }
     if r.refused {
-        s.ui.status(&format!("read {}, rejected {}; nothing was imported", rows(r.read), r.rejected));
+        s.context.ui.status(&format!("read {}, rejected {}; nothing was imported", rows(r.read), r.rejected));
     } else {
         let mut parts = vec![
             format!("created {}", r.created),
@@ -348,7 +350,7 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, left: O
         }
         parts.push(format!("rejected {}", r.rejected));
         parts.extend(left.map(|left| format!("left {left}")));
-        s.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
+        s.context.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
         for (table, within) in &r.within {
             let counts = [
                 ("created", within.created),
@@ -359,11 +361,11 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, left: O
             let counts = counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{what} {n}"));
             let counts = counts.collect::<Vec<_>>().join(", ");
             let of = s.kinds().by_table(table).map_or((*table).into(), Descriptor::plural);
-            s.ui.status(&format!("{of}: {}", if counts.is_empty() { "none" } else { &counts }));
+            s.context.ui.status(&format!("{of}: {}", if counts.is_empty() { "none" } else { &counts }));
         }
         let is_within = r.within.values().any(|w| w.created + w.updated + w.deleted > 0);
         if r.created + r.updated + left.unwrap_or(0) == 0 && !is_within {
-            s.ui.status("nothing was changed");
+            s.context.ui.status("nothing was changed");
         }
     }
 }

@@ -144,10 +144,10 @@ impl Import {
             None => None,
         };
         let mut routing = Routing { at, known: HashMap::new(), only, takes_rest: true };
-        let plan = Arc::new(self.plan(desc, &s.parsing)?);
+        let plan = Arc::new(self.plan(desc, &s.connection.parsing)?);
         let looking = routing.clone();
         let texts = spawn_blocking(move || texts(&plan, &looking)).await??;
-        let context = s.parsing.clone();
+        let context = s.connection.parsing.clone();
         let mut first = None;
         for (text, line) in texts {
             match records::org_number(s.db().await?, &text, &context).await {

@@ -202,7 +202,8 @@ fn read_details(s: &Session<'_>, members: &mut Members) -> Result<Map<String, Js
     }
     if let Some(at) = members.text("at")? {
         // When it happened, as the other program says; the record's own time is that of its writing.
-        let (at, _) = time(&at, s.context.clock.now(), s.origin.zone).map_err(|p| Problem::invalid(p.sentence))?;
+        let (at, _) =
+            time(&at, s.context.clock.now(), s.context.origin.zone).map_err(|p| Problem::invalid(p.sentence))?;
         details.insert("happened_at".into(), rfc3339(at).into());
     }
     Ok(details)
@@ -379,8 +380,8 @@ impl Leaf for AppendFlags {
         let told = read(s, org, self.members()?).await?;
         let what = format!("{} {} {}", told.record.action, told.record.kind, told.record.key.as_deref().unwrap_or(""));
         write(s, org, vec![told]).await?;
-        report(&s.ui, &json!({ "recorded": 1 }))?;
-        s.ui.status(&format!("recorded {}", what.trim_end()));
+        report(&s.context.ui, &json!({ "recorded": 1 }))?;
+        s.context.ui.status(&format!("recorded {}", what.trim_end()));
         crate::crud::write::dry_run_note(s);
         Ok(())
     }
@@ -422,7 +423,7 @@ impl AppendFlags {
 /// is not. A line that is wrong ends it; what came before it stays recorded, and is counted.
 async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
     let (lines, mut come) = mpsc::channel::<io::Result<Vec<u8>>>(BATCH);
-    let stdin = s.ui.take_stdin();
+    let stdin = s.context.ui.take_stdin();
     tokio::task::spawn_blocking(move || {
         let mut stdin = BufReader::with_capacity(1 << 16, stdin);
         loop {
@@ -437,7 +438,7 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
             }
         }
     });
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     progress.part("recording", None, "records");
     let (mut number, mut written) = (0_u64, 0_usize);
     let mut failed = None;
@@ -474,8 +475,8 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
         };
         return Err(Problem { sentence: format!("line {number}: {}{stays}", problem.sentence), kind, ..problem }.into());
     }
-    report(&s.ui, &json!({ "recorded": written }))?;
-    s.ui.status(&format!("recorded {written}"));
+    report(&s.context.ui, &json!({ "recorded": written }))?;
+    s.context.ui.status(&format!("recorded {written}"));
     crate::crud::write::dry_run_note(s);
     Ok(())
 }

@@ -144,7 +144,9 @@ impl Leaf for CheckpointFlags {
         }
         let (made, statement) = sign(s, &self.keys.signing, &key, after.as_ref(), &verified).await?;
         if s.context.dry_run {
-            s.ui.status(&format!("dry run: {made} checkpoints would be made; nothing was signed for others to see"));
+            s.context
+                .ui
+                .status(&format!("dry run: {made} checkpoints would be made; nothing was signed for others to see"));
             return Ok(());
         }
         if made > 0 {
@@ -156,22 +158,22 @@ impl Leaf for CheckpointFlags {
         for ProvenTree { tree, .. } in &verified.trees {
             notes.extend(checkpoints::find(s.db().await?, *tree, None).await?.map(|c| c.note));
         }
-        let is_json = is_for_programs(&s.ui);
+        let is_json = is_for_programs(&s.context.ui);
         let is_to_file = self.path().is_some();
-        report(&s.ui, &json!({ "made": made, "notes": notes }))?;
+        report(&s.context.ui, &json!({ "made": made, "notes": notes }))?;
         if !is_json || is_to_file {
             hand_out(s, &self, &notes, pipe)?;
         }
         match made {
             0 if after.is_some() => {}
-            0 => s.ui.status("nothing new since the last checkpoint, which is given again"),
-            n => s.ui.status(&format!("made {}", counted(n, "checkpoint", "checkpoints"))),
+            0 => s.context.ui.status("nothing new since the last checkpoint, which is given again"),
+            n => s.context.ui.status(&format!("made {}", counted(n, "checkpoint", "checkpoints"))),
         }
         if after.is_some() {
             lineage::tell_stated(s, &verified.lost).await?;
         }
         if !is_to_file {
-            s.ui.status("keep it where who can write the database can't: --append FILE");
+            s.context.ui.status("keep it where who can write the database can't: --append FILE");
         }
         Ok(())
     }
@@ -216,7 +218,7 @@ async fn prove_before(
         ..VerifyRequest::default()
     };
     let total = size(s.db().await?, only).await?;
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     progress.part("verifying", Some(total), "records");
     let verified = verify(s.db().await?, &asked, &mut |n| progress.set(n)).await;
     progress.finish();
@@ -306,7 +308,7 @@ pub fn remembered(key: &Path) -> PathBuf {
 fn remember(s: &mut Session<'_>, signing: &SigningKey, signed: &[String]) {
     let Ok(path) = signing_path(s, signing).map(|p| remembered(&p)) else { return };
     if let Err(e) = keep_beside(&path, signed) {
-        s.ui.warn(&format!("what was signed could not be kept in {}: {e}", path.display()));
+        s.context.ui.warn(&format!("what was signed could not be kept in {}: {e}", path.display()));
     }
 }
 
@@ -353,15 +355,15 @@ fn hand_out(s: &mut Session<'_>, flags: &CheckpointFlags, notes: &[String], pipe
 /// Writes a text to the file that `--out` names, whole or not at all, or to standard output.
 pub fn to_file_or_stdout(s: &mut Session<'_>, out: Option<&str>, text: &str) -> Result<()> {
     let Some(path) = out.filter(|p| *p != "-") else {
-        match is_for_programs(&s.ui) {
-            true => report(&s.ui, &json!({ "proof": text }))?,
-            false => s.ui.out(text)?,
+        match is_for_programs(&s.context.ui) {
+            true => report(&s.context.ui, &json!({ "proof": text }))?,
+            false => s.context.ui.out(text)?,
         }
-        return s.ui.flush();
+        return s.context.ui.flush();
     };
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
     if s.context.dry_run {
-        s.ui.status(&format!("dry run: would write {path}"));
+        s.context.ui.status(&format!("dry run: would write {path}"));
         return Ok(());
     }
     let (whole, mut file) = AtomicFile::create(Path::new(path)).map_err(failed)?;

@@ -82,8 +82,8 @@ async fn typed(s: &mut Session<'_>, given: Option<String>) -> Result<DateTime<Ut
     let clock = s.context.clock.now();
     let text = match given {
         Some(text) => text,
-        None if s.ui.style.interactive => {
-            s.ui.ask("What time is it now (like 2026-11-28 09:30)?", None, |_| Ok(())).await?
+        None if s.context.ui.style.interactive => {
+            s.context.ui.ask("What time is it now (like 2026-11-28 09:30)?", None, |_| Ok(())).await?
         }
         None => {
             return Err(Problem::usage("the time of now must be typed: --now is missing")
@@ -93,7 +93,7 @@ async fn typed(s: &mut Session<'_>, given: Option<String>) -> Result<DateTime<Ut
     };
     // `0s` would say nothing but what the clock says itself.
     let is_instant = text.contains(':');
-    let (now, _) = time(&text, clock, s.origin.zone)?;
+    let (now, _) = time(&text, clock, s.context.origin.zone)?;
     if !is_instant {
         return Err(Problem::usage(format!("'{}' is no time of day", truncate(&text)))
             .hint("write --now '2026-11-28 09:30', in your zone, or 2026-11-28T04:00:00Z")
@@ -139,23 +139,23 @@ impl Leaf for CorrectClockFlags {
         let mut told = Vec::new();
         for Corrected { tree, last, first, records } in &corrected {
             let code = records::org_code(s.db().await?, *tree).await?;
-            s.ui.status(&format!(
+            s.context.ui.status(&format!(
                 "corrected the clock of {code}: {} from {first} on, up to {}, counted as made before now",
                 counted(*records, "record", "records"),
                 rfc3339(*last)
             ));
             told.push(json!({ "org": code, "first": first, "records": records, "last": rfc3339(*last) }));
         }
-        report(&s.ui, &json!({ "corrected": told }))?;
+        report(&s.context.ui, &json!({ "corrected": told }))?;
         let others = ahead_of(s.db().await?, now + CLOSE).await?.into_iter();
         let others = others.filter(|a| only.is_some_and(|only| only != a.tree)).count();
         if others > 0 {
             let n = counted(others, "other trail is", "other trails are");
-            s.ui.warn(&format!("{n} ahead of the clock too: without --org all are corrected"));
+            s.context.ui.warn(&format!("{n} ahead of the clock too: without --org all are corrected"));
         }
         if corrected.is_empty() {
             let which = if only.is_some() { "the trail is not" } else { "no trail is" };
-            s.ui.status(&format!("{which} ahead of the clock; nothing was recorded"));
+            s.context.ui.status(&format!("{which} ahead of the clock; nothing was recorded"));
         } else {
             s.log(Level::Warning, &format!("corrected the clock in {} trails", corrected.len()), Map::new());
         }

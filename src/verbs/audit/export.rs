@@ -52,7 +52,7 @@ impl Leaf for ExportFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let format = export_format(&s.ui, self.file.as_ref(), Format::Ndjson);
+        let format = export_format(&s.context.ui, self.file.as_ref(), Format::Ndjson);
         let asked = wanted(s, &self.filters, false).await?;
         let picks = asked != Search { tree: asked.tree, since: asked.since, until: asked.until, ..Search::default() };
         if format == Format::Ndjson && picks {
@@ -62,7 +62,7 @@ impl Leaf for ExportFlags {
             .hint("-o csv and -o ocsf take the other conditions")
             .into());
         }
-        let chosen = s.ui.style.columns_typed;
+        let chosen = s.context.ui.style.columns_typed;
         if chosen && matches!(format, Format::Ndjson | Format::Ocsf) {
             return Err(Problem::usage("--columns picks columns of a table, and these lines have none")
                 .hint("-o csv takes --columns")
@@ -75,25 +75,25 @@ impl Leaf for ExportFlags {
         if s.context.dry_run {
             let n: i64 =
                 stretches.iter().map(|t| t.last.saturating_sub(t.first).saturating_add(1)).fold(0, i64::saturating_add);
-            s.ui.status(&format!("dry run: would export {n} audit records; nothing was handed out"));
+            s.context.ui.status(&format!("dry run: would export {n} audit records; nothing was handed out"));
             return Ok(());
         }
-        let to = RedirectedOutput::begin(&s.ui, file, false)?;
-        s.ui.style.format.set(format);
+        let to = RedirectedOutput::begin(&s.context.ui, file, false)?;
+        s.context.ui.style.format.set(format);
         let done = match format {
             Format::Ndjson => lines(s, &stretches).await,
             Format::Ocsf => events(s, &asked, &stretches).await,
             _ => table(s, &asked, &stretches).await,
         };
         match to {
-            Some(to) => to.end(&s.ui, done)?,
+            Some(to) => to.end(&s.context.ui, done)?,
             None => {
                 done?;
-                s.ui.flush()?;
+                s.context.ui.flush()?;
             }
         }
         if let Some(file) = file.filter(|f| *f != "-") {
-            s.ui.status(&format!("exported the audit trail to {file}"));
+            s.context.ui.status(&format!("exported the audit trail to {file}"));
         }
         Ok(())
     }
@@ -152,12 +152,12 @@ pub async fn stretch_lines(
 
 async fn lines(s: &mut Session<'_>, stretches: &[Stretch]) -> Result<()> {
     s.db().await?;
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     let records = |t: &Stretch| u64::try_from(t.last.saturating_sub(t.first)).unwrap_or(0).saturating_add(1);
     let total = stretches.iter().map(records).fold(0, u64::saturating_add);
     progress.part("writing", Some(total), "records");
     let Some(mut db) = s.connection.take() else { return Ok(()) };
-    let ui = &s.ui;
+    let ui = &s.context.ui;
     let mut n = 0;
     let mut done = Ok(());
     for stretch in stretches {
@@ -240,7 +240,7 @@ async fn events(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> R
                     payload: e.payload.as_ref().unwrap_or(&Json::Null),
                     request: e.request.as_ref().unwrap_or(&Json::Null),
                 };
-                s.ui.out(&format!("{}\n", event.to_json()))?;
+                s.context.ui.out(&format!("{}\n", event.to_json()))?;
             }
             Ok(())
         })

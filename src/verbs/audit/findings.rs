@@ -69,7 +69,7 @@ pub async fn tell_lost(s: &mut Session<'_>, lost: &[Lost]) -> Result<()> {
             Some(upto) => format!("{thing}s {} to {upto} of {org} are lost", after + 1),
             None => format!("{org} goes on from {thing} {after}; nothing that was signed tells of more that is lost"),
         };
-        s.ui.status(&format!("{what}: {}", restored(l.archive, l.at)));
+        s.context.ui.status(&format!("{what}: {}", restored(l.archive, l.at)));
     }
     Ok(())
 }
@@ -83,7 +83,7 @@ pub async fn report_with(
 ) -> Result<()> {
     let name = |tree: i32| names.get(&tree).cloned().unwrap_or_default();
     let findings: Vec<(String, &Finding)> = verified.findings.iter().map(|f| (name(f.tree), f)).collect();
-    match s.ui.style.format.get() {
+    match s.context.ui.style.format.get() {
         Format::Json | Format::Ndjson | Format::Yaml => {
             let list: Vec<Json> = findings
                 .iter()
@@ -103,20 +103,20 @@ pub async fn report_with(
             if let Some((name, value)) = more {
                 report[name] = value;
             }
-            document(&s.ui, &report)?;
+            document(&s.context.ui, &report)?;
         }
         _ if findings.is_empty() => {}
         _ => {
             let heads = ["org", "seq", "kind", "what"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
-            let mut listing = Listing::new(&s.ui, heads, 1);
+            let mut listing = Listing::new(&s.context.ui, heads, 1);
             for (org, f) in findings {
                 let row = vec![org.into(), f.seq.into(), f.kind.as_str().into(), f.what.as_str().into()];
-                listing.row(&s.ui, row)?;
+                listing.row(&s.context.ui, row)?;
             }
-            listing.finish(&s.ui)?;
+            listing.finish(&s.context.ui)?;
         }
     }
-    s.ui.flush()?;
+    s.context.ui.flush()?;
     tell_corrections(s, verified, &name);
     Ok(())
 }
@@ -144,10 +144,12 @@ fn tell_corrections(s: &mut Session<'_>, verified: &Verified, name: &dyn Fn(i32)
             None => "what was later".to_owned(),
         };
         let (org, seq, at) = (name(c.tree), c.seq, rfc3339(c.at));
-        s.ui.status(&format!("record {seq} of {org} corrects the clock: {which} as of {at} at the latest"));
+        s.context.ui.status(&format!("record {seq} of {org} corrects the clock: {which} as of {at} at the latest"));
     }
     if let Some(more @ 1..) = verified.corrections.len().checked_sub(TOLD) {
-        s.ui.status(&format!("{} in all: -o json tells of all", counted(more + TOLD, "correction", "corrections")));
+        s.context
+            .ui
+            .status(&format!("{} in all: -o json tells of all", counted(more + TOLD, "correction", "corrections")));
     }
 }
 

@@ -162,8 +162,8 @@ impl Leaf for PubkeyFlags {
         gate::allow(s)?;
         gate::allow_in_system(s)?;
         let (path, key) = (signing_path(s, &self.signing)?, signer(s, &self.signing)?);
-        print_public(&s.ui, &key, &path)?;
-        s.ui.flush()
+        print_public(&s.context.ui, &key, &path)?;
+        s.context.ui.flush()
     }
 }
 
@@ -195,17 +195,19 @@ impl Leaf for KeygenFlags {
             None => origin(installation(s.db().await?).await?, LOG),
         };
         if s.context.dry_run {
-            s.ui.status(&format!("dry run: would make a key in {}", path.display()));
+            s.context.ui.status(&format!("dry run: would make a key in {}", path.display()));
             return Ok(());
         }
         let key = generate(s, &path, &name)?;
-        if let Err(e) = s.ui.show_once(|ui| print_public(ui, &key, &path)) {
+        if let Err(e) = s.context.ui.show_once(|ui| print_public(ui, &key, &path)) {
             // As if it had never been made.
             let failed = |e: io::Error| Problem::failed(format!("can't remove {}: {}", path.display(), io_message(&e)));
             fs::remove_file(&path).map_err(failed)?;
             return Err(e);
         }
-        s.ui.status(&format!("the signing key is in {}; this is the public one, for whoever checks", path.display()));
+        s.context
+            .ui
+            .status(&format!("the signing key is in {}; this is the public one, for whoever checks", path.display()));
         warn_where_it_lies(s, &path);
         Ok(())
     }
@@ -216,8 +218,8 @@ pub async fn make(s: &mut Session<'_>, signing: &SigningKey) -> Result<SignerKey
     let path = signing_path(s, signing)?;
     let name = origin(installation(s.db().await?).await?, LOG);
     let key = generate(s, &path, &name)?;
-    s.ui.status(&format!("made a signing key in {}; its public half, for whoever checks:", path.display()));
-    s.ui.status(&key.verifier().to_string());
+    s.context.ui.status(&format!("made a signing key in {}; its public half, for whoever checks:", path.display()));
+    s.context.ui.status(&key.verifier().to_string());
     warn_where_it_lies(s, &path);
     Ok(key)
 }
@@ -250,6 +252,6 @@ fn warn_where_it_lies(s: &mut Session<'_>, path: &Path) {
     if let Location::Sqlite(database) = &s.connection.location
         && folder(database).is_some_and(|f| Some(f) == folder(path))
     {
-        s.ui.warn("the signing key lies beside the database: who can write the one can sign with the other");
+        s.context.ui.warn("the signing key lies beside the database: who can write the one can sign with the other");
     }
 }

@@ -140,7 +140,9 @@ pub async fn tell_stated(s: &mut Session<'_>, lost: &[Lost]) -> Result<()> {
     let chain = lineage::chain(s.db().await?).await?;
     if let Some(next) = lineage::open_claims(s.db().await?, &chain).await?.first() {
         let next = restored(next.archive, next.at);
-        s.ui.warn(&format!("the trail was restored again: {next}; --after-restore is needed for that one, too"));
+        s.context
+            .ui
+            .warn(&format!("the trail was restored again: {next}; --after-restore is needed for that one, too"));
     }
     Ok(())
 }
@@ -150,7 +152,7 @@ pub async fn warn_of_open(s: &mut Session<'_>) -> Result<()> {
     let chain = lineage::chain(s.db().await?).await?;
     if let Some(claim) = lineage::open_claims(s.db().await?, &chain).await?.last() {
         let what = restored(claim.archive, claim.at);
-        s.ui.warn(&format!(
+        s.context.ui.warn(&format!(
             "the trail says that it was {what}: --after-restore goes on from there under a name of its own"
         ));
     }

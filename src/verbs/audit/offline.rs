@@ -57,10 +57,10 @@ pub async fn verify(s: &mut Session<'_>, path: &str, checkpoints: &[String], key
     known.sort_by(|(a, x), (b, y)| (a, x.size, x.root).cmp(&(b, y.size, y.root)));
     known.dedup_by(|(a, x), (b, y)| (a, x.size, x.root) == (b, y.size, y.root));
     let input: Box<dyn io::Read> = match path {
-        "-" => s.ui.take_stdin(),
+        "-" => s.context.ui.take_stdin(),
         path => Box::new(interruptible::open(Path::new(path)).map_err(|e| unreadable(path, &e))?),
     };
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     progress.part("verifying", None, "records");
     let done = read_export(BufReader::with_capacity(1 << 16, input), path, &known, &mut |n| progress.set(n));
     progress.finish();
@@ -125,19 +125,19 @@ fn conclude(s: &mut Session<'_>, known: &[(String, ExpectedRoot)], stretches: &[
     let agreeing: usize = stretches.iter().map(|t| t.agreeing).sum();
     let mut is_all = true;
     for t in stretches {
-        s.ui.status(&format!("{}: they agree with themselves", t.describe()));
+        s.context.ui.status(&format!("{}: they agree with themselves", t.describe()));
         if t.from > 1 {
             is_all = false;
-            s.ui.status(&format!("what was recorded before record {} is not in the file", t.from));
+            s.context.ui.status(&format!("what was recorded before record {} is not in the file", t.from));
         }
         if let Some(n) = t.goes_on {
             is_all = false;
-            s.ui.status(&format!("the trail goes on: a checkpoint tells of {n} records"));
+            s.context.ui.status(&format!("the trail goes on: a checkpoint tells of {n} records"));
         }
         if !t.untold.is_empty() {
             is_all = false;
             let gone = counted(t.untold.len(), "stretch of records has", "stretches of records have");
-            s.ui.warn(&format!(
+            s.context.ui.warn(&format!(
                 "{gone} no payload, and nothing in the file tells why; only that they were there is proven"
             ));
         }
@@ -145,7 +145,7 @@ fn conclude(s: &mut Session<'_>, known: &[(String, ExpectedRoot)], stretches: &[
             is_all = false;
             let n = t.to - t.proven.max(t.from - 1);
             let newer = counted(n, "record is", "records are");
-            s.ui.warn(&format!("{newer} newer than any checkpoint that was given; nothing proves that yet"));
+            s.context.ui.warn(&format!("{newer} newer than any checkpoint that was given; nothing proves that yet"));
         }
     }
     let mut missing: Vec<&str> = known.iter().map(|(origin, _)| origin.as_str()).collect();
@@ -153,15 +153,17 @@ fn conclude(s: &mut Session<'_>, known: &[(String, ExpectedRoot)], stretches: &[
     // The log of checkpoints is in no export.
     missing.retain(|o| stretches.iter().all(|t| t.origin != *o) && o.matches('/').count() > 1);
     for origin in &missing {
-        s.ui.status(&format!("{origin}, of which there is a checkpoint, is not in the file"));
+        s.context.ui.status(&format!("{origin}, of which there is a checkpoint, is not in the file"));
     }
     if known.is_empty() {
-        s.ui.warn("without a checkpoint nothing tells that this is what was recorded: give one with --checkpoint");
+        s.context
+            .ui
+            .warn("without a checkpoint nothing tells that this is what was recorded: give one with --checkpoint");
         return Ok(());
     }
     let agree = counted(agreeing, "checkpoint agrees", "checkpoints agree");
     let all = if is_all { ", and all of it" } else { "" };
-    s.ui.status(&format!("{agree}: this is what was recorded{all}"));
+    s.context.ui.status(&format!("{agree}: this is what was recorded{all}"));
     Ok(())
 }
 

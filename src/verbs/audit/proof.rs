@@ -127,7 +127,7 @@ impl ProveFlags {
             return Err(Problem { hints: vec!["'orgctl audit verify' says more".into()], ..problem }.into());
         }
         to_file_or_stdout(s, self.out.as_deref(), &proof.to_string())?;
-        s.ui.status(&format!(
+        s.context.ui.status(&format!(
             "record {seq} of {code} is in the tree of {} records of {}",
             checkpoint.size, checkpoint.origin
         ));
@@ -155,7 +155,7 @@ impl ProveFlags {
                 .hint("'orgctl audit verify --checkpoint FILE' says more")
         })?;
         to_file_or_stdout(s, self.out.as_deref(), &Consistency { hashes, old: old_note, new: new_note }.to_string())?;
-        s.ui.status(&format!("{}: its {} records are the first of the {}", old.origin, old.size, new.size));
+        s.context.ui.status(&format!("{}: its {} records are the first of the {}", old.origin, old.size, new.size));
         Ok(())
     }
 }
@@ -205,7 +205,7 @@ impl Leaf for CheckProofFlags {
                 .into());
         }
         let text = match path.as_str() {
-            "-" => s.ui.read_stdin_text(bounded::LARGE).await?,
+            "-" => s.context.ui.read_stdin_text(bounded::LARGE).await?,
             path => bounded::read(Path::new(path), bounded::LARGE)
                 .map_err(|e| Problem::failed(format!("can't read {path}: {}", io_message(&e))))?,
         };
@@ -256,12 +256,12 @@ impl Leaf for CheckProofFlags {
                 (report, sentence)
             }
         };
-        if matches!(s.ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml) {
-            document(&s.ui, &report)?;
+        if matches!(s.context.ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml) {
+            document(&s.context.ui, &report)?;
         } else {
-            s.ui.out(&format!("{}\n", visible(&sentence)))?;
+            s.context.ui.out(&format!("{}\n", visible(&sentence)))?;
         }
-        s.ui.flush()?;
+        s.context.ui.flush()?;
         Ok(())
     }
 }

@@ -125,7 +125,7 @@ impl Leaf for ArchiveFlags {
         let org = s.the_org().await?;
         let code = records::org_code(s.db().await?, org).await?;
         let text = self.before;
-        let (before, _) = time(&text, s.context.clock.now(), s.origin.zone)?;
+        let (before, _) = time(&text, s.context.clock.now(), s.context.origin.zone)?;
         let path = self.out;
         if fs::symlink_metadata(&path).is_ok() {
             return Err(Problem::conflict(format!("{path} is there already; an archive is never overwritten"))
@@ -134,7 +134,9 @@ impl Leaf for ArchiveFlags {
         }
         let last = corrections::last_before(s.db().await?, org, before).await?;
         let Some(first) = retention::first_with_payload(s.db().await?, org, last).await? else {
-            s.ui.status(&format!("nothing in the trail of {code} before {} is left to archive", rfc3339(before)));
+            s.context
+                .ui
+                .status(&format!("nothing in the trail of {code} before {} is left to archive", rfc3339(before)));
             return Ok(());
         };
         // From where its command began: an export holds whole commands.
@@ -144,7 +146,7 @@ impl Leaf for ArchiveFlags {
         let requests = retention::requests_with_payload(s.db().await?, org, (first, last)).await?;
         let n = count(&stripped);
         if s.context.dry_run {
-            s.ui.status(&format!(
+            s.context.ui.status(&format!(
                 "dry run: would move the payloads of {n} records of {code} to {path}, and prove it first"
             ));
             return Ok(());
@@ -168,10 +170,12 @@ impl Leaf for ArchiveFlags {
         };
         gate::write(s, &strip).await?;
         wipe(s).await;
-        report(&s.ui, &told)?;
+        report(&s.context.ui, &told)?;
         s.log(Level::Info, &format!("archived the payloads of {n} records"), Map::new());
-        s.ui.status(&format!("moved the payloads of {n} records of {code} to {path}; the trail proves as before"));
-        s.ui.status("keep the archive: with it, 'orgctl audit verify --file' proves what the records said");
+        s.context
+            .ui
+            .status(&format!("moved the payloads of {n} records of {code} to {path}; the trail proves as before"));
+        s.context.ui.status("keep the archive: with it, 'orgctl audit verify --file' proves what the records said");
         Ok(())
     }
 }
@@ -181,7 +185,7 @@ async fn write_proven(s: &mut Session<'_>, org: i32, (first, last): Span, path: 
     let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
     let (whole, file) = AtomicFile::create(std::path::Path::new(path)).map_err(failed)?;
     let mut out = GzEncoder::new(Hashed::new(io::BufWriter::new(file)), Compression::default());
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     progress.part("writing", u64::try_from(last.saturating_sub(first)).ok(), "records");
     let mut lines = 0;
     let written = stretch_lines(s.db().await?, org, (first, last), |line| {
@@ -226,15 +230,15 @@ async fn wipe(s: &mut Session<'_>) {
         Err(e) => Err(e.into()),
     };
     if let Err(e) = wiped {
-        s.ui.verbose(&format!("{e:#}"));
-        s.ui.warn("the database's files may hold traces of it until they are next cleaned (VACUUM)");
+        s.context.ui.verbose(&format!("{e:#}"));
+        s.context.ui.warn("the database's files may hold traces of it until they are next cleaned (VACUUM)");
     }
 }
 
 /// Refuses to take anything out of a trail that does not hold: what was wrong before must stay to be seen.
 async fn holds(s: &mut Session<'_>, org: i32) -> Result<()> {
     let total = size(s.db().await?, Some(org)).await?;
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     progress.part("verifying", Some(total), "records");
     let asked = VerifyRequest { only: Some(org), ..VerifyRequest::default() };
     let verified = verify(s.db().await?, &asked, &mut |n| progress.set(n)).await;
@@ -252,7 +256,7 @@ async fn tell_of_old_schemas(s: &mut Session<'_>) {
     let olds = swap_postgres::list_replaced(db).await.unwrap_or_default();
     if !olds.is_empty() {
         let names: Vec<&str> = olds.iter().map(|o| o.name.as_str()).collect();
-        s.ui.warn(&format!(
+        s.context.ui.warn(&format!(
             "so may what a backup replaced ({}): 'orgctl backup restore --drop-old' drops it",
             names.join(", ")
         ));
@@ -292,7 +296,7 @@ async fn still_there(s: &mut Session<'_>, row: &Record, given: Option<i32>, key:
     let problem =
         Problem::conflict(format!("{} is still there; what is recorded of people who are is kept", row.title()))
             .hint(format!("'orgctl user delete {0}', then 'orgctl user purge {0}', come first", row.key()));
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let deleted = records::by_key(s.db().await?, User::DESCRIPTOR, given, key, Deleted::Only, &context).await?;
     let mut gone: Vec<GoneRecord> = deleted.iter().map(GoneRecord::deleted).collect();
     gone.extend(find_purged(s, User::DESCRIPTOR, given, key).await?);
@@ -310,7 +314,7 @@ fn nothing_to_erase(s: &mut Session<'_>, kept: Option<DateTime<Utc>>, rule: &str
             .hint(format!("{rule}; DPDP Rules 2025, rule 8(3), asks for a year"))
             .into()),
         None => {
-            s.ui.status("nothing is recorded of this person that could be erased");
+            s.context.ui.status("nothing is recorded of this person that could be erased");
             Ok(())
         }
     }
@@ -321,7 +325,7 @@ fn warn_of_what_is_there(s: &mut Session<'_>, records: &[Record]) {
     for desc in s.kinds().resources() {
         let there: Vec<&Record> = records.iter().filter(|r| r.desc == desc).collect();
         if let [first, ..] = there.as_slice() {
-            s.ui.warn(&format!(
+            s.context.ui.warn(&format!(
                 "{} {} of the person are still there, such as {}: 'orgctl {} purge' removes them",
                 there.len(),
                 desc.table,
@@ -334,11 +338,8 @@ fn warn_of_what_is_there(s: &mut Session<'_>, records: &[Record]) {
 
 /// The command line is recorded, and must not tell what is to be forgotten.
 fn forget_in_command(s: &mut Session<'_>, key: &str, id: Uuid) {
-    for word in &mut s.origin.command {
-        if word.contains(key) {
-            *word = word.replace(key, &id.to_string());
-        }
-    }
+    let words = s.context.origin.command.iter();
+    s.outcome.command = Some(words.map(|word| word.replace(key, &id.to_string())).collect());
 }
 
 /// What may be erased of a person, and what a rule keeps.
@@ -426,10 +427,10 @@ impl Leaf for EraseFlags {
         let (n, commands, rows) = (count(&records), count(&requests), unrecorded.len());
         let of_rows = if rows > 0 { format!(", and {rows} rows of journals") } else { String::new() };
         if let Some(until) = kept {
-            s.ui.status(&format!("{n_kept} records are kept until {} ({rule})", rfc3339(until)));
+            s.context.ui.status(&format!("{n_kept} records are kept until {} ({rule})", rfc3339(until)));
         }
         if newer > 0 {
-            s.ui.status(&format!("{newer} command lines that name the person are kept as long ({rule})"));
+            s.context.ui.status(&format!("{newer} command lines that name the person are kept as long ({rule})"));
         }
         if n == 0 && commands == 0 && rows == 0 {
             return nothing_to_erase(s, kept, &rule);
@@ -438,7 +439,7 @@ impl Leaf for EraseFlags {
             let what = format!(
                 "destroy what {n} records and {commands} command lines tell of this person{of_rows}? It can't be undone"
             );
-            s.ui.confirm(&what).await?;
+            s.context.ui.confirm(&what).await?;
         }
         holds(s, org).await?;
         let mut details = Map::new();
@@ -456,17 +457,17 @@ impl Leaf for EraseFlags {
         }
         let until = kept.map(rfc3339);
         report(
-            &s.ui,
+            &s.context.ui,
             &json!({ "records": n, "commands": commands, "rows": rows, "kept": n_kept, "kept_until": until }),
         )?;
         let erased = format!("erased {n} records and {commands} command lines{of_rows}");
         s.log(Level::Info, &erased, Map::new());
-        s.ui.status(&format!("{erased}; the trail proves as before"));
+        s.context.ui.status(&format!("{erased}; the trail proves as before"));
         if row.is_some() {
-            s.ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");
+            s.context.ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");
         }
         warn_of_what_is_there(s, &recorded);
-        s.ui.warn("exports, archives and backups made before still hold what was erased");
+        s.context.ui.warn("exports, archives and backups made before still hold what was erased");
         tell_of_old_schemas(s).await;
         dry_run_note(s);
         Ok(())

@@ -104,7 +104,7 @@ pub async fn locate_any(s: &mut Session<'_>, from: Option<&str>, word: &str) -> 
 }
 
 fn located(s: &Session<'_>, entry: &BackupEntry) -> Result<PathBuf> {
-    match entry.location.as_ref().filter(|_| entry.host == s.origin.host) {
+    match entry.location.as_ref().filter(|_| entry.host == s.context.origin.host) {
         Some(path) => Ok(path.into()),
         None => {
             let what = match &entry.location {
@@ -181,7 +181,7 @@ impl KnownBackups {
             }
         }
         all.sort_by_key(|e| std::cmp::Reverse((e.started_at, e.id)));
-        let (host, folder) = (s.origin.host.clone(), folder.to_owned());
+        let (host, folder) = (s.context.origin.host.clone(), folder.to_owned());
         Ok(KnownBackups { entries: all, has_database: own.is_some(), installation: own, host, folder })
     }
 
@@ -228,7 +228,7 @@ impl KnownBackups {
         for newer in self.there().filter(is_newer) {
             let (id, at) = (short(newer.id), rfc3339(newer.started_at));
             let why = newer.error.as_deref().unwrap_or("nobody knows why");
-            s.ui.warn(&format!("a newer backup, {id} of {at}, is passed over, for it does not hold: {why}"));
+            s.context.ui.warn(&format!("a newer backup, {id} of {at}, is passed over, for it does not hold: {why}"));
         }
     }
 
@@ -304,7 +304,7 @@ pub fn unfinished(s: &Session<'_>, id: Uuid, status: BackupStatus, at: DateTime<
         location: None,
         rows: None,
         size: None,
-        ..entry_of(&manifest, Path::new(""), &s.origin.host)
+        ..entry_of(&manifest, Path::new(""), &s.context.origin.host)
     }
 }
 
@@ -344,7 +344,7 @@ fn join(there: &mut BackupEntry, row: &BackupEntry) {
 
 /// A backup that only the database tells of: it may lie in another folder, and may be gone.
 fn elsewhere(s: &Session<'_>, row: BackupEntry) -> BackupEntry {
-    if row.host != s.origin.host {
+    if row.host != s.context.origin.host {
         return row;
     }
     let Some(path) = row.location.as_ref().map(PathBuf::from) else { return row };
@@ -366,7 +366,8 @@ pub async fn enter(s: &mut Session<'_>, entry: BackupEntry, told: Map<String, se
 
 /// As [`enter`]; a verb of its own tells the database.
 pub async fn enter_by<V: Verb<Output = ()>>(s: &mut Session<'_>, entry: &BackupEntry, verb: &V) -> Result<()> {
-    let place = entry.location.as_ref().map(PathBuf::from).filter(|p| entry.host == s.origin.host && p.exists());
+    let place =
+        entry.location.as_ref().map(PathBuf::from).filter(|p| entry.host == s.context.origin.host && p.exists());
     if let Some(path) = place.filter(|_| !s.context.dry_run) {
         write_sidecar(&path, entry)?;
     }
@@ -384,7 +385,7 @@ pub async fn tell_database<V: Verb<Output = ()>>(s: &mut Session<'_>, verb: &V) 
             unwritable(s).await.ok_or(e)?
         }
     };
-    s.ui.status(&format!("note: {why}; this is told beside the archive alone"));
+    s.context.ui.status(&format!("note: {why}; this is told beside the archive alone"));
     Ok(())
 }
 
@@ -434,7 +435,7 @@ impl Leaf for ListFlags {
             OutputColumn::new("location", ValueType::Text),
             OutputColumn::new("error", ValueType::Text),
         ];
-        let mut listing = Listing::new(&s.ui, heads, 0);
+        let mut listing = Listing::new(&s.context.ui, heads, 0);
         let int = |n: Option<u64>| n.and_then(|n| i64::try_from(n).ok());
         for e in &all {
             let row = vec![
@@ -451,15 +452,17 @@ impl Leaf for ListFlags {
                 e.location.clone().into(),
                 e.error.clone().into(),
             ];
-            listing.row(&s.ui, row)?;
+            listing.row(&s.context.ui, row)?;
         }
-        listing.finish(&s.ui)?;
+        listing.finish(&s.context.ui)?;
         if all.is_empty() {
-            s.ui.status("there is no backup yet; 'orgctl backup create' makes one");
+            s.context.ui.status("there is no backup yet; 'orgctl backup create' makes one");
         }
         let in_clear = all.iter().filter(|e| e.is_whole() && !e.encrypted).count();
         if in_clear > 0 {
-            s.ui.status(&format!("in clear: {in_clear} of {}; whoever can read these reads everything", all.len()));
+            s.context
+                .ui
+                .status(&format!("in clear: {in_clear} of {}; whoever can read these reads everything", all.len()));
         }
         Ok(())
     }

@@ -153,13 +153,13 @@ impl Leaf for CreateFlags {
 
 /// The steps that a backup would take.
 fn describe_steps(s: &mut Session<'_>, folder: &Path, recipients: &[Recipient], signing: &Path) -> Result<()> {
-    s.ui.status(&format!("dry run: would write an archive into {}, and tell the catalogue", folder.display()));
+    s.context.ui.status(&format!("dry run: would write an archive into {}, and tell the catalogue", folder.display()));
     if !signing.exists() {
-        s.ui.status(&format!("dry run: would make a signing key in {}", signing.display()));
+        s.context.ui.status(&format!("dry run: would make a signing key in {}", signing.display()));
     }
     match recipients.len() {
-        0 => s.ui.warn("the archive would be in clear: whoever could read it would read everything"),
-        n => s.ui.status(&format!("dry run: would encrypt it to {n} public keys")),
+        0 => s.context.ui.warn("the archive would be in clear: whoever could read it would read everything"),
+        n => s.context.ui.status(&format!("dry run: would encrypt it to {n} public keys")),
     }
     Ok(())
 }
@@ -173,7 +173,7 @@ pub async fn make(
     label: Option<String>,
     to: (&Path, Option<PathBuf>),
 ) -> Result<(BackupEntry, PathBuf)> {
-    let (id, began) = (s.new_id(), s.context.clock.micros());
+    let (id, began) = (s.context.new_id(), s.context.clock.micros());
     match make_archive(s, key, (id, kind), recipients, label.clone(), to).await {
         Ok(Made { entry, path, told, .. }) => {
             // An SQLite file may have been migrated meanwhile: it is looked at anew.
@@ -210,7 +210,7 @@ async fn enter_failed(s: &mut Session<'_>, entry: BackupEntry) {
         Some(why) => Err(anyhow::anyhow!(why)),
     };
     if let Err(e) = done {
-        s.ui.verbose(&format!("that the backup failed could not be told: {e:#}"));
+        s.context.ui.verbose(&format!("that the backup failed could not be told: {e:#}"));
     }
 }
 
@@ -253,7 +253,7 @@ pub async fn make_archive(
         size: Some(size),
         checksum: Some(checksum),
         finished_at: Some(s.context.clock.micros()),
-        ..entry_of(&manifest, &path, &s.origin.host)
+        ..entry_of(&manifest, &path, &s.context.origin.host)
     };
     let mut told = Map::new();
     told.insert("id".into(), id.to_string().into());
@@ -316,7 +316,7 @@ async fn write(
     kind: BackupType,
 ) -> Result<Manifest> {
     let at = s.context.clock.micros();
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     let engine = s.connection.location.engine();
     let db = s.db().await?;
     let installation = installation(db).await?;
@@ -389,7 +389,7 @@ async fn sign_heads(db: &mut Db, key: &SignerKey, installation: Uuid, manifest: 
 }
 
 async fn tell(s: &mut Session<'_>, entry: &BackupEntry, path: &Path, pruned: Vec<Json>) -> Result<()> {
-    s.ui.status(&format!(
+    s.context.ui.status(&format!(
         "made the backup {} of {} rows ({} bytes): {}",
         short(entry.id),
         entry.rows.unwrap_or_default(),
@@ -397,10 +397,10 @@ async fn tell(s: &mut Session<'_>, entry: &BackupEntry, path: &Path, pruned: Vec
         path.display()
     ));
     if !entry.encrypted {
-        s.ui.warn("the archive is in clear: whoever can read it reads everything (--encrypt-to or the setting backup.recipients encrypts it)");
+        s.context.ui.warn("the archive is in clear: whoever can read it reads everything (--encrypt-to or the setting backup.recipients encrypts it)");
     }
     report(
-        &s.ui,
+        &s.context.ui,
         &json!({
             "id": entry.id, "type": entry.kind, "file": path, "size": entry.size, "sha256": entry.checksum,
             "rows": entry.rows, "encrypted": entry.encrypted, "at": rfc3339(entry.started_at), "pruned": pruned,

@@ -293,7 +293,7 @@ impl Leaf for DiffFlags {
                 .to_vec(),
             Some(_) => ["change", "field", "then", "now"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec(),
         };
-        let mut listing = Listing::new(&s.ui, heads, 0);
+        let mut listing = Listing::new(&s.context.ui, heads, 0);
         s.db().await?;
         let Some(mut db) = s.connection.take() else { return Err(anyhow::anyhow!("the connection is in use")) };
         let source = (&archive, &identities);
@@ -310,13 +310,13 @@ impl Leaf for DiffFlags {
                 .hint("name it by a key that it has or had then, or by its id")
                 .into());
         }
-        listing.finish(&s.ui)?;
-        s.ui.flush()?;
+        listing.finish(&s.context.ui)?;
+        s.context.ui.flush()?;
         for (noun, [added, changed, removed]) in &counts {
-            s.ui.status(&format!("{noun}: {added} added, {changed} changed, {removed} removed"));
+            s.context.ui.status(&format!("{noun}: {added} added, {changed} changed, {removed} removed"));
         }
         if counts.is_empty() {
-            s.ui.status("nothing recorded is different now");
+            s.context.ui.status("nothing recorded is different now");
         }
         Ok(())
     }
@@ -337,7 +337,7 @@ async fn tell_differences(
     for shape in now.iter().filter(|shape| shape.class == Class::Recorded) {
         let Some(before) = then.iter().find(|t| t.name == shape.name) else { continue };
         let sides = Sides { then: before, now: shape, desc: s.kinds().by_table(&shape.name) };
-        let ui = &s.ui;
+        let ui = &s.context.ui;
         let mut waiting = Vec::new();
         walk(db, archive, identities, &sides, &mut |change| {
             if change.is_same && asked.is_none() || asked.is_some_and(|asked| !sides.is(&change, asked)) {
@@ -362,7 +362,7 @@ async fn tell_differences(
         .await?;
         if let Some(desc) = sides.desc {
             for row in in_words(db, desc, waiting).await? {
-                listing.row(&s.ui, row)?;
+                listing.row(&s.context.ui, row)?;
             }
         }
     }

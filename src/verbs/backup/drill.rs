@@ -85,13 +85,13 @@ impl Leaf for DrillFlags {
         let age = proof.created_at.map(|at| now - at);
         let mut told = proof.json();
         told["age_seconds"] = json!(age.map(|a| a.num_seconds()));
-        report(&s.ui, &told)?;
+        report(&s.context.ui, &told)?;
         if let Some(fault) = proof.fault {
             return Err(fault.into());
         }
         let id = proof.id.map(short).unwrap_or_default();
         let of = proof.created_at.map(rfc3339).unwrap_or_default();
-        s.ui.status(&format!(
+        s.context.ui.status(&format!(
             "the backup {id} of {of} was restored and holds: {} rows from {}, in {:.1} s",
             proof.rows,
             size(proof.size),

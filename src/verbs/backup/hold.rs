@@ -77,7 +77,7 @@ async fn meant(s: &mut Session<'_>, from: Option<&str>, backup: &str) -> Result<
 }
 
 fn until(s: &Session<'_>, text: Option<&str>) -> Result<Option<DateTime<Utc>>> {
-    Ok(text.map(|text| time_to_come(text, s.context.clock.now(), s.origin.zone)).transpose()?)
+    Ok(text.map(|text| time_to_come(text, s.context.clock.now(), s.context.origin.zone)).transpose()?)
 }
 
 async fn set(s: &mut Session<'_>, mut entry: BackupEntry, until: Option<DateTime<Utc>>, shortens: bool) -> Result<()> {
@@ -90,11 +90,11 @@ async fn set(s: &mut Session<'_>, mut entry: BackupEntry, until: Option<DateTime
     let verb = Hold { entry: entry.clone(), shortens, told };
     enter_by(s, &entry, &verb).await?;
     match until {
-        Some(at) => s.ui.status(&format!("the backup {} is held until {}", short(id), rfc3339(at))),
-        None => s.ui.status(&format!("the backup {} is no longer held", short(id))),
+        Some(at) => s.context.ui.status(&format!("the backup {} is held until {}", short(id), rfc3339(at))),
+        None => s.context.ui.status(&format!("the backup {} is no longer held", short(id))),
     }
     dry_run_note(s);
-    report(&s.ui, &json!({ "id": id, "hold_until": until.map(rfc3339) }))
+    report(&s.context.ui, &json!({ "id": id, "hold_until": until.map(rfc3339) }))
 }
 
 /// Holds a backup, or holds it longer.

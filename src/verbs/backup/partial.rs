@@ -135,7 +135,7 @@ pub async fn restore(
             .into());
     }
     let tables = tables(s.kinds(), manifest, words)?;
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     let verb = RestorePart {
         archive: archive.path.clone(),
         manifest: archive.manifest_digest(),
@@ -158,14 +158,14 @@ fn tell(s: &mut Session<'_>, archive: &Archive, into: &Location, done: &Loaded, 
     let left: Vec<&str> = manifest.tables.iter().map(|t| t.name.as_str()).filter(is_left).collect();
     let came: Vec<String> = done.tables.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
     let did = if s.context.dry_run { "would restore" } else { "restored" };
-    s.ui.status(&format!(
+    s.context.ui.status(&format!(
         "{did} {rows} rows of a part of the backup {} into {}: {}",
         short(manifest.id),
         into.shown(),
         came.join(", ")
     ));
-    s.ui.status(&format!("left out: {}", left.join(", ")));
-    s.ui.status(&format!(
+    s.context.ui.status(&format!("left out: {}", left.join(", ")));
+    s.context.ui.status(&format!(
         "it shows what was there at {}; it is marked as partial, and takes reads and exports only",
         rfc3339(manifest.created_at)
     ));
@@ -173,7 +173,7 @@ fn tell(s: &mut Session<'_>, archive: &Archive, into: &Location, done: &Loaded, 
     let (_, checksum) = archive.digest()?;
     let tables: Vec<_> = done.tables.iter().map(|(table, rows)| json!({ "table": table, "rows": rows })).collect();
     report(
-        &s.ui,
+        &s.context.ui,
         &json!({
             "id": manifest.id, "sha256": checksum, "of": rfc3339(manifest.created_at), "signed": is_signed,
             "into": into.url(), "partial": true, "rows": rows, "tables": tables, "left_out": left,

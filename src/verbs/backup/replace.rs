@@ -89,7 +89,7 @@ pub async fn replace(s: &mut Session<'_>, signing: &SigningKey, archive: &Archiv
         Location::Sqlite(_) => None,
         Location::Postgres(_) => {
             // By it the backup of what is in it is found, and the schema by that.
-            let id = safety.as_ref().map_or_else(|| s.new_id(), |safety| safety.made.entry.id);
+            let id = safety.as_ref().map_or_else(|| s.context.new_id(), |safety| safety.made.entry.id);
             let name = swap_postgres::name(&short(id));
             verb.told.insert("old_schema".into(), name.as_str().into());
             verb.told.insert("stays_with_old_schema".into(), json!(staying));
@@ -237,23 +237,23 @@ async fn ask_and_save(s: &mut Session<'_>, signing: &SigningKey, archive: &Archi
         rfc3339(manifest.created_at),
         loss.describe()
     );
-    s.ui.confirm(&question).await?;
+    s.context.ui.confirm(&question).await?;
     let recipients = create::recipients(s, &[]).await?;
     let key = match keys::signing_path(s, signing)?.exists() {
         true => keys::signer(s, signing)?,
         false => keys::make(s, signing).await?,
     };
-    let (origin, clock) = (s.origin.clone(), s.context.clock);
+    let (origin, clock) = (s.origin(), s.context.clock);
     // Else the transaction that replaces it would be the first to write there.
     tx::ensure_actor(s.db().await?, &origin, clock).await?;
     let folder = folder(s, None, "to")?;
     archive::make_folder(&folder)?;
     archive::remove_partial(&folder);
-    let (id, label) = (s.new_id(), format!("before restore of {}", short(manifest.id)));
+    let (id, label) = (s.context.new_id(), format!("before restore of {}", short(manifest.id)));
     let made = create::make_archive(s, &key, (id, BackupType::Full), recipients, Some(label), (&folder, None)).await;
     let safety = Safety { made: made.map_err(unreadable)?, is_kept: false };
     write_sidecar(&safety.made.path, &safety.made.entry)?;
-    s.ui.status(&format!("made the backup {} of what is there: {}", short(id), safety.made.path.display()));
+    s.context.ui.status(&format!("made the backup {} of what is there: {}", short(id), safety.made.path.display()));
     Ok(safety)
 }
 
@@ -290,7 +290,7 @@ async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &
         swap_sqlite::room_needed(path, fs::metadata(scratch.path()).map_or(0, |m| m.len())),
     )?;
     verb.progress.part("replacing", None, "");
-    let (ui, is_committing) = (&s.ui, s.outcome.committing.clone());
+    let (ui, is_committing) = (&s.context.ui, s.outcome.committing.clone());
     let swap = Swap {
         from: scratch.path(),
         into: path,
@@ -299,7 +299,7 @@ async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &
         committing: &mut || is_committing.set(true),
     };
     if let Some(reader) = swap_sqlite::sqlite(swap, still).await? {
-        s.ui.warn(&format!(
+        s.context.ui.warn(&format!(
             "{reader} still reads what was there before, which stays in the files until that ends: end it, then run 'orgctl db check'"
         ));
     }
@@ -310,7 +310,9 @@ async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &
 async fn replace_schema(s: &mut Session<'_>, verb: &Restore) -> Result<Restored> {
     let done = gate::write_unchecked(s, verb).await?;
     if done.erased > 0 && !s.context.dry_run && wipe(s.db().await?).await.is_err() {
-        s.ui.warn("the database's files may hold traces of who was erased again until they are next cleaned (VACUUM)");
+        s.context
+            .ui
+            .warn("the database's files may hold traces of who was erased again until they are next cleaned (VACUUM)");
     }
     Ok(done)
 }

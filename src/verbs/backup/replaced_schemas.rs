@@ -32,7 +32,7 @@ pub async fn measure(s: &mut Session<'_>, told: &mut Map<String, Json>, publicat
         told.insert("old_schema_bytes".into(), old.bytes.into());
     }
     if !publications.is_empty() {
-        s.ui.warn(&format!(
+        s.context.ui.warn(&format!(
             "publications have other tables now ({}): whoever subscribes holds what was there before; empty the tables there, \
              then ALTER SUBSCRIPTION ... REFRESH PUBLICATION",
             publications.join(", ")
@@ -47,12 +47,14 @@ pub fn tell_kept(s: &mut Session<'_>, told: &Map<String, Json>) {
     let staying = told.get("stays_with_old_schema").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     let staying: Vec<&str> = staying.iter().filter_map(Json::as_str).collect();
     if !staying.is_empty() {
-        s.ui.warn(&format!("this stays with the old schema, and shows what was there before: {}", staying.join(", ")));
+        s.context
+            .ui
+            .warn(&format!("this stays with the old schema, and shows what was there before: {}", staying.join(", ")));
     }
     if let Some(bytes) = told.get("old_schema_bytes").and_then(Json::as_u64) {
         let kept =
             format!("what was there is kept as the schema {name} ({}), for its owner alone; {HINT}", size(bytes));
-        s.ui.status(&kept);
+        s.context.ui.status(&kept);
     }
 }
 
@@ -117,7 +119,7 @@ pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
     let with = swap_postgres::goes_with(db, &olds).await?;
     show(s, &olds, &with)?;
     if olds.is_empty() {
-        s.ui.status("no old schema is kept");
+        s.context.ui.status("no old schema is kept");
         return Ok(());
     }
     let (count, bytes) = (olds.len(), olds.iter().map(|o| o.bytes).sum());
@@ -130,26 +132,26 @@ pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
     }
     if !s.context.dry_run {
         let also = if with.is_empty() { String::new() } else { format!(", and with it {}", with.join(", ")) };
-        s.ui.confirm(&format!("drop {what} ({}) for good{also}?", size(bytes))).await?;
+        s.context.ui.confirm(&format!("drop {what} ({}) for good{also}?", size(bytes))).await?;
     }
     gate::write(s, &DropOld { olds, with }).await?;
     let did = if s.context.dry_run { "would drop" } else { "dropped" };
-    s.ui.status(&format!("{did} {what} ({})", size(bytes)));
+    s.context.ui.status(&format!("{did} {what} ({})", size(bytes)));
     dry_run_note(s);
     Ok(())
 }
 
 fn show(s: &mut Session<'_>, olds: &[ReplacedSchema], with: &[String]) -> Result<()> {
-    if is_for_programs(&s.ui) {
+    if is_for_programs(&s.context.ui) {
         let list: Vec<Json> = olds.iter().map(|o| json!({ "schema": o.name, "bytes": o.bytes })).collect();
-        return report(&s.ui, &json!({ "old_schemas": list, "with": with, "dry_run": s.context.dry_run }));
+        return report(&s.context.ui, &json!({ "old_schemas": list, "with": with, "dry_run": s.context.dry_run }));
     }
     let heads = vec![OutputColumn::new("schema", ValueType::Text), OutputColumn::new("bytes", ValueType::Int)];
-    let mut listing = Listing::new(&s.ui, heads, 0);
+    let mut listing = Listing::new(&s.context.ui, heads, 0);
     for old in olds {
         let row = vec![old.name.clone().into(), i64::try_from(old.bytes).unwrap_or(i64::MAX).into()];
-        listing.row(&s.ui, row)?;
+        listing.row(&s.context.ui, row)?;
     }
-    listing.finish(&s.ui)?;
-    s.ui.flush()
+    listing.finish(&s.context.ui)?;
+    s.context.ui.flush()
 }

@@ -62,7 +62,9 @@ pub fn trust(s: &mut Session<'_>, flags: &TrustFlags, archive: &Archive) -> Resu
     }
     let path = archive.path.display();
     if flags.trust_unsigned {
-        s.ui.warn(&format!("{path} is not signed by a key that is trusted; it is taken as --trust-unsigned says"));
+        s.context
+            .ui
+            .warn(&format!("{path} is not signed by a key that is trusted; it is taken as --trust-unsigned says"));
         return Ok(false);
     }
     let sentence = match keys.is_empty() {
@@ -345,7 +347,7 @@ impl Leaf for RestoreFlags {
         let keys = verifiers(s, &self.trust.keys)?;
         let loss = selection::known_in_folder(s, &archive).map(|known| Loss::of(&archive.manifest, known));
         let told = told_of(&archive, is_signed, loss.as_ref())?;
-        let progress = s.ui.progress();
+        let progress = s.context.ui.progress();
         let verb = Restore {
             archive: archive.path.clone(),
             manifest: archive.manifest_digest(),
@@ -399,36 +401,38 @@ pub fn tell(
 ) -> Result<()> {
     let (manifest, rows) = (&archive.manifest, done.rows);
     let did = if s.context.dry_run { "would restore" } else { "restored" };
-    s.ui.status(&format!("{did} {rows} rows of the backup {} into {}", named(manifest), into.shown()));
-    s.ui.status(&format!(
+    s.context.ui.status(&format!("{did} {rows} rows of the backup {} into {}", named(manifest), into.shown()));
+    s.context.ui.status(&format!(
         "it shows what was there at {}, and nothing that came after it",
         rfc3339(manifest.created_at)
     ));
     if let Some(loss) = &loss {
-        s.ui.status(&loss.describe());
+        s.context.ui.status(&loss.describe());
     }
     if manifest.kind == BackupType::Full {
-        s.ui.status("passwords, blocks and tokens are those of then: what was revoked since holds again, and is to be revoked again");
+        s.context.ui.status("passwords, blocks and tokens are those of then: what was revoked since holds again, and is to be revoked again");
     }
     if told.contains_key("erasures_unknown_from") && manifest.kind == BackupType::Full {
         let heads: Vec<String> = manifest.heads.iter().map(|h| format!("{}: {}", h.tree, h.size)).collect();
-        s.ui.status(&format!(
+        s.context.ui.status(&format!(
             "what was erased since is not known, and is to be erased again; it knows the audit trees up to these records: {}",
             heads.join(", ")
         ));
     }
     if let Some(n) = told.get("erased_again").and_then(Json::as_u64).filter(|n| *n > 0) {
         let who = if n == 1 { "1 person".to_owned() } else { format!("{n} people") };
-        s.ui.status(&format!("erased again: {who} whom the replaced trail tells to be erased"));
+        s.context.ui.status(&format!("erased again: {who} whom the replaced trail tells to be erased"));
     }
     replaced_schemas::tell_kept(s, told);
     if let Some(back) = told.get("way_back").and_then(Json::as_str) {
-        s.ui.status(&format!("the way back: {back}"));
+        s.context.ui.status(&format!("the way back: {back}"));
     }
     let codes = if manifest.kind == BackupType::Full { skipped(s.kinds()) } else { Map::new() };
     if !codes.is_empty() {
         let list: Vec<String> = codes.iter().map(|(noun, n)| format!("{n} of {noun}")).collect();
-        s.ui.status(&format!("codes that may have been given since are not given again: {} skipped", list.join(", ")));
+        s.context
+            .ui
+            .status(&format!("codes that may have been given since are not given again: {} skipped", list.join(", ")));
     }
     dry_run_note(s);
     let mut all = json!({
@@ -440,7 +444,7 @@ pub fn tell(
     if let Some(all) = all.as_object_mut() {
         all.extend(told.clone());
     }
-    report(&s.ui, &all)
+    report(&s.context.ui, &all)
 }
 
 /// To a millisecond.

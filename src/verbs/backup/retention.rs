@@ -119,7 +119,7 @@ fn remove_files(entries: &[BackupEntry], host: &str) -> Result<()> {
 }
 
 async fn remove(s: &mut Session<'_>, entries: Vec<BackupEntry>, by: &str) -> Result<()> {
-    let (host, now) = (s.origin.host.clone(), s.context.clock.now());
+    let (host, now) = (s.context.origin.host.clone(), s.context.clock.now());
     match unwritable(s).await {
         None => gate::write(s, &Remove { entries, by: by.to_owned(), host }).await,
         Some(why) => {
@@ -127,7 +127,7 @@ async fn remove(s: &mut Session<'_>, entries: Vec<BackupEntry>, by: &str) -> Res
                 refuse_held(entry, None, now)?;
             }
             remove_files(&entries, &host)?;
-            s.ui.status(&format!("note: {why}; archives were removed, and no trail tells it"));
+            s.context.ui.status(&format!("note: {why}; archives were removed, and no trail tells it"));
             Ok(())
         }
     }
@@ -169,9 +169,9 @@ impl Keeps {
 /// What becomes of each backup on this machine. Those of other installations are left alone, and each folder is for
 /// itself: a second copy elsewhere takes nobody's place here.
 fn plan(s: &Session<'_>, known: &KnownBackups, keep: &KeepPolicy) -> (Vec<(BackupEntry, Fate)>, Vec<&'static str>) {
-    let (now, zone) = (s.context.clock.now(), s.origin.zone);
+    let (now, zone) = (s.context.clock.now(), s.context.origin.zone);
     let mut groups: BTreeMap<(PathBuf, uuid::Uuid), Vec<BackupEntry>> = BTreeMap::new();
-    let here = known.entries.iter().filter(|e| e.host == s.origin.host && known.is_own(e));
+    let here = known.entries.iter().filter(|e| e.host == s.context.origin.host && known.is_own(e));
     let folder_of = |e: &BackupEntry| e.location.as_ref().and_then(|l| Path::new(l).parent()).map(Path::to_owned);
     // Failed ones lie nowhere: they go with the newest that lies somewhere.
     let home = here.clone().find_map(folder_of).unwrap_or_default();
@@ -242,22 +242,22 @@ impl Leaf for PruneFlags {
         let gone: Vec<BackupEntry> = all.iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e.clone()).collect();
         if s.context.dry_run {
             for objection in objected {
-                s.ui.warn(&format!("it would be refused without --force: {objection}"));
+                s.context.ui.warn(&format!("it would be refused without --force: {objection}"));
             }
-            s.ui.status(&format!("dry run: would remove {} of {} backups", gone.len(), all.len()));
+            s.context.ui.status(&format!("dry run: would remove {} of {} backups", gone.len(), all.len()));
             return Ok(());
         }
         if gone.is_empty() {
-            s.ui.status(&format!("nothing to remove: all of {} are kept", all.len()));
+            s.context.ui.status(&format!("nothing to remove: all of {} are kept", all.len()));
             return Ok(());
         }
         if !self.force {
             refuse(&objected)?;
         }
-        s.ui.confirm(&format!("remove {} of {} backups for good?", gone.len(), all.len())).await?;
+        s.context.ui.confirm(&format!("remove {} of {} backups for good?", gone.len(), all.len())).await?;
         let removed = gone.len();
         remove(s, gone, "prune").await?;
-        s.ui.status(&format!("removed {removed} of {} backups", all.len()));
+        s.context.ui.status(&format!("removed {removed} of {} backups", all.len()));
         Ok(())
     }
 }
@@ -274,7 +274,7 @@ fn show(s: &mut Session<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
         OutputColumn::new("size", ValueType::Int),
         OutputColumn::new("location", ValueType::Text),
     ];
-    let mut listing = Listing::new(&s.ui, heads, 0);
+    let mut listing = Listing::new(&s.context.ui, heads, 0);
     for (e, fate) in all {
         let (word, why) = match fate {
             Fate::Kept(why) => ("kept", why.join(", ")),
@@ -291,10 +291,10 @@ fn show(s: &mut Session<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
             e.size.and_then(|n| i64::try_from(n).ok()).into(),
             e.location.clone().into(),
         ];
-        listing.row(&s.ui, row)?;
+        listing.row(&s.context.ui, row)?;
     }
-    listing.finish(&s.ui)?;
-    s.ui.flush()
+    listing.finish(&s.context.ui)?;
+    s.context.ui.flush()
 }
 
 /// Prunes behind a backup that was just made. What looks like a mistake is told, and nothing is removed then: the backup
@@ -312,12 +312,14 @@ pub async fn prune_behind(s: &mut Session<'_>, keep: &KeepPolicy, folder: &Path)
     let (all, objected) = plan(s, &known, keep);
     let gone: Vec<BackupEntry> = all.into_iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e).collect();
     if !objected.is_empty() {
-        s.ui.warn(&format!("no backup was pruned: {}; 'orgctl backup prune --force' does it", objected.join("; ")));
+        s.context
+            .ui
+            .warn(&format!("no backup was pruned: {}; 'orgctl backup prune --force' does it", objected.join("; ")));
         return Ok(Vec::new());
     }
     let ids: Vec<Json> = gone.iter().map(|e| e.id.to_string().into()).collect();
     if !gone.is_empty() {
-        s.ui.status(&format!("removed {} backups that nothing keeps", gone.len()));
+        s.context.ui.status(&format!("removed {} backups that nothing keeps", gone.len()));
         remove(s, gone, "prune").await?;
     }
     Ok(ids)
@@ -352,18 +354,18 @@ impl Leaf for ForgetFlags {
         if entry.status == BackupStatus::Running {
             return Err(Problem::conflict(format!("the backup {} is being made", short(entry.id))).into());
         }
-        if entry.host != s.origin.host && entry.location.is_some() {
+        if entry.host != s.context.origin.host && entry.location.is_some() {
             return Err(Problem::conflict(format!("the archive of {} is on {}", short(entry.id), entry.host))
                 .hint("run the command there")
                 .into());
         }
         let what = entry.location.clone().unwrap_or_else(|| short(entry.id));
         if !s.context.dry_run {
-            s.ui.confirm(&format!("remove the backup {what} for good?")).await?;
+            s.context.ui.confirm(&format!("remove the backup {what} for good?")).await?;
             remove(s, vec![entry.clone()], "forget").await?;
         }
-        s.ui.status(&format!("removed the backup {}", short(entry.id)));
+        s.context.ui.status(&format!("removed the backup {}", short(entry.id)));
         dry_run_note(s);
-        report(&s.ui, &json!({ "id": entry.id, "file": entry.location }))
+        report(&s.context.ui, &json!({ "id": entry.id, "file": entry.location }))
     }
 }

@@ -43,7 +43,7 @@ impl Scratch {
         let server = match asked {
             Some(base @ Location::Postgres(_)) => {
                 // The number of the process tells those apart that count from the same time.
-                let id = format!("{}_{}", short(s.new_id()), std::process::id());
+                let id = format!("{}_{}", short(s.context.new_id()), std::process::id());
                 Some(ScratchDatabase::create(base, &s.connection.opening, &id).await?)
             }
             _ => None,

@@ -26,7 +26,7 @@ pub async fn choose(s: &mut Session<'_>, from: Option<&str>, word: Option<&str>,
             .hint("leave the name of the backup out, or --at")
             .into());
     }
-    let (_, upto) = time(at, s.context.clock.now(), s.origin.zone)?;
+    let (_, upto) = time(at, s.context.clock.now(), s.context.origin.zone)?;
     let known = KnownBackups::reachable(s, from).await?;
     let taken = known.newest(Some(upto))?.clone();
     known.tell_passed_over(s, &taken, Some(upto));

@@ -92,7 +92,12 @@ fn entry_from_name(s: &Session<'_>, path: &Path) -> Option<BackupEntry> {
     let manifest =
         Manifest { id: Uuid::from_u128(id.into()), created_at: made.unwrap_or_else(of_file), ..Manifest::empty() };
     let engine = s.connection.location.engine().as_str().to_owned();
-    Some(BackupEntry { kind: BackupType::Full, rows: None, engine, ..entry_of(&manifest, path, &s.origin.host) })
+    Some(BackupEntry {
+        kind: BackupType::Full,
+        rows: None,
+        engine,
+        ..entry_of(&manifest, path, &s.context.origin.host)
+    })
 }
 
 /// Whether no more is known of a backup than the name of its archive tells.
@@ -136,7 +141,7 @@ pub fn in_folder(s: &Session<'_>, folder: &Path) -> Result<Vec<BackupEntry>> {
 /// What an archive says of itself, and the file beside it says more.
 pub fn read_entry(s: &Session<'_>, path: &Path) -> Option<BackupEntry> {
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let of_archive = Archive::open(path).map(|a| entry_of(&a.manifest, path, &s.origin.host));
+    let of_archive = Archive::open(path).map(|a| entry_of(&a.manifest, path, &s.context.origin.host));
     match (of_archive, read_sidecar(path)) {
         (Ok(is), Some(told)) if told.id == is.id => Some(BackupEntry {
             // A manifest that was damaged since may name another.
@@ -157,7 +162,7 @@ pub fn read_entry(s: &Session<'_>, path: &Path) -> Option<BackupEntry> {
         (Ok(is), _) => Some(is),
         (Err(e), told) => Some(BackupEntry {
             status: BackupStatus::Failed,
-            host: s.origin.host.clone(),
+            host: s.context.origin.host.clone(),
             location: Some(path.display().to_string()),
             size: fs::metadata(path).ok().map(|m| m.len()),
             error: Some(e.to_string()),

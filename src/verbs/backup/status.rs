@@ -138,10 +138,10 @@ impl Leaf for StatusFlags {
         gate::allow(s)?;
         let max_age = self.max_age.as_ref().map_or(MAX_AGE, String::as_str).to_owned();
         let now = s.context.clock.now();
-        let (oldest, _) = time(&max_age, now, s.origin.zone)?;
+        let (oldest, _) = time(&max_age, now, s.context.origin.zone)?;
         let (state, has_database) = look(s, self.from.as_deref()).await?;
         if !has_database && self.from.is_none() {
-            s.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
+            s.context.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
         }
         let problem = state.problem(now, oldest, &max_age, &search_location(s, self.from.as_deref()));
         let word = match &problem {
@@ -170,19 +170,21 @@ impl Leaf for StatusFlags {
             ("error", ValueType::Text, problem.as_ref().map(|p| p.sentence.clone()).into()),
         ];
         let heads: Vec<OutputColumn> = fields.iter().map(|(name, kind, _)| OutputColumn::new(*name, *kind)).collect();
-        record(&s.ui, &heads, 3, fields.into_iter().map(|(.., value)| value).collect())?;
-        s.ui.flush()?;
+        record(&s.context.ui, &heads, 3, fields.into_iter().map(|(.., value)| value).collect())?;
+        s.context.ui.flush()?;
         if newest.is_some_and(|e| !e.encrypted) {
-            s.ui.warn("the newest backup is in clear: whoever can read it reads everything (--encrypt-to encrypts it)");
+            s.context
+                .ui
+                .warn("the newest backup is in clear: whoever can read it reads everything (--encrypt-to encrypts it)");
         }
         if verified.is_none() && newest.is_some() {
-            s.ui.warn("no backup was ever restored to see whether it holds: 'orgctl backup drill' does that");
+            s.context.ui.warn("no backup was ever restored to see whether it holds: 'orgctl backup drill' does that");
         }
         if let Some(missed) = state.missed() {
-            s.ui.warn(&format!("{missed} ('orgctl backup forget' takes it out of the catalogue)"));
+            s.context.ui.warn(&format!("{missed} ('orgctl backup forget' takes it out of the catalogue)"));
         }
         for sentence in replaced_schemas::kept(s).await {
-            s.ui.status(&format!("note: {sentence}; {}", replaced_schemas::HINT));
+            s.context.ui.status(&format!("note: {sentence}; {}", replaced_schemas::HINT));
         }
         match problem {
             Some(problem) => Err(problem.into()),
@@ -190,7 +192,7 @@ impl Leaf for StatusFlags {
                 let newest = newest.map_or_else(String::new, |e| {
                     format!("{}, and has {}", relative(e.started_at, now), size(e.size.unwrap_or_default()))
                 });
-                s.ui.status(&format!("the newest backup was made {newest}"));
+                s.context.ui.status(&format!("the newest backup was made {newest}"));
                 Ok(())
             }
         }

@@ -189,11 +189,11 @@ impl Leaf for VerifyFlags {
         let word = self.backup.as_deref().unwrap_or("latest");
         let path = locate_any(s, self.from.as_deref(), word).await?;
         let proof = prove_one(s, &plan, &path).await?;
-        report(&s.ui, &proof.json())?;
+        report(&s.context.ui, &proof.json())?;
         if let Some(fault) = proof.fault {
             return Err(fault.into());
         }
-        s.ui.status(&proof.words());
+        s.context.ui.status(&proof.words());
         tell_live(s, proof.live.as_deref().unwrap_or_default());
         Ok(())
     }
@@ -209,22 +209,22 @@ async fn all(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Resu
             // Another command removed it.
             Err(_) if !path.exists() => continue,
             Err(e) if is_of_archive(&e) => {
-                s.ui.warn(&e.to_string());
+                s.context.ui.warn(&e.to_string());
                 unread += 1;
                 continue;
             }
             Err(e) => return Err(e),
         };
         match proof.fault.is_some() {
-            true => s.ui.warn(&proof.words()),
-            false => s.ui.status(&proof.words()),
+            true => s.context.ui.warn(&proof.words()),
+            false => s.context.ui.status(&proof.words()),
         }
         tell_live(s, proof.live.as_deref().unwrap_or_default());
         proofs.push(proof);
     }
     let faults = proofs.iter().filter(|p| p.fault.is_some()).count();
     report(
-        &s.ui,
+        &s.context.ui,
         &json!({ "ok": faults + unread == 0, "faults": faults, "unread": unread, "backups": proofs.iter().map(Proof::json).collect::<Vec<_>>() }),
     )?;
     match (proofs.len(), faults) {
@@ -254,14 +254,14 @@ fn tell_live(s: &mut Session<'_>, live: &[Compared]) {
     }
     let (rows, explained) = live.iter().fold((0, 0), |(r, e), c| (r + c.rows, e + c.explained));
     let untold: u64 = live.iter().map(|c| c.untold).sum();
-    s.ui.status(&format!(
+    s.context.ui.status(&format!(
         "the live database agrees as of then: {} in {}; {} as records since tell",
         counted(rows, "row", "rows"),
         counted(live.len(), "table", "tables"),
         counted(explained, "differs", "differ")
     ));
     if untold > 0 {
-        s.ui.status(&format!(
+        s.context.ui.status(&format!(
             "of {} nobody can tell any more: the records that told of them are erased or archived",
             counted(untold, "row that differs", "rows that differ")
         ));
@@ -285,7 +285,7 @@ pub async fn prove_one(s: &mut Session<'_>, plan: &VerifyPlan, path: &Path) -> R
         is_untrusted: false,
         fault: None,
     };
-    let progress = s.ui.progress();
+    let progress = s.context.ui.progress();
     let opened = Archive::open(path);
     let manifest = opened.as_ref().ok().map(|a| a.manifest.clone());
     let tried = async {
@@ -351,7 +351,7 @@ async fn look_into(
     if plan.is_quick || !is_readable || archive.manifest.kind != BackupType::Full {
         proof.tables = checksums(archive, &plan.identities, is_readable, progress)?;
         if plan.against_live {
-            s.ui.warn("it was not restored, so the live database was not compared");
+            s.context.ui.warn("it was not restored, so the live database was not compared");
         }
         return Ok(());
     }
@@ -359,7 +359,7 @@ async fn look_into(
     let done = in_scratch(s, plan, archive, &scratch, proof, progress).await;
     // What came of it matters more than whether the scratch is gone: the next command removes it.
     if let Err(e) = scratch.remove().await {
-        s.ui.warn(&format!("what was restored to be looked at could not be removed: {e}"));
+        s.context.ui.warn(&format!("what was restored to be looked at could not be removed: {e}"));
     }
     done
 }
@@ -529,13 +529,13 @@ async fn mark(
         return Ok(());
     }
     if let Err(e) = write_sidecar(path, &entry) {
-        s.ui.warn(&format!("what came of it is not told beside the archive: {e}"));
+        s.context.ui.warn(&format!("what came of it is not told beside the archive: {e}"));
     }
     // It may have been migrated meanwhile: it is looked at anew.
     s.connection.close().await;
     if let Err(e) = mark_in_catalogue(s, manifest, entry, fault).await {
         let e = gate::in_words(s, e);
-        s.ui.warn(&format!("what came of it is not told in the database: {e}"));
+        s.context.ui.warn(&format!("what came of it is not told in the database: {e}"));
     }
     Ok(())
 }

@@ -52,7 +52,7 @@ impl Leaf for CanFlags {
         let names = Names::of(s, org, [&facts]).await?;
         let mut heads = texts(["permission", "answer", "role", "given", "conditions", "branch", "department"]);
         heads.push(OutputColumn::new("expires_at", ValueType::Time));
-        let mut listing = Listing::new(&s.ui, heads, 0);
+        let mut listing = Listing::new(&s.context.ui, heads, 0);
         for asked in known_words(s, org, &facts).await? {
             let why = facts.explain(&asked, About::Unnamed);
             let Some(way) = why.ways.first().filter(|_| why.answer != Answer::Deny) else { continue };
@@ -67,10 +67,10 @@ impl Leaf for CanFlags {
                 department,
                 until,
             ];
-            listing.row(&s.ui, row)?;
+            listing.row(&s.context.ui, row)?;
         }
-        listing.finish(&s.ui)?;
-        s.ui.flush()?;
+        listing.finish(&s.context.ui)?;
+        s.context.ui.flush()?;
         tell_of_account(s, &facts, &user.title(), listing.count());
         Ok(())
     }
@@ -87,11 +87,11 @@ async fn known_words(s: &mut Session<'_>, org: i32, facts: &Facts) -> Result<BTr
 /// Says why there is nothing, and what the list does not name.
 fn tell_of_account(s: &mut Session<'_>, facts: &Facts, who: &str, listed: u64) {
     if facts.account.lack(facts.at).is_some() {
-        s.ui.status(&format!("{who} is blocked or has left, and may do nothing"));
+        s.context.ui.status(&format!("{who} is blocked or has left, and may do nothing"));
         return;
     }
     if listed == 0 {
-        s.ui.status(&format!("no role gives {who} anything"));
+        s.context.ui.status(&format!("no role gives {who} anything"));
     }
     let stars: BTreeSet<String> = facts
         .held
@@ -104,7 +104,7 @@ fn tell_of_account(s: &mut Session<'_>, facts: &Facts, who: &str, listed: u64) {
         .collect();
     if !stars.is_empty() {
         let stars: Vec<String> = stars.into_iter().collect();
-        s.ui.status(&format!("and whatever no catalogue knows that is of {}", stars.join(", ")));
+        s.context.ui.status(&format!("and whatever no catalogue knows that is of {}", stars.join(", ")));
     }
 }
 
@@ -140,7 +140,7 @@ impl Leaf for RolesFlags {
         let names = Names::of(s, user.meta.org_id, [&facts]).await?;
         let mut heads = texts(["role", "path", "branch", "department"]);
         heads.extend(["granted_at", "expires_at"].map(|name| OutputColumn::new(name, ValueType::Time)));
-        let mut listing = Listing::new(&s.ui, heads, 0);
+        let mut listing = Listing::new(&s.context.ui, heads, 0);
         let is_idle = self.effective && facts.account.lack(facts.at).is_some();
         // What is yet to begin says from when.
         let is_told = |held: &&Held| match self.effective {
@@ -164,13 +164,14 @@ impl Leaf for RolesFlags {
                 let [branch, department, until] = words::cells_of(&names, held);
                 let from = held.from.map_or(Value::Null(ValueType::Time), Value::from);
                 let last = codes.last().copied().unwrap_or_default();
-                listing.row(&s.ui, vec![last.into(), codes.join(" > ").into(), branch, department, from, until])?;
+                listing
+                    .row(&s.context.ui, vec![last.into(), codes.join(" > ").into(), branch, department, from, until])?;
             }
         }
-        listing.finish(&s.ui)?;
-        s.ui.flush()?;
+        listing.finish(&s.context.ui)?;
+        s.context.ui.flush()?;
         if listing.count() == 0 {
-            s.ui.status(&format!("{} has no role", user.title()));
+            s.context.ui.status(&format!("{} has no role", user.title()));
         }
         Ok(())
     }
@@ -208,7 +209,7 @@ impl Leaf for PermissionsFlags {
         let mut heads = texts(["permission", "role"]);
         let flags = ["own_branch", "own_department", "own_records", "require_approval"];
         heads.extend(flags.map(|name| OutputColumn::new(name, ValueType::Bool)));
-        let mut listing = Listing::new(&s.ui, heads, 0);
+        let mut listing = Listing::new(&s.context.ui, heads, 0);
         let before = roles.ways_from(from);
         let mut rows: Vec<(String, String, &Given)> = Vec::new();
         for to in 0..roles.all().len() {
@@ -221,15 +222,15 @@ impl Leaf for PermissionsFlags {
         for (pattern, codes, given) in rows {
             let flags = [given.own_branch, given.own_department, given.own_records, given.requires_approval];
             let row = [Value::from(pattern), codes.into()].into_iter().chain(flags.map(Value::from)).collect();
-            listing.row(&s.ui, row)?;
+            listing.row(&s.context.ui, row)?;
         }
-        listing.finish(&s.ui)?;
-        s.ui.flush()?;
+        listing.finish(&s.context.ui)?;
+        s.context.ui.flush()?;
         if listing.count() == 0 {
-            s.ui.status(&format!("{} gives nothing", role.title()));
+            s.context.ui.status(&format!("{} gives nothing", role.title()));
         }
         if !role.is_active() {
-            s.ui.status(&format!("{} is not in use, and gives nothing of it", role.title()));
+            s.context.ui.status(&format!("{} is not in use, and gives nothing of it", role.title()));
         }
         Ok(())
     }

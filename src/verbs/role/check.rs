@@ -66,13 +66,13 @@ impl Leaf for CheckFlags {
             Asked::Unknown(why) => return tell_unknown(s, why),
         };
         let answer = facts.check(&question.asked, question.target.about());
-        match s.ui.style.format.get() {
+        match s.context.ui.style.format.get() {
             Format::Json | Format::Ndjson | Format::Yaml => {
-                format::document(&s.ui, &Json::Object(question.document(answer.as_str())))?;
+                format::document(&s.context.ui, &Json::Object(question.document(answer.as_str())))?;
             }
-            _ => s.ui.out(&format!("{}\n", answer.as_str()))?,
+            _ => s.context.ui.out(&format!("{}\n", answer.as_str()))?,
         }
-        s.ui.flush()?;
+        s.context.ui.flush()?;
         end(s, &question, &facts, answer).await
     }
 }
@@ -138,31 +138,31 @@ impl Leaf for ExplainFlags {
             (_, answer) => answer,
         };
         let names = Names::of(s, question.org(), [&facts]).await?;
-        match s.ui.style.format.get() {
+        match s.context.ui.style.format.get() {
             Format::Json | Format::Ndjson | Format::Yaml => {
                 let mut document = document(&question, &facts, &names, &why);
                 document.insert("answer".into(), answer.as_str().into());
                 document.extend(denied.iter().flat_map(Denied::document));
-                format::document(&s.ui, &Json::Object(document))?;
+                format::document(&s.context.ui, &Json::Object(document))?;
             }
             _ => {
                 draw(s, &question, &facts, &names, &why, denied.as_ref())?;
             }
         }
-        s.ui.flush()?;
+        s.context.ui.flush()?;
         end(s, &question, &facts, answer).await
     }
 }
 
 /// Neither yes nor no: nobody can tell.
 pub fn tell_unknown(s: &mut Session<'_>, why: Problem) -> Result<()> {
-    match s.ui.style.format.get() {
+    match s.context.ui.style.format.get() {
         Format::Json | Format::Ndjson | Format::Yaml => {
-            format::document(&s.ui, &json!({ "answer": "unknown", "says": why.sentence }))?;
+            format::document(&s.context.ui, &json!({ "answer": "unknown", "says": why.sentence }))?;
         }
-        _ => s.ui.out("unknown\n")?,
+        _ => s.context.ui.out("unknown\n")?,
     }
-    s.ui.flush()?;
+    s.context.ui.flush()?;
     Err(Problem { kind: ErrorKind::Failed, ..why }.into())
 }
 
@@ -285,8 +285,8 @@ fn draw(
         lines.push(format!("not asked: {}", question.target.not_asked().join(", ")));
     }
     for line in lines {
-        for line in table::paragraph(&s.ui, &visible(&line)) {
-            s.ui.out(&format!("{line}\n"))?;
+        for line in table::paragraph(&s.context.ui, &visible(&line)) {
+            s.context.ui.out(&format!("{line}\n"))?;
         }
     }
     Ok(())

@@ -200,7 +200,7 @@ impl Leaf for GrantFlags {
         let granted = gate::write(s, &Grant { role: Target::of(&role), permissions, under }).await?;
         let place = records::org_code(s.db().await?, role.meta.org_id).await?;
         for one in &granted {
-            s.ui.status(&match one {
+            s.context.ui.status(&match one {
                 Granted::Made(record) => format!("created {} in {place}", record.title()),
                 Granted::Kept(record) => format!("{} is there already; nothing was changed", record.title()),
             });
@@ -265,12 +265,12 @@ impl Leaf for RevokeFlags {
         }
         if !s.context.dry_run {
             let titles: Vec<String> = records.iter().map(Record::title).collect();
-            s.ui.confirm(&format!("delete {}?", titles.join(", "))).await?;
+            s.context.ui.confirm(&format!("delete {}?", titles.join(", "))).await?;
         }
         let targets = records.iter().map(Target::of).collect();
         gate::write(s, &Delete { noun: GIVEN.noun.into(), targets, mode: Mode::Protect, shown: None }).await?;
         for record in &records {
-            s.ui.status(&format!("deleted {}", record.title()));
+            s.context.ui.status(&format!("deleted {}", record.title()));
         }
         dry_run_note(s);
         Ok(())
@@ -349,13 +349,13 @@ impl Leaf for CloneFlags {
         let name = self.name.unwrap_or_else(|| role.get("name").to_text());
         let mut values = Vec::new();
         for (column, text) in [("code", self.code), ("name", name)] {
-            values.push((column.to_owned(), desc.known(column)?.parse(&text, &s.parsing)?));
+            values.push((column.to_owned(), desc.known(column)?.parse(&text, &s.connection.parsing)?));
         }
         let description = role.get("description").clone();
         values.push(("description".to_owned(), description));
         let (made, permissions) = gate::write(s, &CloneRole { role: Target::of(&role), values }).await?;
         let place = records::org_code(s.db().await?, made.meta.org_id).await?;
-        s.ui.status(&format!("created {} in {place}, with {permissions} permissions", made.title()));
+        s.context.ui.status(&format!("created {} in {place}, with {permissions} permissions", made.title()));
         dry_run_note(s);
         print_changed(s, desc, &[made.meta.record_id()]).await
     }

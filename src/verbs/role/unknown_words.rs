@@ -25,7 +25,7 @@ pub async fn warn_of_unknown(s: &mut Session<'_>, org: i32, asked: &Permission) 
         return Ok(());
     }
     let near = near(asked, &known).map_or(String::new(), |near| format!("; did you mean {near}?"));
-    s.ui.warn(&format!("{asked} is not in the catalogue of permissions{near}"));
+    s.context.ui.warn(&format!("{asked} is not in the catalogue of permissions{near}"));
     Ok(())
 }
 
@@ -51,7 +51,7 @@ pub async fn warn_of_given(s: &mut Session<'_>, since: DateTime<Utc>) -> Result<
         warn_of_unknown(s, org, word).await?;
     }
     if let Some(more @ 1..) = given.len().checked_sub(SHOWN) {
-        s.ui.warn(&format!("{more} more are not in the catalogue of permissions"));
+        s.context.ui.warn(&format!("{more} more are not in the catalogue of permissions"));
     }
     Ok(())
 }

@@ -95,7 +95,7 @@ impl Leaf for WhoCanFlags {
         let about = target.about();
         let is_meant = |facts: &Facts| facts.check(&asked, about) != Answer::Deny;
         let question = Many { org, at, about, roles: &roles, by_conditions: &by_conditions, in_use: true };
-        let mut listing = Listing::new(&s.ui, who_can_heads(), 0);
+        let mut listing = Listing::new(&s.context.ui, who_can_heads(), 0);
         each(s, &self.pages, &question, &is_meant, &mut listing, |facts, names, user| {
             let why = facts.explain(&asked, about);
             let Some(way) = why.ways.first() else { return Vec::new() };
@@ -114,7 +114,7 @@ impl Leaf for WhoCanFlags {
         })
         .await?;
         if listing.count() == 0 {
-            s.ui.status(&format!("nobody may {asked}{}", target.words()));
+            s.context.ui.status(&format!("nobody may {asked}{}", target.words()));
         }
         Ok(())
     }
@@ -179,7 +179,7 @@ impl Leaf for MembersFlags {
         let heads = texts.map(|name| OutputColumn::new(name, ValueType::Text)).into_iter();
         let times = ["granted_at", "expires_at"].map(|name| OutputColumn::new(name, ValueType::Time));
         let heads = heads.chain(times).collect();
-        let mut listing = Listing::new(&s.ui, heads, 0);
+        let mut listing = Listing::new(&s.context.ui, heads, 0);
         each(s, &self.pages, &question, &is_meant, &mut listing, |facts, names, user| {
             let held = facts.held.iter().filter(|held| counts(held));
             held.map(|held| {
@@ -193,7 +193,7 @@ impl Leaf for MembersFlags {
         })
         .await?;
         if listing.count() == 0 {
-            s.ui.status(&format!("nobody has {}", role.title()));
+            s.context.ui.status(&format!("nobody has {}", role.title()));
         }
         Ok(())
     }
@@ -224,7 +224,7 @@ async fn each(
     listing: &mut Listing,
     rows_of: impl Fn(&Facts, &Names, &Record) -> Vec<Vec<Value>>,
 ) -> Result<()> {
-    let page = if s.ui.style.format.get() == Format::Table && !pages.all { Some(PAGE) } else { None };
+    let page = if s.context.ui.style.format.get() == Format::Table && !pages.all { Some(PAGE) } else { None };
     let most = pages.limit.map(usize::try_from).transpose()?.or(page).unwrap_or(usize::MAX);
     let (mut after, mut shown) = (pages.page, 0);
     loop {
@@ -250,22 +250,22 @@ async fn each(
         for facts in &meant {
             if shown == most {
                 let token = after.unwrap_or_default().to_string();
-                listing.finish(&s.ui)?;
-                s.ui.flush()?;
+                listing.finish(&s.context.ui)?;
+                s.context.ui.flush()?;
                 let command = next_page(&as_of::fixed(s), &token);
-                s.ui.status(&format!("{shown} shown, more follow: {command}"));
+                s.context.ui.status(&format!("{shown} shown, more follow: {command}"));
                 return Ok(());
             }
             let person = facts.account.person;
             let Some(user) = records.get(&person) else { continue };
             for row in rows_of(facts, &names, user) {
-                listing.row(&s.ui, row)?;
+                listing.row(&s.context.ui, row)?;
             }
             (shown, after) = (shown + 1, Some(person));
         }
         if is_last {
-            listing.finish(&s.ui)?;
-            return s.ui.flush();
+            listing.finish(&s.context.ui)?;
+            return s.context.ui.flush();
         }
         after = users.last().copied().or(after);
     }

@@ -73,18 +73,19 @@ impl Leaf for BlockFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
-        let until = self.until.as_ref().map(|t| time_to_come(t, s.context.clock.now(), s.origin.zone)).transpose()?;
+        let until =
+            self.until.as_ref().map(|t| time_to_come(t, s.context.clock.now(), s.context.origin.zone)).transpose()?;
         let reason = match &self.reason {
             Some(reason) => reason.clone(),
-            None if s.ui.style.interactive => {
+            None if s.context.ui.style.interactive => {
                 let given =
                     |text: &str| if text.trim().is_empty() { Err("a reason is needed".to_owned()) } else { Ok(()) };
-                s.ui.ask("Reason", None, given).await?
+                s.context.ui.ask("Reason", None, given).await?
             }
             None => return Err(Problem::usage("the reason is missing").hint("give it with --reason TEXT").into()),
         };
         if let Some(until) = until {
-            s.ui.status(&format!("until {}", rfc3339(until)));
+            s.context.ui.status(&format!("until {}", rfc3339(until)));
         }
         known_columns(s, DESC)?;
         let changed = gate::write(s, &Block { targets: as_targets(&records), reason, until }).await?;

@@ -54,13 +54,15 @@ impl Leaf for DossierFlags {
         gate::allow(s)?;
         let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let record = find(s, DESC, &key, Deleted::Include).await?;
-        if s.ui.style.format_typed && !matches!(s.ui.style.format.get(), Format::Json) {
+        if s.context.ui.style.format_typed && !matches!(s.context.ui.style.format.get(), Format::Json) {
             return Err(Problem::usage("a dossier is JSON").hint("leave out the other format, or say -o json").into());
         }
         let told = Exported::new(DESC.noun, record.meta.org_id, Format::Json, None, false);
         gate::write(s, &Exported { id: Some(record.meta.id), ..told }).await?;
         if s.context.dry_run {
-            s.ui.status(&format!("dry run: would tell what is held of {}; nothing was handed out", record.title()));
+            s.context
+                .ui
+                .status(&format!("dry run: would tell what is held of {}; nothing was handed out", record.title()));
             return Ok(());
         }
         let mut about = serde_json::Map::new();
@@ -73,7 +75,7 @@ impl Leaf for DossierFlags {
         about.insert("pointed_at_by".into(), pointing.into());
         about.insert("records".into(), records_about(s, &record).await?.into());
         about.insert("history".into(), crate::crud::history::history_json(s, &record).await?);
-        s.ui.out(&format!("{}\n", format::json_pretty(&about.into())))?;
-        s.ui.flush()
+        s.context.ui.out(&format!("{}\n", format::json_pretty(&about.into())))?;
+        s.context.ui.flush()
     }
 }

@@ -223,7 +223,7 @@ fn code_column(s: &Session<'_>, desc: &Descriptor, opened: &Opened) -> Result<Op
     let Some(code) = desc.key_field() else { return Ok(None) };
     // A code has no small letters: what has some is a number of the directory, where they tell two apart.
     let is_code = |text: &String| {
-        text.chars().count() == 6 && code.parse(text, &s.parsing).is_ok_and(|code| code.to_text() == *text)
+        text.chars().count() == 6 && code.parse(text, &s.connection.parsing).is_ok_and(|code| code.to_text() == *text)
     };
     for at in (0..opened.header.len()).filter(|at| fold(&opened.header[*at]) == "userid") {
         let texts = opened.first_texts(at, LOOKED_AT)?;
@@ -237,7 +237,7 @@ fn code_column(s: &Session<'_>, desc: &Descriptor, opened: &Opened) -> Result<Op
 /// Says whose passwords stayed as they were, and how many who may sign in have none.
 async fn note_passwords(s: &mut Session<'_>, rows: &Import, report: &Report) -> Result<()> {
     if rows.secret.is_some() && !rows.resets_secrets && report.updated + report.unchanged > 0 {
-        s.ui.status("note: passwords of users that were there stay as they are; --reset-passwords sets them");
+        s.context.ui.status("note: passwords of users that were there stay as they are; --reset-passwords sets them");
     }
     let was_written = report.created + report.updated > 0 && !report.refused && !s.context.dry_run;
     let mut given = rows.columns.iter().flatten().chain(rows.constants.iter().map(|(name, _)| name));
@@ -247,7 +247,7 @@ async fn note_passwords(s: &mut Session<'_>, rows: &Import, report: &Report) -> 
     {
         let n = credentials::without_password(s.db().await?, org, None).await?;
         if n > 0 {
-            s.ui.status(&format!(
+            s.context.ui.status(&format!(
                 "note: {n} who may sign in have no password: 'orgctl user invite', or a column password"
             ));
         }

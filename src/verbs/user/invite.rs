@@ -86,7 +86,7 @@ impl Leaf for InviteFlags {
                 .into());
         }
         let expires = self.expires.as_ref().map_or("7d", String::as_str);
-        let expires_at = time_to_come(expires, s.context.clock.now(), s.origin.zone)?;
+        let expires_at = time_to_come(expires, s.context.clock.now(), s.context.origin.zone)?;
         let random = s.context.random;
         let tokens: Vec<Secret> = records.iter().map(|_| token::make(&mut |bytes| random.fill(bytes))).collect();
         let verb =
@@ -102,10 +102,10 @@ impl Leaf for InviteFlags {
         let changed = gate::write_and_show(s, &verb, show).await?;
         let until = rfc3339(expires_at);
         for c in &changed {
-            s.ui.status(&format!("invited {}, until {until}", c.record.title()));
+            s.context.ui.status(&format!("invited {}, until {until}", c.record.title()));
         }
         if !s.context.dry_run {
-            s.ui.status("this is the only time that tokens are shown; hand each to its user alone");
+            s.context.ui.status("this is the only time that tokens are shown; hand each to its user alone");
         }
         dry_run_note(s);
         Ok(())
@@ -160,7 +160,7 @@ impl Leaf for UninviteFlags {
         let changed = gate::write(s, &Uninvite { targets: as_targets(&records) }).await?;
         for c in &changed {
             let title = c.record.title();
-            s.ui.status(&match c.fields.is_empty() {
+            s.context.ui.status(&match c.fields.is_empty() {
                 true => format!("{title} has no invitation that could be taken back; nothing was changed"),
                 false => format!("took the invitation of {title} back; its token serves no more"),
             });

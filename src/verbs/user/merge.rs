@@ -218,7 +218,7 @@ async fn left_behind(s: &mut Session<'_>, duplicate: &Record, into: &Record) -> 
 
 /// Refuses to merge who stayed in the place of a duplicate that is merged already: its keys mean that one since.
 async fn not_merged_already(s: &mut Session<'_>, found: &Record, key: &str, into: &Record) -> Result<()> {
-    let context = s.parsing.clone();
+    let context = s.connection.parsing.clone();
     let own = records::own_holders(s.db().await?, DESC, Some(found.meta.org_id), key, &context).await?;
     if found.meta.id == into.meta.id || own.iter().any(|r| r.meta.id == found.meta.id) {
         return Ok(());
@@ -259,7 +259,7 @@ impl Leaf for MergeFlags {
         }
         let left = left_behind(s, &duplicate, &into).await?;
         if !left.is_empty() {
-            s.ui.status(&format!(
+            s.context.ui.status(&format!(
                 "note: {} has no {}, which only {} has",
                 into.title(),
                 left.join(", "),
@@ -267,14 +267,21 @@ impl Leaf for MergeFlags {
             ));
         }
         if !s.context.dry_run {
-            s.ui.confirm(&format!("merge {} into {}, and delete the first?", duplicate.title(), into.title())).await?;
+            s.context
+                .ui
+                .confirm(&format!("merge {} into {}, and delete the first?", duplicate.title(), into.title()))
+                .await?;
         }
         let (moved, gone) =
             gate::write(s, &Merge { duplicate: Target::as_seen(&duplicate), into: Target::as_seen(&into) }).await?;
-        s.ui.status(&format!("merged {} into {}: {moved} that pointed at it follow", duplicate.title(), into.title()));
+        s.context.ui.status(&format!(
+            "merged {} into {}: {moved} that pointed at it follow",
+            duplicate.title(),
+            into.title()
+        ));
         if gone > 0 {
             let had = if gone == 1 { "1 that" } else { &format!("{gone} that") };
-            s.ui.status(&format!("{had} {} has too went with {}", into.title(), duplicate.title()));
+            s.context.ui.status(&format!("{had} {} has too went with {}", into.title(), duplicate.title()));
         }
         dry_run_note(s);
         print_changed(s, DESC, &[into.meta.record_id()]).await

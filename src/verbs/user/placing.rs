@@ -182,7 +182,7 @@ async fn assign_branches(s: &mut Session<'_>, keys: &[String], given: &[String],
     for record in &records {
         let is_changed = changed.contains(&record.meta.id);
         let title = record.title();
-        s.ui.status(&if is_changed {
+        s.context.ui.status(&if is_changed {
             format!("updated {title}: branches")
         } else {
             format!("{title} is so already; nothing was changed")

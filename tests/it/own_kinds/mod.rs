@@ -102,7 +102,7 @@ impl leaf::Leaf for Shirk {
     };
 
     async fn run(self, s: &mut Session<'_>) -> anyhow::Result<()> {
-        s.ui.out("nothing to do\n")
+        s.context.ui.out("nothing to do\n")
     }
 }
 

@@ -213,6 +213,7 @@ fn with_session(
         env: world.env,
         clock: world.clock,
         random: world.random,
+        kinds: world.program.kinds,
         subject: world.subject,
         origin,
         access,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::stored::Tape;
 use crate::access::Subject;
 use crate::model::clock::Clock;
+use crate::model::kinds::Kinds;
 use crate::model::random::{Ids, Random};
 use crate::store::tx::Origin;
 use crate::ui::Ui;
@@ -28,6 +29,8 @@ pub struct Context<'a> {
     pub env: &'a Env,
     pub clock: &'a dyn Clock,
     pub random: &'a dyn Random,
+    /// The kinds of record that there are.
+    pub kinds: Kinds,
     /// Who asks.
     pub subject: &'a Subject,
     /// Who acts, from where, as the trail tells it.

@@ -39,7 +39,7 @@ impl KindVerb for CreateFlags {
     }
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
-        known_columns(s, desc)?;
+        known_columns(s.context, desc)?;
         let org = match s.the_org_of(desc).await? {
             Some(org) => Some(not_in_system(desc, org)?),
             None => None,
@@ -116,7 +116,7 @@ impl KindVerb for UpdateFlags {
             return match (records.as_slice(), owners.as_slice()) {
                 ([record], []) => {
                     is_version(record, version)?;
-                    known_columns(s, desc)?;
+                    known_columns(s.context, desc)?;
                     edit::update(s, desc, record, &self.fields.0).await
                 }
                 ([], [owner]) => edit::create(s, desc, Some(owner.meta.org_id), Some(owner), &self.fields.0).await,
@@ -149,7 +149,7 @@ impl KindVerb for UpdateFlags {
         if owners.is_empty() {
             return change(s, desc, &records, version, set, Action::Update).await;
         }
-        known_columns(s, desc)?;
+        known_columns(s.context, desc)?;
         let targets = records.iter().map(Target::of).collect();
         let change = Change { noun: desc.noun.into(), targets, set, action: Action::Update };
         owned::keep(s, desc, change, &owners).await

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::context::Context;
 use super::form::{self, FormLine};
 use super::gate;
 use super::leaf::FieldTexts;
@@ -16,14 +17,14 @@ use crate::store::records;
 use crate::ui::editor::Draft;
 
 /// `$VISUAL`, `$EDITOR`, or vi where there is a terminal to run it on.
-fn editor(s: &Session<'_>) -> Result<String, Problem> {
-    if s.context.ui.style.no_input {
+fn editor(context: &Context<'_>) -> Result<String, Problem> {
+    if context.ui.style.no_input {
         return Err(Problem::usage("--edit asks for input, and --no-input forbids it").hint("give the values as flags"));
     }
-    let named = ["VISUAL", "EDITOR"].iter().filter_map(|v| s.context.env.get(*v)).find(|v| !v.trim().is_empty());
+    let named = ["VISUAL", "EDITOR"].iter().filter_map(|v| context.env.get(*v)).find(|v| !v.trim().is_empty());
     match named {
         Some(command) => Ok(command.clone()),
-        None if s.context.ui.io().stdin_is_terminal && s.context.ui.io().stderr_is_terminal => Ok("vi".into()),
+        None if context.ui.io().stdin_is_terminal && context.ui.io().stderr_is_terminal => Ok("vi".into()),
         None => Err(Problem::usage("--edit finds no editor, and no terminal to run vi on")
             .hint("name one in VISUAL or EDITOR, or give the values as flags")),
     }
@@ -133,7 +134,7 @@ async fn fill_in(
     blank: &str,
     work: &FormPurpose<'_>,
 ) -> Result<Option<FormOutcome>> {
-    let editor = editor(s)?;
+    let editor = editor(s.context)?;
     let draft = Draft::new(&format!("{}.toml", desc.noun))?;
     let mut text = blank.to_owned();
     let mut wrong: Vec<Problem> = Vec::new();

@@ -4,6 +4,7 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+use super::context::Context;
 use super::lookup::not_found;
 use super::session::Session;
 use super::times::{time, time_to_come};
@@ -244,7 +245,7 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usiz
         return Ok(vec![Condition { column, op, values: vec![value] }]);
     }
     if column.kind == ValueType::Time && !text.is_empty() {
-        return within(s, column, op, text, commas);
+        return within(s.context, column, op, text, commas);
     }
     let texts = if matches!(op, Op::Is | Op::IsNot) { split(text, commas) } else { vec![text] };
     let mut values: Vec<Value> = Vec::new();
@@ -293,11 +294,11 @@ fn part(column: &Column, text: &str) -> Result<String, Problem> {
 }
 
 /// A condition of a time, where a text names a span of it.
-fn within(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usize]) -> Result<Vec<Condition>> {
+fn within(context: &Context<'_>, column: Column, op: Op, text: &str, commas: &[usize]) -> Result<Vec<Condition>> {
     let is_to_come = column.field.is_some_and(Field::is_to_come);
     let read = |text: &str| match span(text.trim()).filter(|_| is_to_come) {
-        Some(_) => time_to_come(text, s.context.clock.now(), s.context.origin.zone).map(|at| (at, at)),
-        None => time(text, s.context.clock.now(), s.context.origin.zone),
+        Some(_) => time_to_come(text, context.clock.now(), context.origin.zone).map(|at| (at, at)),
+        None => time(text, context.clock.now(), context.origin.zone),
     };
     let one = |op, value| Condition { column: column.clone(), op, values: vec![Value::Time(value)] };
     // A date names a whole day.

@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::context::Access;
+use super::context::Context;
 use super::session::Session;
 use super::stored::StoredCommand;
 use crate::access::permission::{OF_EVERYBODY, Permission};
@@ -83,12 +84,12 @@ pub trait Verb: Serialize + DeserializeOwned {
 
 /// Asks whether the command may be done at all. Reads ask here too.
 pub fn allow(s: &Session<'_>) -> Result<()> {
-    Ok(decided(s, &s.access().permission)?)
+    Ok(decided(s.context, &s.access().permission)?)
 }
 
 /// Asks whether something else may be done besides, which a command does in passing.
-pub fn allow_besides(s: &Session<'_>, permission: &str) -> Result<()> {
-    Ok(decided(s, permission)?)
+pub fn allow_besides(context: &Context<'_>, permission: &str) -> Result<()> {
+    Ok(decided(context, permission)?)
 }
 
 /// Asks whether a command may begin, of which it is not known yet what it changes: some fields may have a permission of their
@@ -98,7 +99,7 @@ pub fn may_begin(s: &Session<'_>) -> Result<()> {
     let kind = s.kinds().by_table(s.access().resource());
     let is_update = |desc: &&&Descriptor| *permission == format!("{}:{}", desc.table, desc.action(verbs::Verb::Update));
     let own = kind.as_ref().filter(is_update).and_then(|desc| Some((desc.table, desc.changed_alone?.0)));
-    match own.map(|(table, action)| decided(s, &format!("{table}:{action}"))) {
+    match own.map(|(table, action)| decided(s.context, &format!("{table}:{action}"))) {
         Some(Ok(())) => Ok(()),
         _ => allow(s),
     }
@@ -116,7 +117,7 @@ pub async fn by_its_own(s: &mut Session<'_>, desc: &Descriptor, given: &[&Field]
         may_all = may_all && authorize(s, record).await.is_ok();
     }
     let own = format!("{}:{action}", desc.table);
-    if !may_all && decided(s, &own).is_ok() {
+    if !may_all && decided(s.context, &own).is_ok() {
         s.outcome.access = Some(Access { permission: own, ..s.access().clone() });
     }
     Ok(())
@@ -137,7 +138,7 @@ pub fn allow_in_system(s: &Session<'_>) -> Result<()> {
 /// Asks whether all of a kind may be told in an organisation: what is worked out of all of it, or is read back as the whole of
 /// it, would be wrong of a part.
 pub fn allow_whole(s: &Session<'_>, permission: &str, desc: &Descriptor, org: i32) -> Result<()> {
-    decided(s, permission)?;
+    decided(s.context, permission)?;
     match &s.connection.opening.reader {
         Some(reader) if !reader.tells_all_of(desc, org) => {
             let refusal = Refusal::of(permission).about(About::Record(&Belongings::default()));
@@ -150,8 +151,8 @@ pub fn allow_whole(s: &Session<'_>, permission: &str, desc: &Descriptor, org: i3
 
 /// The decision about a permission, no record being known yet; until approval exists, what needs one is refused. What is of no
 /// place and about nobody is allowed without conditions or not at all.
-fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {
-    decided_of(s.context.subject, s.kinds(), permission)
+fn decided(context: &Context<'_>, permission: &str) -> Result<(), Problem> {
+    decided_of(context.subject, context.kinds, permission)
 }
 
 fn decided_of(subject: &Subject, kinds: Kinds, permission: &str) -> Result<(), Problem> {
@@ -281,7 +282,7 @@ pub async fn write_and_show<V: Verb>(
 ) -> Result<V::Output> {
     s.db().await?;
     if let Some(tape) = s.context.tape {
-        tape.borrow_mut().push(Err(not_kept(s, "it shows a secret, once")));
+        tape.borrow_mut().push(Err(not_kept(s.context, "it shows a secret, once")));
     }
     run(s, verb, Some(show), s.context.dry_run).await
 }
@@ -320,29 +321,29 @@ impl Verb for Nothing {
 /// As [`write()`], on a database whose schema is still to be made: `init` and `db migrate`.
 pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
     if let Some(tape) = s.context.tape {
-        tape.borrow_mut().push(to_keep(s, verb));
+        tape.borrow_mut().push(to_keep(s.context, verb));
     }
     run(s, verb, None::<fn(&Ui, &V::Output) -> Result<()>>, s.context.dry_run).await
 }
 
 /// A command as it is kept, or why it can't be.
-fn to_keep<V: Verb>(s: &Session<'_>, verb: &V) -> Result<StoredCommand, Problem> {
+fn to_keep<V: Verb>(context: &Context<'_>, verb: &V) -> Result<StoredCommand, Problem> {
     if let Some(why) = verb.cannot_be_kept() {
-        return Err(not_kept(s, why));
+        return Err(not_kept(context, why));
     }
-    let arguments = serde_json::to_value(verb).map_err(|e| not_kept(s, &e.to_string()))?;
-    let (called, force) = (s.context.verb.clone(), s.context.force);
+    let arguments = serde_json::to_value(verb).map_err(|e| not_kept(context, &e.to_string()))?;
+    let (called, force) = (context.verb.clone(), context.force);
     Ok(StoredCommand {
         name: V::NAME.to_owned(),
         called,
         force,
-        zone: s.context.origin.zone.name().map(str::to_owned),
+        zone: context.origin.zone.name().map(str::to_owned),
         arguments,
     })
 }
 
-fn not_kept(s: &Session<'_>, why: &str) -> Problem {
-    Problem::usage(format!("'{}' can't be kept for another time: {why}", s.context.verb))
+fn not_kept(context: &Context<'_>, why: &str) -> Problem {
+    Problem::usage(format!("'{}' can't be kept for another time: {why}", context.verb))
 }
 
 async fn run<V: Verb>(
@@ -353,7 +354,7 @@ async fn run<V: Verb>(
 ) -> Result<V::Output> {
     allow(s)?;
     let needs = verb.needs(s.kinds(), &s.connection.parsing)?;
-    needs.iter().try_for_each(|permission| decided(s, permission))?;
+    needs.iter().try_for_each(|permission| decided(s.context, permission))?;
     let permit = Permit::issue(&s.access().permission).within(rights(s.context.subject));
     let orgs = verb.orgs();
     if let [org, ..] = orgs.as_slice() {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::as_of;
+use super::context::Context;
 use super::flags::{a, limit};
 use super::gate;
 use super::keys::one_key;
@@ -120,7 +121,7 @@ impl KindVerb for HistoryFlags {
         entries.reverse();
         let mut list = EntryList::new(s, false, are_several)?;
         list.show(s, &entries).await?;
-        list.finish(s)
+        list.finish(s.context)
     }
 }
 
@@ -485,11 +486,11 @@ impl EntryList {
         self.listing.count()
     }
 
-    pub fn finish(mut self, s: &mut Session<'_>) -> Result<()> {
-        self.listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
+    pub fn finish(mut self, context: &Context<'_>) -> Result<()> {
+        self.listing.finish(&context.ui)?;
+        context.ui.flush()?;
         if self.count() == 0 {
-            s.context.ui.status("no audit records");
+            context.ui.status("no audit records");
         }
         Ok(())
     }

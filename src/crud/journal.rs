@@ -167,7 +167,7 @@ pub async fn prune(s: &mut Session<'_>, desc: &'static Descriptor, before: Optio
     let removed = format!("removed {n} {}", desc.plural());
     s.log(Level::Info, &removed, Map::new());
     s.context.ui.status(&format!("{removed} from before {}", rfc3339(before)));
-    dry_run_note(s);
+    dry_run_note(s.context);
     Ok(())
 }
 

@@ -283,7 +283,7 @@ fn shows_all(link: Link, item: &Record) -> String {
 
 pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Result<()> {
     let desc = link.desc;
-    known_columns(s, desc)?;
+    known_columns(s.context, desc)?;
     let (item, others) = ends(s, link, Linking::Assign, &flags.ends).await?;
     let org = item.meta.org_id;
     let mut values = given_of(s, desc, link.further(), Some(org), &flags.texts).await?;
@@ -300,7 +300,7 @@ pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Resul
         match one {
             Assigned::Made(made) => {
                 s.context.ui.status(&format!("created {} in {place}", made.record.title()));
-                tell_former(s, made);
+                tell_former(s.context, made);
             }
             Assigned::Kept(kept) => {
                 s.context.ui.status(&format!("{} is there already; nothing was changed", kept.title()))
@@ -314,14 +314,14 @@ pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Resul
     for idle in idle {
         s.context.ui.status(&format!("note: {idle}, and {} gives nothing until that ends", item.title()));
     }
-    dry_run_note(s);
+    dry_run_note(s.context);
     let which: Vec<_> = assigned.iter().map(|one| one.record().meta.record_id()).collect();
     print_changed(s, desc, &which).await
 }
 
 pub async fn unassign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Result<()> {
     let desc = link.desc;
-    known_columns(s, desc)?;
+    known_columns(s.context, desc)?;
     let (item, others) = ends(s, link, Linking::Unassign, &flags.ends).await?;
     let links = links_of(s, link, &item, &others, &flags.texts).await?;
     for record in &links {
@@ -386,6 +386,6 @@ async fn end(s: &mut Session<'_>, desc: &'static Descriptor, links: &[Record]) -
     for ended in gate::write(s, &End { noun: desc.noun.into(), targets }).await? {
         s.context.ui.status(&format!("ended {}", ended.title()));
     }
-    dry_run_note(s);
+    dry_run_note(s.context);
     Ok(())
 }

@@ -93,8 +93,8 @@ pub async fn keep(s: &mut Session<'_>, desc: &'static Descriptor, change: Change
         let place = records::org_code(s.db().await?, created.record.meta.org_id).await?;
         s.context.ui.status(&format!("created {} in {place}", created.record.title()));
     }
-    say_changed(s, &changed, Action::Update);
-    dry_run_note(s);
+    say_changed(s.context, &changed, Action::Update);
+    dry_run_note(s.context);
     let records = changed.iter().map(|c| &c.record).chain(made.iter().map(|c| &c.record));
     let which: Vec<_> = records.map(|r| r.meta.record_id()).collect();
     print_changed(s, desc, &which).await

@@ -319,7 +319,7 @@ impl KindVerb for PurgeFlags {
             let whom = if records.len() == 1 { "it" } else { "them" };
             s.context.ui.status(&format!("and {more} more that belonged to {whom}"));
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         Ok(())
     }
 }

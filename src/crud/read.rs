@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::context::Access;
+use super::context::Context;
 use super::filter::filter;
 use super::flags::{AsOf, Named, a, limit};
 use super::gate::{self, Verb};
@@ -70,19 +71,19 @@ const MOST_SORTED: usize = 16;
 const MOST_COLUMNS: usize = 100;
 
 /// The columns that `--columns` asks for, or those that the format shows.
-fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
-    let columns = bare(s, desc, one_org)?;
+fn chosen(context: &Context<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
+    let columns = bare(context, desc, one_org)?;
     // Codes of people say little to people.
-    Ok(if s.context.ui.style.format.get() == Format::Table {
+    Ok(if context.ui.style.format.get() == Format::Table {
         columns.into_iter().map(records::for_people).collect()
     } else {
         columns
     })
 }
 
-fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
+fn bare(context: &Context<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
     let all = records::columns(desc);
-    if let Some(names) = &s.context.ui.style.columns {
+    if let Some(names) = &context.ui.style.columns {
         if names.len() > MOST_COLUMNS {
             return Err(Problem::usage(format!("--columns names {}, and may name {MOST_COLUMNS}", names.len()))
                 .hint("name each column once")
@@ -90,10 +91,10 @@ fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec
         }
         return names.iter().map(|n| Ok(column(&all, n)?.clone())).collect();
     }
-    Ok(match s.context.ui.style.format.get() {
+    Ok(match context.ui.style.format.get() {
         Format::Table | Format::Tsv => {
             // A file read by a script has the organisation always, a table where it tells something.
-            let org = s.context.ui.style.format.get() == Format::Tsv || !one_org;
+            let org = context.ui.style.format.get() == Format::Tsv || !one_org;
             all.into_iter().filter(|c| c.shown || (org && c.name == "org")).collect()
         }
         Format::Key => all.into_iter().filter(|c| c.name == desc.key_column()).collect(),
@@ -208,7 +209,7 @@ pub(super) async fn query(s: &mut Session<'_>, desc: &'static Descriptor, asked:
         query.filter = filter(s, desc, &all, query.org, text, life).await?;
     }
     query.life = life(&query.filter);
-    let (since, until) = asked.which.span.times(s)?;
+    let (since, until) = asked.which.span.times(s.context)?;
     query.between(since, until);
     let words = asked.which.search.search.as_ref();
     if let Some(text) = words {
@@ -281,7 +282,7 @@ pub async fn list_where(
     let mut query = query(s, desc, &asked.rows).await?;
     query.filter.extend(conditions);
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
-    query.columns = chosen(s, desc, one_org)?;
+    query.columns = chosen(s.context, desc, one_org)?;
     let table = s.context.ui.style.format.get() == Format::Table;
     query.limit = match asked.paging.limit {
         Some(n) => Some(n),
@@ -372,7 +373,7 @@ impl KindVerb for FindFlags {
         let mut query = Query::new(desc, s.context.clock.now());
         query.org = s.org_of(desc).await?;
         let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
-        let columns = chosen(s, desc, one_org)?;
+        let columns = chosen(s.context, desc, one_org)?;
         query.columns = columns.clone();
         let searched: Vec<Column> = records::columns(desc)
             .into_iter()
@@ -511,8 +512,8 @@ async fn rows_of(
 }
 
 /// Refuses unknown `--columns` before anything is changed, not when the change is printed.
-pub fn known_columns(s: &Session<'_>, desc: &'static Descriptor) -> Result<()> {
-    chosen(s, desc, true).map(drop)
+pub fn known_columns(context: &Context<'_>, desc: &'static Descriptor) -> Result<()> {
+    chosen(context, desc, true).map(drop)
 }
 
 /// Prints what a change left, where a format was asked for.
@@ -524,22 +525,22 @@ pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, which
 }
 
 async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId]) -> Result<()> {
-    let columns = shown(s, desc)?;
+    let columns = shown(s.context, desc)?;
     let rows = rows_of(s, desc, &columns, which).await?;
-    print_rows(s, desc, &columns, which.len(), rows)
+    print_rows(s.context, desc, &columns, which.len(), rows)
 }
 
 /// The columns of records that are shown one by one.
-fn shown(s: &Session<'_>, desc: &'static Descriptor) -> Result<Vec<Column>> {
-    match (&s.context.ui.style.columns, s.context.ui.style.format.get()) {
+fn shown(context: &Context<'_>, desc: &'static Descriptor) -> Result<Vec<Column>> {
+    match (&context.ui.style.columns, context.ui.style.format.get()) {
         (None, Format::Table) => Ok(records::columns(desc).into_iter().map(records::for_people).collect()),
-        _ => chosen(s, desc, true),
+        _ => chosen(context, desc, true),
     }
 }
 
 /// One that was asked for is told with all its fields, in a document of its own.
 fn print_rows(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     desc: &'static Descriptor,
     columns: &[Column],
     asked: usize,
@@ -547,21 +548,21 @@ fn print_rows(
 ) -> Result<()> {
     let (heads, key) = (output_columns(columns), key_index(desc, columns));
     if (asked, rows.len()) == (1, 1) {
-        return whole_record(&s.context.ui, &heads, key, rows.remove(0).0);
+        return whole_record(&context.ui, &heads, key, rows.remove(0).0);
     }
-    if (&s.context.ui.style.columns, s.context.ui.style.format.get()) == (&None, Format::Table) {
+    if (&context.ui.style.columns, context.ui.style.format.get()) == (&None, Format::Table) {
         // With all their fields, several are read one after another.
         for (i, row) in rows.into_iter().enumerate() {
-            s.context.ui.out(if i == 0 { "" } else { "\n" })?;
-            whole_record(&s.context.ui, &heads, key, row.0)?;
+            context.ui.out(if i == 0 { "" } else { "\n" })?;
+            whole_record(&context.ui, &heads, key, row.0)?;
         }
         return Ok(());
     }
-    let mut listing = Listing::in_format(s.context.ui.style.format.get(), heads, key);
+    let mut listing = Listing::in_format(context.ui.style.format.get(), heads, key);
     for row in rows {
-        listing.row(&s.context.ui, row.0)?;
+        listing.row(&context.ui, row.0)?;
     }
-    listing.finish(&s.context.ui)
+    listing.finish(&context.ui)
 }
 
 /// Whether deleted ones are shown.
@@ -632,7 +633,7 @@ impl KindVerb for ShowFlags {
                 }
             }
         }
-        let columns = shown(s, desc)?;
+        let columns = shown(s.context, desc)?;
         let asked = which.len() + defaults.len();
         let mut rows = rows_of(s, desc, &columns, &which).await?;
         for owner in defaults {
@@ -640,7 +641,7 @@ impl KindVerb for ShowFlags {
             s.context.ui.status(&format!("nothing is stored for {}: these are the defaults", owner.title()));
             rows.push(Row(defaults::cells(s, &record, &owner, &columns).await?));
         }
-        print_rows(s, desc, &columns, asked, rows)
+        print_rows(s.context, desc, &columns, asked, rows)
     }
 }
 
@@ -839,7 +840,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Expo
         // Keys are unique within an organisation: an export that can be read back is of one.
         query.org = s.the_org_of(desc).await?;
     }
-    query.columns = exported_columns(s, desc, &mut query)?;
+    query.columns = exported_columns(s.context, desc, &mut query)?;
     let tells_state = |c: &Column| c.status.is_some() || c.name.starts_with("deleted");
     if query.life != Deleted::Exclude && !query.columns.iter().any(tells_state) {
         s.context
@@ -867,10 +868,10 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Expo
 }
 
 /// The columns that an export has.
-fn exported_columns(s: &Session<'_>, desc: &'static Descriptor, query: &mut Query) -> Result<Vec<Column>> {
+fn exported_columns(context: &Context<'_>, desc: &'static Descriptor, query: &mut Query) -> Result<Vec<Column>> {
     let (columns, life) = (std::mem::take(&mut query.columns), query.life);
-    if s.context.ui.style.columns.is_some() {
-        return chosen(s, desc, true);
+    if context.ui.style.columns.is_some() {
+        return chosen(context, desc, true);
     }
     if !desc.does(VerbName::Import) {
         // What no file brings back is told whole.
@@ -1028,7 +1029,7 @@ pub async fn list_referring(s: &mut Session<'_>, desc: &'static Descriptor, fiel
     let all = records::columns(desc);
     let mut query = Query::new(desc, s.context.clock.now());
     query.org = Some(at.meta.org_id);
-    query.columns = chosen(s, desc, true)?;
+    query.columns = chosen(s.context, desc, true)?;
     let key = column(&all, field)?.clone();
     query.filter = vec![Condition { column: key, op: Op::Is, values: vec![at.key().into()] }];
     let mut listing = Listing::in_format(

@@ -240,7 +240,7 @@ impl KindVerb for DeactivateFlags {
 pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, keys: &[String], left: Left<'_>) -> Result<()> {
     let records = targets(s, desc, keys).await?;
     let mode = mode(s, desc, &records, left).await?;
-    known_columns(s, desc)?;
+    known_columns(s.context, desc)?;
     let verb = Deactivate { noun: desc.noun.into(), targets: records.iter().map(Target::of).collect(), mode };
     let (changed, released) = gate::write(s, &verb).await?;
     if released > 0 {
@@ -345,7 +345,7 @@ pub async fn delete_records(
             .ui
             .status(&format!("and {more} more that depended on {}", if roots.len() == 1 { "it" } else { "them" }));
     }
-    dry_run_note(s);
+    dry_run_note(s.context);
     Ok(())
 }
 

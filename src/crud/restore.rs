@@ -252,7 +252,7 @@ impl KindVerb for RestoreFlags {
     }
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
-        known_columns(s, desc)?;
+        known_columns(s.context, desc)?;
         let keys = keys(s, desc, Deleted::Only, &self.named.key).await?;
         let named = find_each_deleted(s, desc, &keys, true).await?;
         if let Some(record) = named.iter().find(|r| r.has_ended() && r.meta.is_live()) {
@@ -285,7 +285,7 @@ impl KindVerb for RestoreFlags {
         for (record, flag) in &left {
             s.context.ui.status(&format!("{} has no {flag} any more: another one has it meanwhile", record.title()));
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         let which: Vec<_> = restored.iter().filter(|r| r.desc == desc).map(RecordAt::place).collect();
         print_changed(s, desc, &which).await
     }

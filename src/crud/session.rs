@@ -137,7 +137,7 @@ impl<'a> Session<'a> {
 
     /// The kinds of record that there are.
     pub fn kinds(&self) -> Kinds {
-        self.connection.opening.kinds
+        self.context.kinds
     }
 
     /// Makes `rules` those of an organisation: needed before a value is parsed whose type asks for them.

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use chrono::{DateTime, Datelike as _, Utc};
 
+use super::context::Context;
 use super::leaf::FlagGroup;
-use super::session::Session;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, YEARS};
@@ -57,8 +57,8 @@ impl FlagGroup for Span {
 
 impl Span {
     /// The beginning of the one, and the end of the other.
-    pub fn times(&self, s: &Session<'_>) -> Result<FromTo> {
-        let of = |text: &String| time(text, s.context.clock.now(), s.context.origin.zone);
+    pub fn times(&self, context: &Context<'_>) -> Result<FromTo> {
+        let of = |text: &String| time(text, context.clock.now(), context.origin.zone);
         let (since, until) = (self.since.as_ref().map(of).transpose()?, self.until.as_ref().map(of).transpose()?);
         let (since, until) = (since.map(|(start, _)| start), until.map(|(_, end)| end));
         in_order(since, until)?;

@@ -138,7 +138,7 @@ pub async fn run(
     flags: MoveFlags,
 ) -> Result<()> {
     let records = targets(s, desc, &flags.named.key).await?;
-    known_columns(s, desc)?;
+    known_columns(s.context, desc)?;
     let version = flags.version.if_version;
     let told = told(s, desc, transition, &records, &flags.told).await?;
     let targets = records.iter().map(|r| Target { version, ..Target::of(r) }).collect();
@@ -151,7 +151,7 @@ pub async fn run(
             None => format!("{title} is {} already; nothing was changed", transition.to),
         });
     }
-    dry_run_note(s);
+    dry_run_note(s.context);
     let which: Vec<_> = moved.iter().map(|m| m.record.meta.record_id()).collect();
     print_changed(s, desc, &which).await
 }

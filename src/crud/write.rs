@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use uuid::Uuid;
 
+use super::context::Context;
 use super::defaults::blank;
 use super::flags::Named;
 use super::former;
@@ -255,13 +256,13 @@ impl KindVerb for RevokeFlags {
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         let records = targets(s, desc, &self.named.key).await?;
-        known_columns(s, desc)?;
+        known_columns(s.context, desc)?;
         let targets = records.iter().map(Target::of).collect();
         let ended = gate::write(s, &End { noun: desc.noun.into(), targets }).await?;
         for record in &ended {
             s.context.ui.status(&format!("ended {}", record.title()));
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         let which: Vec<_> = ended.iter().map(|r| r.meta.record_id()).collect();
         print_changed(s, desc, &which).await
     }
@@ -344,25 +345,25 @@ pub(super) async fn tell_created(
         None => String::new(),
     };
     s.context.ui.status(&format!("created {}{place}", record.title()));
-    tell_former(s, created);
-    dry_run_note(s);
+    tell_former(s.context, created);
+    dry_run_note(s.context);
     note_without_password(s, &[record]).await?;
     print_changed(s, desc, &[record.meta.record_id()]).await
 }
 
 /// Says whose place a new record took.
-pub(super) fn tell_former(s: &mut Session<'_>, created: &Created) {
+pub(super) fn tell_former(context: &Context<'_>, created: &Created) {
     if let Some(former) = &created.former {
-        s.context
+        context
             .ui
             .status(&format!("it takes the place of the one of {}, which has ended", rfc3339(former.meta.created_at)));
     }
 }
 
 /// Said at the end of every dry run.
-pub fn dry_run_note(s: &mut Session<'_>) {
-    if s.context.dry_run {
-        s.context.ui.status("dry run: nothing was changed");
+pub fn dry_run_note(context: &Context<'_>) {
+    if context.dry_run {
+        context.ui.status("dry run: nothing was changed");
     }
 }
 
@@ -597,7 +598,7 @@ pub async fn change(
     set: Vec<(String, Value)>,
     action: Action,
 ) -> Result<()> {
-    known_columns(s, desc)?;
+    known_columns(s.context, desc)?;
     let targets = records.iter().map(|r| Target { version, ..Target::of(r) }).collect();
     let changed = gate::write(s, &Change { noun: desc.noun.into(), targets, set, action }).await?;
     tell_changed(s, desc, &changed, action).await
@@ -610,8 +611,8 @@ pub async fn tell_changed(
     changed: &[ChangedRecord],
     action: Action,
 ) -> Result<()> {
-    say_changed(s, changed, action);
-    dry_run_note(s);
+    say_changed(s.context, changed, action);
+    dry_run_note(s.context);
     let may_now = |c: &&ChangedRecord| c.fields.contains(&CAN_LOGIN);
     note_without_password(s, &changed.iter().filter(may_now).map(|c| &c.record).collect::<Vec<_>>()).await?;
     let which: Vec<_> = changed.iter().map(|c| c.record.meta.record_id()).collect();
@@ -619,7 +620,7 @@ pub async fn tell_changed(
 }
 
 /// Says what was changed.
-pub(super) fn say_changed(s: &mut Session<'_>, changed: &[ChangedRecord], action: Action) {
+pub(super) fn say_changed(context: &Context<'_>, changed: &[ChangedRecord], action: Action) {
     let done = match action {
         Action::Activate => "activated",
         Action::Deactivate => "deactivated",
@@ -630,7 +631,7 @@ pub(super) fn say_changed(s: &mut Session<'_>, changed: &[ChangedRecord], action
     };
     for c in changed {
         let title = c.record.title();
-        s.context.ui.status(&match (c.fields.is_empty(), action) {
+        context.ui.status(&match (c.fields.is_empty(), action) {
             (true, _) => format!("{title} is so already; nothing was changed"),
             (false, Action::Update) => format!("{done} {title}: {}", c.fields.join(", ")),
             (false, _) => format!("{done} {title}"),

@@ -22,6 +22,7 @@ use anyhow::Result;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+use crate::crud::context::Context;
 use crate::crud::flags::{limit, within};
 use crate::crud::gate;
 use crate::crud::history::{EntryList, KeyCache, find_all_or_past_until, resolve_references};
@@ -90,7 +91,7 @@ pub struct Filters {
 /// What the filter flags ask for. Who follows the trail may wait for a command that is yet to come.
 async fn wanted(s: &mut Session<'_>, asked: &Filters, follows: bool) -> Result<Search> {
     let (now, zone) = (s.context.clock.now(), s.context.origin.zone);
-    let (mut since, mut until) = asked.span.times(s)?;
+    let (mut since, mut until) = asked.span.times(s.context)?;
     if let Some(day) = &asked.on {
         let (start, end) = time(day, now, zone)?;
         if start == end {
@@ -222,7 +223,7 @@ impl Leaf for ListFlags {
             }
         }
         let shown = list.count();
-        list.finish(s)?;
+        list.finish(s.context)?;
         if let Some(next) = next {
             let command = next_page(&s.context.origin.command, &next.encode());
             s.context.ui.status(&format!("{shown} shown, more follow: {command}"));
@@ -288,7 +289,7 @@ impl Leaf for TailFlags {
         list.show(s, &entries).await?;
         s.context.ui.flush()?;
         if !follow {
-            return list.finish(s);
+            return list.finish(s.context);
         }
         wanted.limit = None;
         loop {
@@ -339,7 +340,7 @@ impl Leaf for StatsFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let zone = s.context.origin.zone;
-        let (since, until) = self.span.times(s)?;
+        let (since, until) = self.span.times(s.context)?;
         let tree = s.trail().await?;
         let by = self.by.as_deref();
         let mut heads = vec![
@@ -417,7 +418,7 @@ impl Leaf for ShowFlags {
                     (Some(key), Some(desc)) => Some(keys.label(s, desc, entry.tree, entry.resource_id, key).await?),
                     (key, _) => key,
                 };
-                people(s, entry, key, &code, gone.as_deref())?;
+                people(s.context, entry, key, &code, gone.as_deref())?;
             }
             return Ok(());
         }
@@ -459,21 +460,21 @@ fn kind_of(value: &Value) -> ValueType {
 }
 
 /// For people: who, what, and the difference field by field.
-fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone: Option<&str>) -> Result<()> {
-    let lines = lines_of(s, e, key, code, gone);
+fn people(context: &Context<'_>, e: &Entry, key: Option<String>, code: &str, gone: Option<&str>) -> Result<()> {
+    let lines = lines_of(context, e, key, code, gone);
     let lines: Vec<(String, String)> =
         lines.into_iter().map(|(name, value)| (name.to_owned(), visible(&value))).collect();
-    let text = table::fields(&s.context.ui, &lines);
-    s.context.ui.out(&text)?;
+    let text = table::fields(&context.ui, &lines);
+    context.ui.out(&text)?;
     if let Some(payload) = &e.payload {
-        differences(s, payload)?;
+        differences(context, payload)?;
     }
-    s.context.ui.flush()
+    context.ui.flush()
 }
 
 /// All but the difference.
 fn lines_of(
-    s: &Session<'_>,
+    context: &Context<'_>,
     e: &Entry,
     key: Option<String>,
     code: &str,
@@ -481,12 +482,12 @@ fn lines_of(
 ) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("record", format!("{code} {}", e.seq)),
-        ("at", s.context.origin.zone.to_seconds(e.at)),
+        ("at", context.origin.zone.to_seconds(e.at)),
         ("actor", format!("{} ({})", e.actor, e.source)),
         ("action", format!("{} {}", e.action, e.kind)),
     ];
     if e.at != e.recorded_at {
-        lines.insert(2, ("clock", format!("was wrong: it said {}", s.context.origin.zone.to_seconds(e.recorded_at))));
+        lines.insert(2, ("clock", format!("was wrong: it said {}", context.origin.zone.to_seconds(e.recorded_at))));
     }
     lines.extend(key.map(|key| ("key", key)));
     if !e.resource_id.is_nil() {
@@ -523,17 +524,17 @@ fn lines_of(
 }
 
 /// What was, and what is since.
-fn differences(s: &mut Session<'_>, payload: &Json) -> Result<()> {
+fn differences(context: &Context<'_>, payload: &Json) -> Result<()> {
     let none = Map::new();
     let old = payload["old"].as_object().unwrap_or(&none);
     let new = payload["new"].as_object().unwrap_or(&none);
     let text = |v: &Json| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-    let color = s.context.ui.style.color && s.context.ui.stdout_is_terminal();
+    let color = context.ui.style.color && context.ui.stdout_is_terminal();
     let side = |sign: char, sgr: &str, field: &str, value: &Json| {
         let line = format!("{sign} {field}: {}", visible(&text(value)));
-        for line in table::paragraph(&s.context.ui, &line) {
+        for line in table::paragraph(&context.ui, &line) {
             let line = if color { format!("\x1b[{sgr}m{line}\x1b[0m") } else { line };
-            s.context.ui.out(&format!("{line}\n"))?;
+            context.ui.out(&format!("{line}\n"))?;
         }
         Ok::<(), anyhow::Error>(())
     };

@@ -70,7 +70,7 @@ impl Leaf for TreeFlags {
             }
             None => children.remove(&None).unwrap_or_default(),
         };
-        tree::show(s, roots, children, ["code", "parent"], limit)
+        tree::show(s.context, roots, children, ["code", "parent"], limit)
     }
 }
 

@@ -5,6 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::seed::{self, Bring, Seeded};
@@ -159,7 +160,7 @@ impl Leaf for InitFlags {
             // A dry run makes no file either.
             let steps = migrate::all(s.kinds(), Engine::Sqlite)?.len();
             s.context.ui.status(&format!("would make the database {} with {steps} migrations", path.display()));
-            dry_run_note(s);
+            dry_run_note(s.context);
             return Ok(());
         }
         s.connection.opening.create = true;
@@ -196,8 +197,8 @@ impl Leaf for InitFlags {
         if let Some(org) = &done.org {
             s.context.ui.status(&format!("created {org}"));
         }
-        tell_seeded(s, done.seeded.as_ref());
-        dry_run_note(s);
+        tell_seeded(s.context, done.seeded.as_ref());
+        dry_run_note(s.context);
         if !s.context.dry_run {
             matches_binary(s).await?;
             if records::live_orgs(s.db().await?, 1).await?.is_empty() {
@@ -267,7 +268,7 @@ impl Leaf for MigrateFlags {
                 migrate::latest(s.kinds(), s.connection.location.engine()).is_ok_and(|latest| to == latest)
             }) {
                 let seeded = bring(s).await?;
-                tell_seeded(s, Some(&seeded));
+                tell_seeded(s.context, Some(&seeded));
             }
             return matches_binary_if_latest(s, to).await;
         }
@@ -316,8 +317,8 @@ async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Re
         s.context.ui.status(&format!("{done} {name}"));
         s.log(Level::Info, &format!("{done} {name}"), Map::new());
     }
-    tell_seeded(s, migrated.seeded.as_ref());
-    dry_run_note(s);
+    tell_seeded(s.context, migrated.seeded.as_ref());
+    dry_run_note(s.context);
     report(&s.context.ui, &json!({ "from": migrated.from, "steps": migrated.steps, "dry_run": s.context.dry_run }))
 }
 
@@ -330,14 +331,14 @@ async fn bring(s: &mut Session<'_>) -> Result<Seeded> {
 }
 
 /// Says what was written of what the program brings along, and what could not be.
-fn tell_seeded(s: &mut Session<'_>, seeded: Option<&Seeded>) {
+fn tell_seeded(context: &Context<'_>, seeded: Option<&Seeded>) {
     let Some(seeded) = seeded else { return };
     for obstacle in &seeded.obstacles {
-        s.context.ui.warn(&format!("{obstacle}: give it another key, then 'orgctl db seed'"));
+        context.ui.warn(&format!("{obstacle}: give it another key, then 'orgctl db seed'"));
     }
     if !seeded.is_nothing() {
         let Seeded { created, updated, removed, unchanged, .. } = seeded;
-        s.context.ui.status(&format!(
+        context.ui.status(&format!(
             "of what the program brings along: {created} created, {updated} updated, {removed} removed, {unchanged} unchanged"
         ));
     }
@@ -360,11 +361,11 @@ impl Leaf for SeedFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let seeded = bring(s).await?;
-        tell_seeded(s, Some(&seeded));
+        tell_seeded(s.context, Some(&seeded));
         if seeded.is_nothing() {
             s.context.ui.status(&format!("all that the program brings along is there ({} records)", seeded.unchanged));
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         let mut told = serde_json::to_value(&seeded)?;
         told["dry_run"] = s.context.dry_run.into();
         report(&s.context.ui, &told)
@@ -551,7 +552,7 @@ impl Leaf for ResetFlags {
             s.connection.location.shown(),
             migrated.steps.len()
         ));
-        dry_run_note(s);
+        dry_run_note(s.context);
         Ok(())
     }
 }
@@ -672,7 +673,7 @@ async fn check_part(s: &mut Session<'_>, partial: &partial::Partial) -> Result<(
     // What rows refer to may have been left out.
     found.retain(|fault| !fault.starts_with("foreign_key_check"));
     collect(&mut found, stored_values::invalid_values(db).await)?;
-    tell_findings(s, &json!({ "ok": false, "partial": partial.tables, "findings": found }), &found)?;
+    tell_findings(s.context, &json!({ "ok": false, "partial": partial.tables, "findings": found }), &found)?;
     match found.len() {
         0 => {
             let sentence = format!(
@@ -685,13 +686,13 @@ async fn check_part(s: &mut Session<'_>, partial: &partial::Partial) -> Result<(
     }
 }
 
-fn tell_findings(s: &mut Session<'_>, all: &serde_json::Value, found: &[String]) -> Result<()> {
-    let is_told = is_for_programs(&s.context.ui);
-    report(&s.context.ui, all)?;
+fn tell_findings(context: &Context<'_>, all: &serde_json::Value, found: &[String]) -> Result<()> {
+    let is_told = is_for_programs(&context.ui);
+    report(&context.ui, all)?;
     for sentence in found.iter().filter(|_| !is_told) {
-        s.context.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
+        context.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
     }
-    s.context.ui.flush()
+    context.ui.flush()
 }
 
 /// Everything that must hold: the file, the schema, the rules across rows, and each row by itself.
@@ -739,7 +740,7 @@ impl Leaf for CheckFlags {
             collect(&mut found, by_themselves(db, today).await)?;
             collect(&mut found, seed::faults(db).await)?;
         }
-        tell_findings(s, &json!({ "ok": found.is_empty(), "findings": found }), &found)?;
+        tell_findings(s.context, &json!({ "ok": found.is_empty(), "findings": found }), &found)?;
         match found.len() {
             0 => {
                 s.context.ui.status("the database holds what it should");

@@ -14,6 +14,7 @@ use super::audit::findings::counted;
 use super::backup::restore::prove;
 use super::backup::scratch::Scratch;
 use super::backup::target::EmptyTarget;
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -224,7 +225,7 @@ async fn copy_from(s: &mut Session<'_>, to: &str, from: &Location) -> Result<()>
     }
     let copied = done?;
     let took = s.context.clock.now() - began;
-    tell(s, from, &to, &copied, took)
+    tell(s.context, from, &to, &copied, took)
 }
 
 fn head(edge: &dump::Edge) -> HeadEntry {
@@ -232,29 +233,29 @@ fn head(edge: &dump::Edge) -> HeadEntry {
     HeadEntry { tree: edge.tree, size, root, at }
 }
 
-fn tell(s: &mut Session<'_>, from: &Location, to: &Location, copied: &[Copied], took: TimeDelta) -> Result<()> {
+fn tell(context: &Context<'_>, from: &Location, to: &Location, copied: &[Copied], took: TimeDelta) -> Result<()> {
     let rows: u64 = copied.iter().map(|c| c.rows).sum();
     let seconds = took.as_seconds_f64();
-    s.context.ui.status(&format!(
+    context.ui.status(&format!(
         "copied {} of {} from {} to {} in {seconds:.1} s: every row compared, and the audit trail verified deep",
         counted(rows, "row", "rows"),
         counted(copied.len(), "table", "tables"),
         from.shown(),
         to.shown()
     ));
-    if !s.context.dry_run {
-        s.context.ui.status(&format!(
+    if !context.dry_run {
+        context.ui.status(&format!(
             "from now on work with --database '{}'; {} was left as it is",
             to.url(),
             from.shown()
         ));
     }
-    dry_run_note(s);
+    dry_run_note(context);
     let tables: Vec<_> =
         copied.iter().map(|c| json!({ "table": c.table, "rows": c.rows, "sha256": c.digest })).collect();
     report(
-        &s.context.ui,
-        &json!({ "from": from.url(), "to": to.url(), "rows": rows, "seconds": seconds, "dry_run": s.context.dry_run, "tables": tables }),
+        &context.ui,
+        &json!({ "from": from.url(), "to": to.url(), "rows": rows, "seconds": seconds, "dry_run": context.dry_run, "tables": tables }),
     )
 }
 

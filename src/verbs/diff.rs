@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
 use super::audit::search_words;
+use crate::crud::context::Context;
 use crate::crud::gate;
 use crate::crud::history::{KeyCache, find_all_or_past_until, the_one};
 use crate::crud::leaf::{Leaf, Spec};
@@ -20,8 +21,8 @@ use crate::ui::format::{Format, Listing, OutputColumn};
 use crate::ui::layout::ColumnRole;
 
 /// The span of time that a flag names, up to now: a moment, or a whole day.
-fn span(s: &Session<'_>, name: &str, text: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
-    let (at, end) = time(text, now, s.context.origin.zone)?;
+fn span(context: &Context<'_>, name: &str, text: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
+    let (at, end) = time(text, now, context.origin.zone)?;
     if at > now {
         return Err(Problem::usage(format!("'{}' is in the future", truncate(text)))
             .hint(format!("name a time that is gone: --{name} 7d"))
@@ -61,8 +62,8 @@ impl Leaf for DiffFlags {
         gate::allow(s)?;
         let now = s.context.clock.now();
         // From the beginning of the one day to the end of the other.
-        let from = span(s, "from", &self.from, now)?.0;
-        let to = self.to.as_ref().map(|text| span(s, "to", text, now)).transpose()?.map_or(now, |(_, end)| end);
+        let from = span(s.context, "from", &self.from, now)?.0;
+        let to = self.to.as_ref().map(|text| span(s.context, "to", text, now)).transpose()?.map_or(now, |(_, end)| end);
         if to < from {
             return Err(Problem::usage("the second moment is before the first")
                 .hint("write --from EARLIER --to LATER")
@@ -164,18 +165,18 @@ impl Table {
         let start: [Value; 4] = [org.into(), net.kind.as_str().into(), key.into(), net.id.into()];
         if let Some(became) = net.became {
             let nothing = || Value::Null(ValueType::Json);
-            self.row(s, &start, [became.as_str().into(), Value::Null(ValueType::Text), nothing(), nothing()])?;
+            self.row(s.context, &start, [became.as_str().into(), Value::Null(ValueType::Text), nothing(), nothing()])?;
         }
         for difference in net.fields {
             let rest = self.field(s, &net.kind, net.tree, difference).await?;
-            self.row(s, &start, rest)?;
+            self.row(s.context, &start, rest)?;
         }
         Ok(())
     }
 
-    fn row(&mut self, s: &mut Session<'_>, start: &[Value; 4], rest: [Value; 4]) -> Result<()> {
+    fn row(&mut self, context: &Context<'_>, start: &[Value; 4], rest: [Value; 4]) -> Result<()> {
         let all: Vec<Value> = start.iter().cloned().chain(rest).collect();
-        self.listing.row(&s.context.ui, self.wanted.iter().map(|i| all[*i].clone()).collect())
+        self.listing.row(&context.ui, self.wanted.iter().map(|i| all[*i].clone()).collect())
     }
 
     /// For people, a reference is told by the key that it has now.

@@ -13,6 +13,7 @@ use super::audit::keys::{own_fault, signing_path};
 use super::backup::catalogue::folder;
 use super::backup::replaced_schemas;
 use super::backup::status::{self, MAX_AGE};
+use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
@@ -138,7 +139,7 @@ impl Leaf for DoctorFlags {
         if is_current {
             match health::look(s.db().await?).await {
                 Ok(health) => {
-                    clock(s, &health, &mut page);
+                    clock(s.context, &health, &mut page);
                     audit(s, &health, &mut page).await?;
                 }
                 Err(e) => page.failed("audit", &e.into()),
@@ -149,43 +150,43 @@ impl Leaf for DoctorFlags {
         }
         // Where the database is lost, that is what matters.
         backups(s, self.max_age.as_deref(), &mut page).await?;
-        tell(s, self.check, &page)
+        tell(s.context, self.check, &page)
     }
 }
 
 /// The page, or one line of it.
-fn tell(s: &mut Session<'_>, is_check: bool, page: &Page) -> Result<()> {
+fn tell(context: &Context<'_>, is_check: bool, page: &Page) -> Result<()> {
     let count = |level: Level| page.0.iter().filter(|l| l.level.as_str() == level.as_str()).count();
     let (fails, warns) = (count(Level::Fail), count(Level::Warn));
     let line = |l: &CheckLine| json!({ "check": l.check, "status": l.level.as_str(), "what": l.what, "hint": l.hint });
     let all: Vec<_> = page.0.iter().map(line).collect();
     let summary =
         format!("{} ({warns} to be warned of)", counted(page.0.len(), "thing was looked at", "things were looked at"));
-    if is_for_programs(&s.context.ui) {
-        report(&s.context.ui, &json!({ "ok": fails == 0, "fails": fails, "warnings": warns, "checks": all }))?;
+    if is_for_programs(&context.ui) {
+        report(&context.ui, &json!({ "ok": fails == 0, "fails": fails, "warnings": warns, "checks": all }))?;
     } else if is_check {
         if fails == 0 {
-            s.context.ui.out(&format!("ok: {summary}\n"))?;
+            context.ui.out(&format!("ok: {summary}\n"))?;
         }
-    } else if s.context.ui.style.format.get() == Format::Table {
+    } else if context.ui.style.format.get() == Format::Table {
         for l in &page.0 {
             let colour = ["32", "33", "31", "31"][l.level as usize];
-            let word = s.context.ui.paint(colour, &format!("{:<5}", l.level.as_str()));
-            s.context.ui.out(&format!("{word} {:<9} {}\n", l.check, visible(&l.what)))?;
+            let word = context.ui.paint(colour, &format!("{:<5}", l.level.as_str()));
+            context.ui.out(&format!("{word} {:<9} {}\n", l.check, visible(&l.what)))?;
             if let Some(hint) = &l.hint {
-                s.context.ui.out(&format!("{:16}hint: {}\n", "", visible(hint)))?;
+                context.ui.out(&format!("{:16}hint: {}\n", "", visible(hint)))?;
             }
         }
     } else {
         let heads = ["status", "check", "what", "hint"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
-        let mut listing = Listing::new(&s.context.ui, heads, 1);
+        let mut listing = Listing::new(&context.ui, heads, 1);
         for l in &page.0 {
             let row = vec![l.level.as_str().into(), l.check.into(), l.what.clone().into(), l.hint.clone().into()];
-            listing.row(&s.context.ui, row)?;
+            listing.row(&context.ui, row)?;
         }
-        listing.finish(&s.context.ui)?;
+        listing.finish(&context.ui)?;
     }
-    s.context.ui.flush()?;
+    context.ui.flush()?;
     let worst = page.0.iter().rev().max_by_key(|l| l.level).filter(|l| l.level >= Level::Fail);
     let Some(worst) = worst.filter(|_| is_check) else { return Ok(()) };
     let more = if fails > 1 { format!(" (and {} more)", fails - 1) } else { String::new() };
@@ -267,7 +268,7 @@ fn modes(s: &Session<'_>, page: &mut Page) {
     if let Location::Sqlite(path) = &s.connection.location {
         asked.extend(["", "-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", path.display()))));
     }
-    if let Ok(folder) = folder(s, None, "from") {
+    if let Ok(folder) = folder(s.context, None, "from") {
         let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|f| f.path());
         asked.extend(files.filter(|p| p.extension().is_some_and(|e| e == "tar" || e == "json")));
         asked.push(folder);
@@ -296,7 +297,7 @@ fn modes(s: &Session<'_>, page: &mut Page) {
 
 /// The key that signs checkpoints and backups.
 fn keys(s: &Session<'_>, signing: &SigningKey, page: &mut Page) {
-    let Ok(path) = signing_path(s, signing) else {
+    let Ok(path) = signing_path(s.context, signing) else {
         page.say(
             "keys",
             Level::Warn,
@@ -328,7 +329,7 @@ fn keys(s: &Session<'_>, signing: &SigningKey, page: &mut Page) {
             );
         }
         Ok(_) => {
-            if let Some(problem) = own_fault(s, signing) {
+            if let Some(problem) = own_fault(s.context, signing) {
                 page.failed("keys", &problem.into());
                 return;
             }
@@ -361,7 +362,7 @@ fn room(s: &Session<'_>, page: &mut Page) {
         need = fs::metadata(path).map_or(0, |meta| meta.len());
         places.push(existing(path));
     }
-    places.extend(folder(s, None, "from").ok().map(|f| existing(&f)));
+    places.extend(folder(s.context, None, "from").ok().map(|f| existing(&f)));
     let mut seen = Vec::new();
     for place in places {
         let device = fs::metadata(&place).map_or(0, |meta| meta.dev());
@@ -394,9 +395,9 @@ fn room(s: &Session<'_>, page: &mut Page) {
     }
 }
 
-fn clock(s: &Session<'_>, health: &Health, page: &mut Page) {
-    let now = s.context.clock.now();
-    let skew = health.server.filter(|_| s.context.clock.is_real_time()).map(|server| (server - now).abs());
+fn clock(context: &Context<'_>, health: &Health, page: &mut Page) {
+    let now = context.clock.now();
+    let skew = health.server.filter(|_| context.clock.is_real_time()).map(|server| (server - now).abs());
     if let Some(skew) = skew.filter(|skew| *skew > SKEW) {
         let what = format!("this machine's clock and the database server's are {} minutes apart", skew.num_minutes());
         page.say("clock", Level::Fail, what, "set the one that is wrong");
@@ -504,7 +505,7 @@ async fn backups(s: &mut Session<'_>, max_age: Option<&str>, page: &mut Page) ->
             return Ok(());
         }
     };
-    match state.problem(now, oldest, &max_age, &status::search_location(s, None)) {
+    match state.problem(now, oldest, &max_age, &status::search_location(s.context, None)) {
         Some(problem) => page.failed("backup", &problem.into()),
         None => {
             let newest = state.newest.as_ref();

@@ -181,6 +181,6 @@ impl Besides for ImportFlags {
         let mut verb = OrgImport { rows };
         let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;
-        tell(s, desc, &report, seconds, &verb.rows, More::default())
+        tell(s.context, desc, &report, seconds, &verb.rows, More::default())
     }
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::keys::one_key;
 use crate::crud::leaf::{Leaf, Spec};
@@ -78,8 +79,8 @@ impl Verb for SetPassword {
 }
 
 /// Hashing takes a while and much memory; a signal is heard meanwhile.
-async fn hashed(s: &Session<'_>, password: Arc<Secret>, params: Params) -> Result<String> {
-    let salt = bytes(s.context.random);
+async fn hashed(context: &Context<'_>, password: Arc<Secret>, params: Params) -> Result<String> {
+    let salt = bytes(context.random);
     Ok(spawn_blocking(move || hash(&password, &params, salt)).await?)
 }
 
@@ -117,19 +118,19 @@ pub struct PasswordFrom {
 }
 
 /// A password from standard input or from a hidden prompt.
-async fn given(s: &mut Session<'_>, from: &PasswordFrom, again: bool) -> Result<Secret> {
+async fn given(context: &Context<'_>, from: &PasswordFrom, again: bool) -> Result<Secret> {
     if from.password_stdin {
-        let read = s.context.ui.read_stdin(Read::new()).await?;
+        let read = context.ui.read_stdin(Read::new()).await?;
         let text = std::str::from_utf8(&read.0).map_err(|_| Problem::invalid("the password is not UTF-8 text"))?;
         let line = text.strip_suffix('\n').unwrap_or(text);
         return Ok(Secret::new(line.strip_suffix('\r').unwrap_or(line).to_owned()));
     }
-    if !s.context.ui.style.interactive {
+    if !context.ui.style.interactive {
         return Err(Problem::usage("the password is missing")
             .hint("--password-stdin reads it from standard input; it is never given as an argument")
             .into());
     }
-    s.context.ui.ask_secret("Password", again.then_some("The same again")).await
+    context.ui.ask_secret("Password", again.then_some("The same again")).await
 }
 
 /// Holds a new password against the rules, and against those that the user had.
@@ -192,12 +193,12 @@ impl Leaf for PasswdFlags {
             let random = s.context.random;
             generate(&mut |bytes| random.fill(bytes))
         } else {
-            given(s, &self.password, true).await?
+            given(s.context, &self.password, true).await?
         });
         let rules = settings::for_org(s.db().await?, user.meta.org_id).await?;
         check(s, &user, Arc::clone(&password), &rules).await?;
         let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.version());
-        let hash = hashed(s, Arc::clone(&password), credentials::params(&rules)?).await?;
+        let hash = hashed(s.context, Arc::clone(&password), credentials::params(&rules)?).await?;
         let (must_change, keep) = (self.must_change, rules.get(setting::PASSWORD_HISTORY)?);
         let verb = SetPassword { target: Target::of(&user), hash, must_change, seen, keep, is_same: false };
         // Of a made one that was not shown, nothing is left.
@@ -216,7 +217,7 @@ impl Leaf for PasswdFlags {
         } else {
             report(&s.context.ui, &told(None))?;
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         Ok(())
     }
 }
@@ -245,7 +246,7 @@ impl Leaf for CheckPasswordFlags {
         let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let user = find(s, DESC, &key, Deleted::Exclude).await?;
         gate::authorize(s, &user).await?;
-        let password = Arc::new(given(s, &self.password, false).await?);
+        let password = Arc::new(given(s.context, &self.password, false).await?);
         let credential = credentials::load(s.db().await?, &user).await?;
         let seen = credential.as_ref().map(credentials::Held::version);
         let must_change = credential.as_ref().is_some_and(|c| c.stored.value.must_change);
@@ -265,7 +266,7 @@ impl Leaf for CheckPasswordFlags {
         }
         s.context.ui.status(&format!("this is the password of {}", user.title()));
         if is_old {
-            let hash = hashed(s, password, params).await?;
+            let hash = hashed(s.context, password, params).await?;
             let keep = rules.get(setting::PASSWORD_HISTORY)?;
             gate::write(s, &SetPassword { target: Target::of(&user), hash, must_change, seen, keep, is_same: true })
                 .await?;
@@ -274,7 +275,7 @@ impl Leaf for CheckPasswordFlags {
                 other => format!("it was hashed with {other}; from now on with argon2id"),
             });
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         Ok(())
     }
 }

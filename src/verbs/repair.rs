@@ -83,7 +83,7 @@ impl Leaf for RepairFlags {
         if !s.context.dry_run {
             s.context.ui.status("repaired, and recorded in the audit trail");
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         Ok(())
     }
 }

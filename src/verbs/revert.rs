@@ -332,7 +332,7 @@ impl Leaf for RevertFlags {
             [] => format!("{title} is as it was before record {seq} of {code} already; nothing was changed"),
             fields => format!("reverted record {seq} of {code}: {title}: {}", fields.join(", ")),
         });
-        dry_run_note(s);
+        dry_run_note(s.context);
         print_changed(s, done.record.desc, &[done.record.meta.record_id()]).await
     }
 }

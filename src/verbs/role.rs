@@ -124,7 +124,7 @@ impl Leaf for ApplyFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let desc = Role::DESCRIPTOR;
-        known_columns(s, desc)?;
+        known_columns(s.context, desc)?;
         let mut codes: Vec<String> = Vec::new();
         for word in &self.template {
             let template = known(s.kinds().seeds().templates, word)?;
@@ -138,7 +138,7 @@ impl Leaf for ApplyFlags {
         for (role, permissions) in &made {
             s.context.ui.status(&format!("created {} in {place}, with {permissions} permissions", role.title()));
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         let which: Vec<_> = made.iter().map(|(role, _)| role.meta.record_id()).collect();
         print_changed(s, desc, &which).await
     }

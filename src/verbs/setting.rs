@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find_in;
@@ -155,22 +156,22 @@ fn columns(format: Format, d: &'static SettingDef, view: &View) -> Vec<(&'static
 }
 
 /// One setting in full, or the columns that are asked for.
-fn print_one(s: &mut Session<'_>, d: &'static SettingDef, view: &View) -> Result<()> {
-    let (heads, row) = row(columns(s.context.ui.style.format.get(), d, view));
-    record(&s.context.ui, &heads, 0, row)?;
-    s.context.ui.flush()
+fn print_one(context: &Context<'_>, d: &'static SettingDef, view: &View) -> Result<()> {
+    let (heads, row) = row(columns(context.ui.style.format.get(), d, view));
+    record(&context.ui, &heads, 0, row)?;
+    context.ui.flush()
 }
 
-fn print_several(s: &mut Session<'_>, which: &[&'static SettingDef], view: &View) -> Result<()> {
-    let format = s.context.ui.style.format.get();
+fn print_several(context: &Context<'_>, which: &[&'static SettingDef], view: &View) -> Result<()> {
+    let format = context.ui.style.format.get();
     let (heads, _) = row(columns(format, SETTINGS[0], view));
-    let mut listing = Listing::new(&s.context.ui, heads, 0);
+    let mut listing = Listing::new(&context.ui, heads, 0);
     for d in which {
         let (_, row) = row(columns(format, d, view));
-        listing.row(&s.context.ui, row)?;
+        listing.row(&context.ui, row)?;
     }
-    listing.finish(&s.context.ui)?;
-    s.context.ui.flush()
+    listing.finish(&context.ui)?;
+    context.ui.flush()
 }
 
 fn row(columns: Vec<(&'static str, ValueType, Value)>) -> (Vec<OutputColumn>, Vec<Value>) {
@@ -178,10 +179,10 @@ fn row(columns: Vec<(&'static str, ValueType, Value)>) -> (Vec<OutputColumn>, Ve
 }
 
 /// Refuses unknown `--columns` before anything is changed.
-fn known_columns(s: &Session<'_>) -> Result<()> {
+fn known_columns(context: &Context<'_>) -> Result<()> {
     let view = View { settings: Settings::default(), org: Some(String::new()), user: None, actors: HashMap::new() };
-    let (heads, _) = row(columns(s.context.ui.style.format.get(), SETTINGS[0], &view));
-    Listing::new(&s.context.ui, heads, 0).allowed()
+    let (heads, _) = row(columns(context.ui.style.format.get(), SETTINGS[0], &view));
+    Listing::new(&context.ui, heads, 0).allowed()
 }
 
 /// The flags of `setting list`.
@@ -210,14 +211,14 @@ impl Leaf for ListFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        known_columns(s)?;
+        known_columns(s.context)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
         let for_people = matches!(s.context.ui.style.format.get(), Format::Table | Format::Tsv)
             && s.context.ui.style.columns.is_none();
         let view = View::load(s, &whose, !for_people).await?;
         let wanted = |d: &&SettingDef| !self.changed || view.settings.source(d) != Source::Default;
         let which: Vec<&'static SettingDef> = SETTINGS.iter().copied().filter(wanted).collect();
-        print_several(s, &which, &view)?;
+        print_several(s.context, &which, &view)?;
         if which.is_empty() {
             s.context.ui.status("nothing is set: every setting is at its default");
         }
@@ -258,7 +259,7 @@ impl Leaf for GetFlags {
         // One that does not hold is no answer for a script.
         let value = view.settings.value(d)?;
         if in_full {
-            return print_one(s, d, &view);
+            return print_one(s.context, d, &view);
         }
         s.context.ui.out(&format!("{}\n", d.rule.text(&value)))?;
         s.context.ui.flush()
@@ -294,7 +295,7 @@ impl Leaf for ExplainFlags {
         let d = declared(&self.setting)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
         let view = View::load(s, &whose, true).await?;
-        print_one(s, d, &view)
+        print_one(s.context, d, &view)
     }
 }
 
@@ -448,7 +449,7 @@ impl Leaf for SetFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
-        known_columns(s)?;
+        known_columns(s.context)?;
         let (pairs, rest) = self.pairs.as_chunks::<2>();
         if let [key] = rest {
             return Err(Problem::usage(format!("there is no value for {key}"))
@@ -513,7 +514,7 @@ impl Leaf for ResetFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
-        known_columns(s)?;
+        known_columns(s.context)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
         let place = whose.place;
         let settings = settings::for_place(s.db().await?, place).await?;
@@ -547,14 +548,14 @@ impl Leaf for ResetFlags {
 
 /// The rest of what is said of a change; what it left, where a format was asked for.
 async fn finish(s: &mut Session<'_>, whose: &Whose, changed: &[ChangedSetting]) -> Result<()> {
-    dry_run_note(s);
+    dry_run_note(s.context);
     if !s.context.ui.style.format_given || s.context.dry_run {
         return Ok(());
     }
     let view = View::load(s, whose, true).await?;
     let known: Vec<&'static SettingDef> = changed.iter().filter_map(|c| declared(&c.key).ok()).collect();
     match known.as_slice() {
-        [one] => print_one(s, one, &view),
-        several => print_several(s, several, &view),
+        [one] => print_one(s.context, one, &view),
+        several => print_several(s.context, several, &view),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use uuid::Uuid;
 
-use crate::crud::session::Session;
+use crate::crud::context::Context;
 use crate::model::values::value::{Value, ValueType};
 use crate::ui::format::{Format, Listing, OutputColumn};
 use crate::ui::table;
@@ -22,7 +22,7 @@ pub struct Node {
 /// Shows the roots and what is below them, `limit` levels deep at most: drawn in a table, else a row for each. `heads` name
 /// the code and what it stands below.
 pub fn show(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     roots: Vec<Node>,
     mut children: HashMap<Option<Uuid>, Vec<Node>>,
     heads: [&str; 2],
@@ -36,13 +36,13 @@ pub fn show(
         .into_iter()
         .chain([OutputColumn::new("depth", ValueType::Int), OutputColumn::new("status", ValueType::Text)])
         .collect();
-    let mut listing = Listing::new(&s.context.ui, heads, 0);
+    let mut listing = Listing::new(&context.ui, heads, 0);
     while let Some((node, parent, last)) = stack.pop() {
-        if s.context.ui.style.format.get() == Format::Table {
+        if context.ui.style.format.get() == Format::Table {
             let state = if node.active { "" } else { "  (inactive)" };
             let line = format!("{}{}{state}  {}", rails(&last), node.code, visible(&node.name));
-            let line = table::line(&s.context.ui, &line);
-            s.context.ui.out(&format!("{line}\n"))?;
+            let line = table::line(&context.ui, &line);
+            context.ui.out(&format!("{line}\n"))?;
         } else {
             let status = if node.active { "active" } else { "inactive" };
             let row: Vec<Value> = vec![
@@ -52,16 +52,16 @@ pub fn show(
                 i64::try_from(last.len())?.into(),
                 status.into(),
             ];
-            listing.row(&s.context.ui, row)?;
+            listing.row(&context.ui, row)?;
         }
         if last.len() <= limit.saturating_sub(1) || limit == usize::MAX {
             push(&mut stack, children.remove(&Some(node.id)).unwrap_or_default(), Some(node.code), &last);
         }
     }
-    if s.context.ui.style.format.get() != Format::Table {
-        listing.finish(&s.context.ui)?;
+    if context.ui.style.format.get() != Format::Table {
+        listing.finish(&context.ui)?;
     }
-    s.context.ui.flush()
+    context.ui.flush()
 }
 
 fn push(stack: &mut Vec<(Node, Option<String>, Vec<bool>)>, nodes: Vec<Node>, parent: Option<String>, last: &[bool]) {

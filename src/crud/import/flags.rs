@@ -20,6 +20,7 @@ use super::secrets::SecretColumn;
 use super::source::{FileRows, MOST, MOST_OF_DEVICE, PASS_OVER, RowFault, Said, Source, Spool, unreadable};
 use super::status_columns::StatusColumn;
 use super::{Import, OnConflict, Terms, Whole, dates, mapping, nested, report, tolerance};
+use crate::crud::context::Context;
 use crate::crud::flags::{Forced, out_of_use};
 use crate::crud::leaf::{FlagGroup, Flags, Given, flags};
 use crate::crud::session::Session;
@@ -234,7 +235,7 @@ impl Opened {
         s.db().await?;
         let said = s.org_of(desc).await?;
         let rejects = flags.rejects.rejects.as_ref().map(PathBuf::from);
-        let source = opened(s, desc, &flags.file, rejects.as_ref(), nested).await?;
+        let source = opened(s.context, desc, &flags.file, rejects.as_ref(), nested).await?;
         let header = names(&source)?;
         let org = match said {
             None if !mapping::says_whose(desc, &header, &flags.file.map) => s.the_org_of(desc).await?,
@@ -260,12 +261,12 @@ impl Opened {
     pub async fn map(self, s: &mut Session<'_>, flags: &ImportFlags, terms: Terms) -> Result<Import> {
         let Opened { desc, org, source, header, rejects } = self;
         let mapping = map_columns(desc, &source, &header, &terms, &flags.file)?;
-        tell_mapping(s, desc, &header, &mapping, terms.code);
+        tell_mapping(s.context, desc, &header, &mapping, terms.code);
         let Mapping { columns, lookups, secret, lists, states, doubles, nested, org: whose, .. } = mapping;
         let on_conflict = on_conflict(flags, &terms)?;
-        passwords_agree(s, terms.resets_secrets, secret, rejects.as_ref())?;
-        let columns = settled(s, desc, &header, columns)?;
-        let constants = all_constants(s, desc, &flags.file.set, terms.whole.as_ref(), &columns, &states)?;
+        passwords_agree(s.context, terms.resets_secrets, secret, rejects.as_ref())?;
+        let columns = settled(s.context, desc, &header, columns)?;
+        let constants = all_constants(s.context, desc, &flags.file.set, terms.whole.as_ref(), &columns, &states)?;
         let makes_codes = flags.codes.generate_codes;
         let made = desc.code_maker().map(|(field, _)| field).filter(|_| makes_codes);
         let key = key_of(desc, flags.file.key_field.as_deref(), &header, &columns, &constants, made)?;
@@ -318,25 +319,25 @@ impl Opened {
 
 /// What of a header is read otherwise than it may be meant.
 fn tell_mapping(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     desc: &'static Descriptor,
     header: &[String],
     mapping: &Mapping,
     code: Option<usize>,
 ) {
     if let Some(at) = code.filter(|at| mapping.columns[*at].as_ref() == Some(&desc.key().name())) {
-        s.context.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
+        context.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
     }
     for name in &mapping.absent {
-        s.context.ui.status(&format!("note: no row has '{name}', which --map names"));
+        context.ui.status(&format!("note: no row has '{name}', which --map names"));
     }
     if !mapping.unfilled.is_empty() {
         let names = mapping::shown(&mapping.unfilled);
-        s.context.ui.status(&format!("note: passed over, for nothing is filled by them: {names}"));
+        context.ui.status(&format!("note: passed over, for nothing is filled by them: {names}"));
     }
     for double in &mapping.doubles {
         let [winner, loser] = [double.winner, double.loser].map(|at| truncate(header[at].trim()));
-        s.context.ui.status(&match double.is_fallback {
+        context.ui.status(&match double.is_fallback {
             true => format!("note: '{winner}' is read before '{loser}', which counts where the former is empty"),
             false => format!("note: '{loser}' is passed over: --map says that '{winner}' is meant"),
         });
@@ -362,7 +363,7 @@ fn has_what_new_ones_need(
 
 /// The file, of which the header is the first line, and that is not the one that rejects go to.
 async fn opened(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     desc: &'static Descriptor,
     flags: &FileFlags,
     rejects: Option<&PathBuf>,
@@ -377,10 +378,10 @@ async fn opened(
         encoding: flags.encoding.clone(),
         format: flags.format.as_ref().map(|f| if f == "jsonl" { "ndjson".to_owned() } else { f.clone() }),
     };
-    let source = open(s, flags.file.clone(), said, taken_whole(desc, &flags.map, nested)).await?;
+    let source = open(context, flags.file.clone(), said, taken_whole(desc, &flags.map, nested)).await?;
     if source.is_converted() {
         let guess = if source.is_guess { ", which is a guess: --encoding names another" } else { "" };
-        s.context.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
+        context.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
     }
     if let Some(rejects) = rejects.filter(|r| source.is_at(r)) {
         let sentence = format!("--rejects would write over {}, which is read", rejects.display());
@@ -448,7 +449,7 @@ fn on_conflict(flags: &ImportFlags, terms: &Terms) -> Result<OnConflict> {
 
 /// Holds what is said of passwords against the file, and warns of where they would lie.
 fn passwords_agree(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     resets_secrets: bool,
     secret: Option<SecretColumn>,
     rejects: Option<&PathBuf>,
@@ -459,7 +460,7 @@ fn passwords_agree(
             .into());
     }
     if let (Some(_), Some(rejects)) = (secret, rejects) {
-        s.context.ui.warn(&format!(
+        context.ui.warn(&format!(
             "{} will hold passwords of rejected rows: remove it when they are mended",
             rejects.display()
         ));
@@ -469,14 +470,14 @@ fn passwords_agree(
 
 /// The columns, without one that others say in more detail.
 fn settled(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     desc: &'static Descriptor,
     header: &[String],
     mut columns: Vec<Option<String>>,
 ) -> Result<Vec<Option<String>>> {
     if let Some((at, part)) = joint_beside_its_parts(desc, &columns) {
         let said = format!("note: the column '{}' is passed over: {part} says more", header[at].trim());
-        s.context.ui.status(&said);
+        context.ui.status(&said);
         columns[at] = None;
     }
     Ok(columns)
@@ -484,7 +485,7 @@ fn settled(
 
 /// What every row gets: by `--set`, and by what a file is the whole truth about.
 fn all_constants(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     desc: &'static Descriptor,
     set: &[String],
     whole: Option<&Whole>,
@@ -497,10 +498,10 @@ fn all_constants(
         let takes_span = |field: &Field| field.ty.kind == ValueType::Time && !field.has(Attr::FromClock);
         let is_time = desc.field(name).is_some_and(takes_span);
         let at = span(text.trim()).filter(|span| !span.is_zero());
-        let at = at.and_then(|span| s.context.clock.now().checked_add_signed(span));
+        let at = at.and_then(|span| context.clock.now().checked_add_signed(span));
         if let Some(at) = at.filter(|at| is_time && YEARS.contains(&at.year())) {
             *text = rfc3339(at);
-            s.context.ui.status(&format!("{name} {text}"));
+            context.ui.status(&format!("{name} {text}"));
         }
     }
     let is_said = |constants: &Constants, name: &str| {
@@ -617,7 +618,7 @@ fn header_below(desc: &'static Descriptor, source: &Source) -> Result<Option<u64
 /// Opens what is to be read. Standard input, a pipe or a device can be read once, and two passes need a file: a nameless
 /// one, so that it goes with the process however that ends.
 async fn open(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     name: String,
     said: Said,
     is_whole: impl Fn(&str) -> TakenWhole + Send + 'static,
@@ -626,7 +627,7 @@ async fn open(
     let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", io_message(&e)));
     let spooled = tempfile::tempfile().map_err(failed)?;
     if name == "-" {
-        s.context.ui.read_stdin(Spool::new(spooled.try_clone().map_err(failed)?, MOST)).await?;
+        context.ui.read_stdin(Spool::new(spooled.try_clone().map_err(failed)?, MOST)).await?;
     }
     // On a thread of its own: a pipe may wait for its writer, and a signal is noticed meanwhile.
     let opened = spawn_blocking(move || {

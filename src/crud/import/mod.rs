@@ -411,7 +411,7 @@ impl KindVerb for ImportFlags {
         let mut verb = opened.map(s, &self, Terms::default()).await?;
         let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;
-        tell(s, desc, &report, seconds, &verb, More::default())
+        tell(s.context, desc, &report, seconds, &verb, More::default())
     }
 }
 

@@ -17,8 +17,8 @@ use super::mapping::is_reject_column;
 use super::rows::{ENCODING, ImportPlan};
 use super::source::{FileRows, Lines, QUOTES, Source, unreadable};
 use super::{Import, OnConflict, Report};
+use crate::crud::context::Context;
 use crate::crud::remove::Mode;
-use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::problem::io_message;
 use crate::model::problem::{ErrorKind, Problem};
@@ -239,21 +239,28 @@ fn rows(n: u64) -> String {
 }
 
 /// The closing report, and the exit code that goes with it.
-pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: &Import, more: More) -> Result<()> {
+pub fn tell(
+    context: &Context<'_>,
+    desc: &Descriptor,
+    r: &Report,
+    seconds: f64,
+    verb: &Import,
+    more: More,
+) -> Result<()> {
     let rate = (r.read as f64 / seconds.max(0.001)).round();
-    if matches!(s.context.ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml) {
-        tell_program(s, r, seconds, rate, more.members)?;
+    if matches!(context.ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml) {
+        tell_program(context, r, seconds, rate, more.members)?;
     } else {
-        tell_rows(s, r, verb, more.says_who);
-        more.lines.iter().for_each(|line| s.context.ui.status(line));
-        tell_counts(s, r, seconds, rate, more.left);
-        dry_run_note(s);
+        tell_rows(context, r, verb, more.says_who);
+        more.lines.iter().for_each(|line| context.ui.status(line));
+        tell_counts(context, r, seconds, rate, more.left);
+        dry_run_note(context);
     }
     let dates: Vec<String> = r.readable.iter().map(|(name, formats)| dates::hint(name, formats)).collect();
     if r.rejected == 0 {
         // What could not be read was left blank.
         for hint in &dates {
-            s.context.ui.status(&format!("note: {hint}"));
+            context.ui.status(&format!("note: {hint}"));
         }
         return Ok(());
     }
@@ -261,7 +268,7 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
 }
 
 /// The report as JSON.
-fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, more: Map<String, Json>) -> Result<()> {
+fn tell_program(context: &Context<'_>, r: &Report, seconds: f64, rate: f64, more: Map<String, Json>) -> Result<()> {
     let rejects: Vec<_> = r
         .rejects
         .iter()
@@ -269,7 +276,7 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, more: 
         .collect();
     let mut report = json!({
         "read": r.read, "created": r.created, "updated": r.updated, "unchanged": r.unchanged, "skipped": r.skipped,
-        "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !s.context.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
+        "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !context.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
         "rows_per_second": rate, "possible_phones": r.doubtful, "damaged_texts": r.lost, "names_leaver": r.names_leaver,
         "blanked": r.blanked.iter().map(|(f, n)| ((*f).to_owned(), (*n).into())).collect::<serde_json::Map<_, _>>(),
     });
@@ -279,41 +286,41 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, more: 
         }
         members.extend(more);
     }
-    format::document(&s.context.ui, &report)?;
-    s.context.ui.flush()?;
+    format::document(&context.ui, &report)?;
+    context.ui.flush()?;
     Ok(())
 }
 
 /// What is said of rows.
-fn tell_rows(s: &mut Session<'_>, r: &Report, verb: &Import, says_who: bool) {
+fn tell_rows(context: &Context<'_>, r: &Report, verb: &Import, says_who: bool) {
     for x in &r.rejects {
         // A reason that begins with the column needs no second naming of it.
         let column = x.column.as_ref().filter(|c| !x.reason.starts_with(c.as_str()));
         let column = column.map_or(String::new(), |c| format!(", {c}"));
-        s.context.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
+        context.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
     }
     if r.kept_ends > 0 {
         let are =
             if r.kept_ends == 1 { "1 member of a list is" } else { &format!("{} members of lists are", r.kept_ends) };
-        s.context.ui.status(&format!("note: {are} there for a time, and so still"));
+        context.ui.status(&format!("note: {are} there for a time, and so still"));
     }
     if r.doubtful > 0 {
         let are = if r.doubtful == 1 { "phone number is" } else { "phone numbers are" };
-        s.context.ui.status(&format!("note: {} {are} possible but not known to be valid", r.doubtful));
+        context.ui.status(&format!("note: {} {are} possible but not known to be valid", r.doubtful));
     }
     if r.lost > 0 {
         let (n, hold) = (r.lost, if r.lost == 1 { "text holds" } else { "texts hold" });
-        s.context
+        context
             .ui
             .status(&format!("note: {n} {hold} U+FFFD, which stands for characters that another program has lost"));
     }
     let blanked: Vec<String> = r.blanked.iter().filter(|(_, n)| *n > 0).map(|(f, n)| format!("{f} {n}")).collect();
     if !blanked.is_empty() {
         let left = if verb.on_conflict == OnConflict::Update { "left blank, or as they were" } else { "left blank" };
-        s.context.ui.status(&format!("{left}, for they can't be read: {}", blanked.join(", ")));
+        context.ui.status(&format!("{left}, for they can't be read: {}", blanked.join(", ")));
     }
     for made in &r.created_records {
-        s.context.ui.status(&format!("created {made}"));
+        context.ui.status(&format!("created {made}"));
     }
     if r.names_leaver > 0 {
         let (n, name) = (rows(r.names_leaver), if r.names_leaver == 1 { "names" } else { "name" });
@@ -325,20 +332,20 @@ fn tell_rows(s: &mut Session<'_>, r: &Report, verb: &Import, says_who: bool) {
             }
             Mode::Protect | Mode::Cascade => "nothing changes there",
         };
-        s.context.ui.status(&format!("note: {n} {name} somebody who has left: {meant}"));
+        context.ui.status(&format!("note: {n} {name} somebody who has left: {meant}"));
     }
 }
 
 /// How many of what.
-fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, left: Option<u64>) {
+fn tell_counts(context: &Context<'_>, r: &Report, seconds: f64, rate: f64, left: Option<u64>) {
     // One row may have several faults.
     let shown = r.rejects.chunk_by(|a, b| a.number == b.number).count();
     let hidden = r.rejected.saturating_sub(shown as u64);
     if hidden > 0 {
-        s.context.ui.status(&format!("and {hidden} more rejected rows"));
+        context.ui.status(&format!("and {hidden} more rejected rows"));
     }
     if r.refused {
-        s.context.ui.status(&format!("read {}, rejected {}; nothing was imported", rows(r.read), r.rejected));
+        context.ui.status(&format!("read {}, rejected {}; nothing was imported", rows(r.read), r.rejected));
     } else {
         let mut parts = vec![
             format!("created {}", r.created),
@@ -350,7 +357,7 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, left: O
         }
         parts.push(format!("rejected {}", r.rejected));
         parts.extend(left.map(|left| format!("left {left}")));
-        s.context.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
+        context.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
         for (table, within) in &r.within {
             let counts = [
                 ("created", within.created),
@@ -360,12 +367,12 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, left: O
             ];
             let counts = counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{what} {n}"));
             let counts = counts.collect::<Vec<_>>().join(", ");
-            let of = s.kinds().by_table(table).map_or((*table).into(), Descriptor::plural);
-            s.context.ui.status(&format!("{of}: {}", if counts.is_empty() { "none" } else { &counts }));
+            let of = context.kinds.by_table(table).map_or((*table).into(), Descriptor::plural);
+            context.ui.status(&format!("{of}: {}", if counts.is_empty() { "none" } else { &counts }));
         }
         let is_within = r.within.values().any(|w| w.created + w.updated + w.deleted > 0);
         if r.created + r.updated + left.unwrap_or(0) == 0 && !is_within {
-            s.context.ui.status("nothing was changed");
+            context.ui.status("nothing was changed");
         }
     }
 }

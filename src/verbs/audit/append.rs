@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find_in;
@@ -187,7 +188,7 @@ fn read_outcome(members: &mut Members) -> Result<(Status, Option<&'static str>),
 }
 
 /// What else is told of it.
-fn read_details(s: &Session<'_>, members: &mut Members) -> Result<Map<String, Json>, Problem> {
+fn read_details(context: &Context<'_>, members: &mut Members) -> Result<Map<String, Json>, Problem> {
     let mut details = Map::new();
     for (name, longest) in TEXTS {
         let Some(text) = members.text(name)? else { continue };
@@ -202,8 +203,7 @@ fn read_details(s: &Session<'_>, members: &mut Members) -> Result<Map<String, Js
     }
     if let Some(at) = members.text("at")? {
         // When it happened, as the other program says; the record's own time is that of its writing.
-        let (at, _) =
-            time(&at, s.context.clock.now(), s.context.origin.zone).map_err(|p| Problem::invalid(p.sentence))?;
+        let (at, _) = time(&at, context.clock.now(), context.origin.zone).map_err(|p| Problem::invalid(p.sentence))?;
         details.insert("happened_at".into(), rfc3339(at).into());
     }
     Ok(details)
@@ -215,7 +215,7 @@ async fn read(s: &mut Session<'_>, org: i32, members: Map<String, Json>) -> Resu
     let (action, kind, key) = read_deed(&mut members)?;
     let (status, source) = read_outcome(&mut members)?;
     let subject = members.text("subject")?;
-    let mut details = read_details(s, &mut members)?;
+    let mut details = read_details(s.context, &mut members)?;
     let (old, new) = (members.object("old")?, members.object("new")?);
     details.extend(members.object("details")?.map(|d| ("details".to_owned(), Json::Object(d))));
     members.end()?;
@@ -382,7 +382,7 @@ impl Leaf for AppendFlags {
         write(s, org, vec![told]).await?;
         report(&s.context.ui, &json!({ "recorded": 1 }))?;
         s.context.ui.status(&format!("recorded {}", what.trim_end()));
-        crate::crud::write::dry_run_note(s);
+        crate::crud::write::dry_run_note(s.context);
         Ok(())
     }
 }
@@ -477,7 +477,7 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
     }
     report(&s.context.ui, &json!({ "recorded": written }))?;
     s.context.ui.status(&format!("recorded {written}"));
-    crate::crud::write::dry_run_note(s);
+    crate::crud::write::dry_run_note(s.context);
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use super::checkpoint_files::signed_in;
 use super::findings::{counted, refuse};
 use super::keys::{KeyFlags, SigningKey, signer, signing_path, verifiers};
 use super::lineage;
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -132,8 +133,8 @@ impl Leaf for CheckpointFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let key = signer(s, &self.keys.signing)?;
-        let pipe = open_pipe(s, self.path())?;
+        let key = signer(s.context, &self.keys.signing)?;
+        let pipe = open_pipe(s.context, self.path())?;
         let after = match &self.after_restore {
             Some(word) => Some(lineage::wanted(s, self.keys.clone(), word).await?),
             None => None,
@@ -162,7 +163,7 @@ impl Leaf for CheckpointFlags {
         let is_to_file = self.path().is_some();
         report(&s.context.ui, &json!({ "made": made, "notes": notes }))?;
         if !is_json || is_to_file {
-            hand_out(s, &self, &notes, pipe)?;
+            hand_out(s.context, &self, &notes, pipe)?;
         }
         match made {
             0 if after.is_some() => {}
@@ -187,8 +188,8 @@ impl CheckpointFlags {
 }
 
 /// What is no ordinary file and notes are to go to: it may let one wait, so it is opened before anything is signed.
-fn open_pipe(s: &Session<'_>, path: Option<&str>) -> Result<Option<File>> {
-    let Some(path) = path.filter(|p| *p != "-" && !s.context.dry_run && fs::metadata(p).is_ok_and(|m| !m.is_file()))
+fn open_pipe(context: &Context<'_>, path: Option<&str>) -> Result<Option<File>> {
+    let Some(path) = path.filter(|p| *p != "-" && !context.dry_run && fs::metadata(p).is_ok_and(|m| !m.is_file()))
     else {
         return Ok(None);
     };
@@ -204,7 +205,7 @@ async fn prove_before(
     after: Option<&Lineage>,
 ) -> Result<Verified> {
     let only = s.org().await?;
-    let mut keys = verifiers(s, &flags.keys)?;
+    let mut keys = verifiers(s.context, &flags.keys)?;
     if !keys.contains(&key.verifier()) {
         keys.push(key.verifier());
     }
@@ -270,7 +271,7 @@ async fn sign(
             other => other?,
         }
         if !s.context.dry_run {
-            remember(s, signing, &signed);
+            remember(s.context, signing, &signed);
         }
         return Ok((made, statement));
     }
@@ -285,7 +286,7 @@ async fn signed_before(
     only: Option<i32>,
 ) -> Result<Vec<ExternalCheckpoint>> {
     let here = checkpoints::installation(s.db().await?).await?;
-    let beside = remembered(&signing_path(s, &flags.keys.signing)?);
+    let beside = remembered(&signing_path(s.context, &flags.keys.signing)?);
     let appended = flags.append.as_ref().map(PathBuf::from);
     let mut known = Vec::new();
     for path in appended.iter().chain([&beside]).filter(|p| fs::metadata(p).is_ok_and(|m| m.len() > 0)) {
@@ -305,10 +306,10 @@ pub fn remembered(key: &Path) -> PathBuf {
 }
 
 /// Keeps what was signed last of each log beside the signing key. Other installations' stay.
-fn remember(s: &mut Session<'_>, signing: &SigningKey, signed: &[String]) {
-    let Ok(path) = signing_path(s, signing).map(|p| remembered(&p)) else { return };
+fn remember(context: &Context<'_>, signing: &SigningKey, signed: &[String]) {
+    let Ok(path) = signing_path(context, signing).map(|p| remembered(&p)) else { return };
     if let Err(e) = keep_beside(&path, signed) {
-        s.context.ui.warn(&format!("what was signed could not be kept in {}: {e}", path.display()));
+        context.ui.warn(&format!("what was signed could not be kept in {}: {e}", path.display()));
     }
 }
 
@@ -332,14 +333,14 @@ fn keep_beside(path: &Path, signed: &[String]) -> Result<()> {
 
 /// To what was opened for it; else to the file that is asked for, behind what is in it unless it is in it already, or to
 /// standard output.
-fn hand_out(s: &mut Session<'_>, flags: &CheckpointFlags, notes: &[String], pipe: Option<File>) -> Result<()> {
+fn hand_out(context: &Context<'_>, flags: &CheckpointFlags, notes: &[String], pipe: Option<File>) -> Result<()> {
     let path = flags.path().unwrap_or_default();
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
     if let Some(mut file) = pipe {
         return Ok(file.write_all(notes.join("\n").as_bytes()).map_err(failed)?);
     }
     if flags.append.is_none() {
-        return to_file_or_stdout(s, flags.out.as_deref(), &notes.join("\n"));
+        return to_file_or_stdout(context, flags.out.as_deref(), &notes.join("\n"));
     }
     let mut options = OpenOptions::new();
     let mut file = options.read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
@@ -353,17 +354,17 @@ fn hand_out(s: &mut Session<'_>, flags: &CheckpointFlags, notes: &[String], pipe
 }
 
 /// Writes a text to the file that `--out` names, whole or not at all, or to standard output.
-pub fn to_file_or_stdout(s: &mut Session<'_>, out: Option<&str>, text: &str) -> Result<()> {
+pub fn to_file_or_stdout(context: &Context<'_>, out: Option<&str>, text: &str) -> Result<()> {
     let Some(path) = out.filter(|p| *p != "-") else {
-        match is_for_programs(&s.context.ui) {
-            true => report(&s.context.ui, &json!({ "proof": text }))?,
-            false => s.context.ui.out(text)?,
+        match is_for_programs(&context.ui) {
+            true => report(&context.ui, &json!({ "proof": text }))?,
+            false => context.ui.out(text)?,
         }
-        return s.context.ui.flush();
+        return context.ui.flush();
     };
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
-    if s.context.dry_run {
-        s.context.ui.status(&format!("dry run: would write {path}"));
+    if context.dry_run {
+        context.ui.status(&format!("dry run: would write {path}"));
         return Ok(());
     }
     let (whole, mut file) = AtomicFile::create(Path::new(path)).map_err(failed)?;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::findings::counted;
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -78,12 +79,12 @@ pub struct Corrected {
 }
 
 /// The time that the operator typed: an instant close to the clock. `--yes` does not answer.
-async fn typed(s: &mut Session<'_>, given: Option<String>) -> Result<DateTime<Utc>> {
-    let clock = s.context.clock.now();
+async fn typed(context: &Context<'_>, given: Option<String>) -> Result<DateTime<Utc>> {
+    let clock = context.clock.now();
     let text = match given {
         Some(text) => text,
-        None if s.context.ui.style.interactive => {
-            s.context.ui.ask("What time is it now (like 2026-11-28 09:30)?", None, |_| Ok(())).await?
+        None if context.ui.style.interactive => {
+            context.ui.ask("What time is it now (like 2026-11-28 09:30)?", None, |_| Ok(())).await?
         }
         None => {
             return Err(Problem::usage("the time of now must be typed: --now is missing")
@@ -93,7 +94,7 @@ async fn typed(s: &mut Session<'_>, given: Option<String>) -> Result<DateTime<Ut
     };
     // `0s` would say nothing but what the clock says itself.
     let is_instant = text.contains(':');
-    let (now, _) = time(&text, clock, s.context.origin.zone)?;
+    let (now, _) = time(&text, clock, context.origin.zone)?;
     if !is_instant {
         return Err(Problem::usage(format!("'{}' is no time of day", truncate(&text)))
             .hint("write --now '2026-11-28 09:30', in your zone, or 2026-11-28T04:00:00Z")
@@ -133,7 +134,7 @@ impl Leaf for CorrectClockFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let now = typed(s, self.now).await?;
+        let now = typed(s.context, self.now).await?;
         let only = s.org().await?;
         let corrected = gate::write(s, &CorrectClock { now, only }).await?;
         let mut told = Vec::new();
@@ -159,7 +160,7 @@ impl Leaf for CorrectClockFlags {
         } else {
             s.log(Level::Warning, &format!("corrected the clock in {} trails", corrected.len()), Map::new());
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         Ok(())
     }
 }

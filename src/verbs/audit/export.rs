@@ -211,7 +211,7 @@ async fn table(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Re
     for stretch in stretches {
         pieces(s, asked, stretch, async |s, entries| list.show(s, &entries).await).await?;
     }
-    list.finish(s)
+    list.finish(s.context)
 }
 
 async fn events(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Result<()> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, btree_map};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
 
+use crate::crud::context::Context;
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::trail::correction::Correction;
@@ -56,7 +57,7 @@ pub async fn report(s: &mut Session<'_>, verified: &Verified) -> Result<()> {
             "restored_at": rfc3339(l.at),
         })
     });
-    report_with(s, verified, &names, Some(("lost", lost.collect()))).await
+    report_with(s.context, verified, &names, Some(("lost", lost.collect()))).await
 }
 
 /// What restores lost, each time: that the trail holds does not say that everything is in it.
@@ -76,14 +77,14 @@ pub async fn tell_lost(s: &mut Session<'_>, lost: &[Lost]) -> Result<()> {
 
 /// `more` is what a program is told besides.
 pub async fn report_with(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     verified: &Verified,
     names: &BTreeMap<i32, String>,
     more: Option<(&str, Json)>,
 ) -> Result<()> {
     let name = |tree: i32| names.get(&tree).cloned().unwrap_or_default();
     let findings: Vec<(String, &Finding)> = verified.findings.iter().map(|f| (name(f.tree), f)).collect();
-    match s.context.ui.style.format.get() {
+    match context.ui.style.format.get() {
         Format::Json | Format::Ndjson | Format::Yaml => {
             let list: Vec<Json> = findings
                 .iter()
@@ -103,21 +104,21 @@ pub async fn report_with(
             if let Some((name, value)) = more {
                 report[name] = value;
             }
-            document(&s.context.ui, &report)?;
+            document(&context.ui, &report)?;
         }
         _ if findings.is_empty() => {}
         _ => {
             let heads = ["org", "seq", "kind", "what"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
-            let mut listing = Listing::new(&s.context.ui, heads, 1);
+            let mut listing = Listing::new(&context.ui, heads, 1);
             for (org, f) in findings {
                 let row = vec![org.into(), f.seq.into(), f.kind.as_str().into(), f.what.as_str().into()];
-                listing.row(&s.context.ui, row)?;
+                listing.row(&context.ui, row)?;
             }
-            listing.finish(&s.context.ui)?;
+            listing.finish(&context.ui)?;
         }
     }
-    s.context.ui.flush()?;
-    tell_corrections(s, verified, &name);
+    context.ui.flush()?;
+    tell_corrections(context, verified, &name);
     Ok(())
 }
 
@@ -137,17 +138,17 @@ fn correction(org: &str, c: &Correction) -> Json {
 const TOLD: usize = 10;
 
 /// Where earlier times count again: that nothing is forged does not say that the clock was right.
-fn tell_corrections(s: &mut Session<'_>, verified: &Verified, name: &dyn Fn(i32) -> String) {
+fn tell_corrections(context: &Context<'_>, verified: &Verified, name: &dyn Fn(i32) -> String) {
     for c in verified.corrections.iter().take(TOLD) {
         let which = match &c.says {
             Some(says) => format!("{} from {} on", counted(says.records, "record", "records"), says.first),
             None => "what was later".to_owned(),
         };
         let (org, seq, at) = (name(c.tree), c.seq, rfc3339(c.at));
-        s.context.ui.status(&format!("record {seq} of {org} corrects the clock: {which} as of {at} at the latest"));
+        context.ui.status(&format!("record {seq} of {org} corrects the clock: {which} as of {at} at the latest"));
     }
     if let Some(more @ 1..) = verified.corrections.len().checked_sub(TOLD) {
-        s.context
+        context
             .ui
             .status(&format!("{} in all: -o json tells of all", counted(more + TOLD, "correction", "corrections")));
     }

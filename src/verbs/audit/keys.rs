@@ -9,6 +9,7 @@ use anyhow::Result;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
@@ -58,12 +59,12 @@ impl From<VerifierKeys> for KeyFlags {
 }
 
 /// Where the private key is looked for.
-pub fn signing_path(s: &Session<'_>, signing: &SigningKey) -> Result<PathBuf> {
-    let given = signing.signing_key.as_ref().or_else(|| s.context.env.get(SIGNING_KEY));
+pub fn signing_path(context: &Context<'_>, signing: &SigningKey) -> Result<PathBuf> {
+    let given = signing.signing_key.as_ref().or_else(|| context.env.get(SIGNING_KEY));
     if let Some(path) = given {
         return Ok(path.into());
     }
-    xdg(s.context.env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/audit.key")).ok_or_else(|| {
+    xdg(context.env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/audit.key")).ok_or_else(|| {
         Problem::usage("there is no home folder to look for the signing key in")
             .hint("name it with --signing-key")
             .into()
@@ -71,8 +72,8 @@ pub fn signing_path(s: &Session<'_>, signing: &SigningKey) -> Result<PathBuf> {
 }
 
 /// The private key; an error where it is not there or others could read it.
-pub fn signer(s: &Session<'_>, signing: &SigningKey) -> Result<SignerKey> {
-    let path = signing_path(s, signing)?;
+pub fn signer(context: &Context<'_>, signing: &SigningKey) -> Result<SignerKey> {
+    let path = signing_path(context, signing)?;
     read_signer(&path)?.ok_or_else(|| {
         Problem::not_found(format!("there is no signing key at {}", path.display()))
             .hint("'orgctl audit keygen' makes one; --signing-key or ORGCTL_SIGNING_KEY names another")
@@ -97,26 +98,26 @@ fn read_signer(path: &Path) -> Result<Option<SignerKey>> {
 }
 
 /// The public half of the private key on this machine, where that can be read.
-pub fn own_verifier(s: &Session<'_>, signing: &SigningKey) -> Option<Verifier> {
-    let path = signing_path(s, signing).ok()?;
+pub fn own_verifier(context: &Context<'_>, signing: &SigningKey) -> Option<Verifier> {
+    let path = signing_path(context, signing).ok()?;
     read_signer(&path).ok().flatten().as_ref().map(SignerKey::verifier)
 }
 
 /// Why the private key on this machine can't be used; none where there is none, or it can.
-pub fn own_fault(s: &Session<'_>, signing: &SigningKey) -> Option<Problem> {
-    let path = signing_path(s, signing).ok()?;
+pub fn own_fault(context: &Context<'_>, signing: &SigningKey) -> Option<Problem> {
+    let path = signing_path(context, signing).ok()?;
     read_signer(&path).err()?.downcast().ok()
 }
 
 /// The public keys that checkpoints may be signed with: those that are given, or that of the private key where it can be
 /// read. None where there is none: then signatures tell nothing.
-pub fn verifiers(s: &Session<'_>, keys: &KeyFlags) -> Result<Vec<Verifier>> {
+pub fn verifiers(context: &Context<'_>, keys: &KeyFlags) -> Result<Vec<Verifier>> {
     let mut texts = keys.verifiers.key.clone();
     if texts.is_empty() {
-        texts.extend(s.context.env.get(VERIFIER_KEY).cloned());
+        texts.extend(context.env.get(VERIFIER_KEY).cloned());
     }
     if texts.is_empty() {
-        return Ok(own_verifier(s, &keys.signing).into_iter().collect());
+        return Ok(own_verifier(context, &keys.signing).into_iter().collect());
     }
     let mut keys = Vec::new();
     for text in texts {
@@ -161,7 +162,7 @@ impl Leaf for PubkeyFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         gate::allow_in_system(s)?;
-        let (path, key) = (signing_path(s, &self.signing)?, signer(s, &self.signing)?);
+        let (path, key) = (signing_path(s.context, &self.signing)?, signer(s.context, &self.signing)?);
         print_public(&s.context.ui, &key, &path)?;
         s.context.ui.flush()
     }
@@ -189,7 +190,7 @@ impl Leaf for KeygenFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let path = signing_path(s, &self.signing)?;
+        let path = signing_path(s.context, &self.signing)?;
         let name = match &self.name {
             Some(name) => name.clone(),
             None => origin(installation(s.db().await?).await?, LOG),
@@ -198,7 +199,7 @@ impl Leaf for KeygenFlags {
             s.context.ui.status(&format!("dry run: would make a key in {}", path.display()));
             return Ok(());
         }
-        let key = generate(s, &path, &name)?;
+        let key = generate(s.context, &path, &name)?;
         if let Err(e) = s.context.ui.show_once(|ui| print_public(ui, &key, &path)) {
             // As if it had never been made.
             let failed = |e: io::Error| Problem::failed(format!("can't remove {}: {}", path.display(), io_message(&e)));
@@ -215,9 +216,9 @@ impl Leaf for KeygenFlags {
 
 /// Makes a key for a command that needs one, and says where both halves are.
 pub async fn make(s: &mut Session<'_>, signing: &SigningKey) -> Result<SignerKey> {
-    let path = signing_path(s, signing)?;
+    let path = signing_path(s.context, signing)?;
     let name = origin(installation(s.db().await?).await?, LOG);
-    let key = generate(s, &path, &name)?;
+    let key = generate(s.context, &path, &name)?;
     s.context.ui.status(&format!("made a signing key in {}; its public half, for whoever checks:", path.display()));
     s.context.ui.status(&key.verifier().to_string());
     warn_where_it_lies(s, &path);
@@ -225,9 +226,9 @@ pub async fn make(s: &mut Session<'_>, signing: &SigningKey) -> Result<SignerKey
 }
 
 /// Makes a key, and the file of its private half, which is not there yet.
-fn generate(s: &Session<'_>, path: &Path, name: &str) -> Result<SignerKey> {
+fn generate(context: &Context<'_>, path: &Path, name: &str) -> Result<SignerKey> {
     let mut seed = Zeroizing::new([0; 32]);
-    s.context.random.fill(&mut *seed);
+    context.random.fill(&mut *seed);
     let key =
         SignerKey::new(name, &seed).ok_or_else(|| Problem::usage("the name of a key has no blanks and no '+'"))?;
     let failed = |e: io::Error| match e.kind() {

@@ -21,7 +21,7 @@ use crate::verbs::backup::restore::{TrustFlags, trust};
 /// What is to be stated of a restore, if the archive and the trail agree in it.
 pub async fn wanted(s: &mut Session<'_>, keys: KeyFlags, word: &str) -> Result<Lineage> {
     let archive = find(s, None, word).await?;
-    trust(s, &TrustFlags { trust_unsigned: false, keys }, &archive)?;
+    trust(s.context, &TrustFlags { trust_unsigned: false, keys }, &archive)?;
     let here = installation(s.db().await?).await?;
     let manifest = &archive.manifest;
     if manifest.installation != here {

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::checkpoint_files::checkpoints_in;
 use super::findings::{counted, refusal, report_with};
+use crate::crud::context::Context;
 use crate::crud::session::Session;
 use crate::model::problem::{Problem, io_message};
 use crate::model::trail::export::{ExportLine, TrailHeader};
@@ -71,7 +72,7 @@ pub async fn verify(s: &mut Session<'_>, path: &str, checkpoints: &[String], key
         read.verified.findings.extend(unproven);
     }
     let told: Vec<Json> = read.stretches.iter().map(ProvenStretch::to_json).collect();
-    report_with(s, &read.verified, &read.names, Some(("trails", told.into()))).await?;
+    report_with(s.context, &read.verified, &read.names, Some(("trails", told.into()))).await?;
     if agrees_with_itself && !known.is_empty() && read.stretches.iter().all(|t| t.agreeing == 0) {
         return Err(Problem::integrity(format!("no checkpoint that was given tells of what is in {path}"))
             .hint("a checkpoint names the trail in its first line, and must be as large as the stretch of it")
@@ -80,7 +81,7 @@ pub async fn verify(s: &mut Session<'_>, path: &str, checkpoints: &[String], key
     if !read.verified.findings.is_empty() {
         return Err(refusal(&read.verified.findings, &read.names, "the export does not hold"));
     }
-    conclude(s, &known, &read.stretches)
+    conclude(s.context, &known, &read.stretches)
 }
 
 impl ProvenStretch {
@@ -121,23 +122,23 @@ impl ProvenStretch {
 }
 
 /// Says what was proven, and what was not.
-fn conclude(s: &mut Session<'_>, known: &[(String, ExpectedRoot)], stretches: &[ProvenStretch]) -> Result<()> {
+fn conclude(context: &Context<'_>, known: &[(String, ExpectedRoot)], stretches: &[ProvenStretch]) -> Result<()> {
     let agreeing: usize = stretches.iter().map(|t| t.agreeing).sum();
     let mut is_all = true;
     for t in stretches {
-        s.context.ui.status(&format!("{}: they agree with themselves", t.describe()));
+        context.ui.status(&format!("{}: they agree with themselves", t.describe()));
         if t.from > 1 {
             is_all = false;
-            s.context.ui.status(&format!("what was recorded before record {} is not in the file", t.from));
+            context.ui.status(&format!("what was recorded before record {} is not in the file", t.from));
         }
         if let Some(n) = t.goes_on {
             is_all = false;
-            s.context.ui.status(&format!("the trail goes on: a checkpoint tells of {n} records"));
+            context.ui.status(&format!("the trail goes on: a checkpoint tells of {n} records"));
         }
         if !t.untold.is_empty() {
             is_all = false;
             let gone = counted(t.untold.len(), "stretch of records has", "stretches of records have");
-            s.context.ui.warn(&format!(
+            context.ui.warn(&format!(
                 "{gone} no payload, and nothing in the file tells why; only that they were there is proven"
             ));
         }
@@ -145,7 +146,7 @@ fn conclude(s: &mut Session<'_>, known: &[(String, ExpectedRoot)], stretches: &[
             is_all = false;
             let n = t.to - t.proven.max(t.from - 1);
             let newer = counted(n, "record is", "records are");
-            s.context.ui.warn(&format!("{newer} newer than any checkpoint that was given; nothing proves that yet"));
+            context.ui.warn(&format!("{newer} newer than any checkpoint that was given; nothing proves that yet"));
         }
     }
     let mut missing: Vec<&str> = known.iter().map(|(origin, _)| origin.as_str()).collect();
@@ -153,17 +154,17 @@ fn conclude(s: &mut Session<'_>, known: &[(String, ExpectedRoot)], stretches: &[
     // The log of checkpoints is in no export.
     missing.retain(|o| stretches.iter().all(|t| t.origin != *o) && o.matches('/').count() > 1);
     for origin in &missing {
-        s.context.ui.status(&format!("{origin}, of which there is a checkpoint, is not in the file"));
+        context.ui.status(&format!("{origin}, of which there is a checkpoint, is not in the file"));
     }
     if known.is_empty() {
-        s.context
+        context
             .ui
             .warn("without a checkpoint nothing tells that this is what was recorded: give one with --checkpoint");
         return Ok(());
     }
     let agree = counted(agreeing, "checkpoint agrees", "checkpoints agree");
     let all = if is_all { ", and all of it" } else { "" };
-    s.context.ui.status(&format!("{agree}: this is what was recorded{all}"));
+    context.ui.status(&format!("{agree}: this is what was recorded{all}"));
     Ok(())
 }
 

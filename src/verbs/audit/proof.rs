@@ -84,7 +84,7 @@ impl ProveFlags {
                 .hint(format!("it goes from 1 to {last}"))
                 .into());
         }
-        let keys = verifiers(s, &self.keys.into())?;
+        let keys = verifiers(s.context, &self.keys.into())?;
         let (note, checkpoint) = match &self.checkpoint {
             Some(path) => checkpoint_of(path, &keys, (&logs, tree), true)?,
             None => {
@@ -126,7 +126,7 @@ impl ProveFlags {
         if let Err(problem) = proof.check(&checkpoint) {
             return Err(Problem { hints: vec!["'orgctl audit verify' says more".into()], ..problem }.into());
         }
-        to_file_or_stdout(s, self.out.as_deref(), &proof.to_string())?;
+        to_file_or_stdout(s.context, self.out.as_deref(), &proof.to_string())?;
         s.context.ui.status(&format!(
             "record {seq} of {code} is in the tree of {} records of {}",
             checkpoint.size, checkpoint.origin
@@ -139,7 +139,7 @@ impl ProveFlags {
         let tree = s.trail().await?.unwrap_or(LOG);
         let logs = logs(s.db().await?).await?;
         let mut ends = Vec::new();
-        let keys = verifiers(s, &self.keys.into())?;
+        let keys = verifiers(s.context, &self.keys.into())?;
         for (path, last) in [(&self.from, false), (&self.to, true)] {
             ends.push(checkpoint_of(path.as_deref().unwrap_or_default(), &keys, (&logs, tree), last)?);
         }
@@ -154,7 +154,11 @@ impl ProveFlags {
             Problem::integrity(format!("the trail of {} is not the one that both checkpoints tell of", old.origin))
                 .hint("'orgctl audit verify --checkpoint FILE' says more")
         })?;
-        to_file_or_stdout(s, self.out.as_deref(), &Consistency { hashes, old: old_note, new: new_note }.to_string())?;
+        to_file_or_stdout(
+            s.context,
+            self.out.as_deref(),
+            &Consistency { hashes, old: old_note, new: new_note }.to_string(),
+        )?;
         s.context.ui.status(&format!("{}: its {} records are the first of the {}", old.origin, old.size, new.size));
         Ok(())
     }
@@ -198,7 +202,7 @@ impl Leaf for CheckProofFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let path = self.file;
-        let keys = verifiers(s, &self.keys.into())?;
+        let keys = verifiers(s.context, &self.keys.into())?;
         if keys.is_empty() {
             return Err(Problem::usage("without the public key a proof proves nothing")
                 .hint("give it with --key")

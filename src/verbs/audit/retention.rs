@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::export::stretch_lines;
 use super::findings::refuse;
 use super::offline::read_export;
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::history::{find_or_past, find_purged};
 use crate::crud::leaf::{Leaf, Spec};
@@ -308,24 +309,24 @@ async fn still_there(s: &mut Session<'_>, row: &Record, given: Option<i32>, key:
 }
 
 /// Ends an erasure that destroys nothing: because a rule keeps all of it, or because there is nothing.
-fn nothing_to_erase(s: &mut Session<'_>, kept: Option<DateTime<Utc>>, rule: &str) -> Result<()> {
+fn nothing_to_erase(context: &Context<'_>, kept: Option<DateTime<Utc>>, rule: &str) -> Result<()> {
     match kept {
         Some(until) => Err(Problem::conflict(format!("nothing can be erased before {}", rfc3339(until)))
             .hint(format!("{rule}; DPDP Rules 2025, rule 8(3), asks for a year"))
             .into()),
         None => {
-            s.context.ui.status("nothing is recorded of this person that could be erased");
+            context.ui.status("nothing is recorded of this person that could be erased");
             Ok(())
         }
     }
 }
 
 /// Says which records of a person an erasure leaves, since they are no history.
-fn warn_of_what_is_there(s: &mut Session<'_>, records: &[Record]) {
-    for desc in s.kinds().resources() {
+fn warn_of_what_is_there(context: &Context<'_>, records: &[Record]) {
+    for desc in context.kinds.resources() {
         let there: Vec<&Record> = records.iter().filter(|r| r.desc == desc).collect();
         if let [first, ..] = there.as_slice() {
-            s.context.ui.warn(&format!(
+            context.ui.warn(&format!(
                 "{} {} of the person are still there, such as {}: 'orgctl {} purge' removes them",
                 there.len(),
                 desc.table,
@@ -433,7 +434,7 @@ impl Leaf for EraseFlags {
             s.context.ui.status(&format!("{newer} command lines that name the person are kept as long ({rule})"));
         }
         if n == 0 && commands == 0 && rows == 0 {
-            return nothing_to_erase(s, kept, &rule);
+            return nothing_to_erase(s.context, kept, &rule);
         }
         if !s.context.dry_run {
             let what = format!(
@@ -466,10 +467,10 @@ impl Leaf for EraseFlags {
         if row.is_some() {
             s.context.ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");
         }
-        warn_of_what_is_there(s, &recorded);
+        warn_of_what_is_there(s.context, &recorded);
         s.context.ui.warn("exports, archives and backups made before still hold what was erased");
         tell_of_old_schemas(s).await;
-        dry_run_note(s);
+        dry_run_note(s.context);
         Ok(())
     }
 }

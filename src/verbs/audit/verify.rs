@@ -48,8 +48,8 @@ async fn known(
 /// checkpoints is found by it. Only the own key tells whether it was changed.
 async fn signed_here(s: &mut Session<'_>, only: Option<i32>) -> Result<Vec<ExternalCheckpoint>> {
     let signing = SigningKey::default();
-    let path = remembered(&signing_path(s, &signing)?);
-    let Some(key) = own_verifier(s, &signing).filter(|_| path.exists()) else { return Ok(Vec::new()) };
+    let path = remembered(&signing_path(s.context, &signing)?);
+    let Some(key) = own_verifier(s.context, &signing).filter(|_| path.exists()) else { return Ok(Vec::new()) };
     let here = installation(s.db().await?).await?;
     let shown = path.display().to_string();
     let mut found = signed_in(here, &shown, &[key], "what was signed here")?;
@@ -89,7 +89,7 @@ impl Leaf for VerifyFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let are_given = !self.keys.key.is_empty();
-        let mut keys = verifiers(s, &self.keys.into())?;
+        let mut keys = verifiers(s.context, &self.keys.into())?;
         if let Some(path) = &self.file {
             return offline::verify(s, path, &self.checkpoint, &keys).await;
         }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::archive::Archive;
 use super::sidecar::is_same_backup;
 pub use super::sidecar::{archives, entry_of, in_folder, read_entry, read_sidecar, short, sidecar_path, write_sidecar};
+use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
@@ -56,7 +57,7 @@ impl Verb for CatalogueUpdate {
 }
 
 /// The folder where archives are kept, if none is named.
-pub fn folder(s: &Session<'_>, named: Option<&str>, flag: &str) -> Result<PathBuf> {
+pub fn folder(context: &Context<'_>, named: Option<&str>, flag: &str) -> Result<PathBuf> {
     match named {
         // A variable that is not set: what stands here is not what was meant.
         Some("") => {
@@ -65,7 +66,7 @@ pub fn folder(s: &Session<'_>, named: Option<&str>, flag: &str) -> Result<PathBu
         Some(path) => return Ok(path.into()),
         None => {}
     }
-    xdg(s.context.env, "XDG_DATA_HOME", ".local/share").map(|p| p.join("orgctl/backups")).ok_or_else(|| {
+    xdg(context.env, "XDG_DATA_HOME", ".local/share").map(|p| p.join("orgctl/backups")).ok_or_else(|| {
         Problem::usage("there is no home folder to keep backups in").hint(format!("name a folder with --{flag}")).into()
     })
 }
@@ -86,9 +87,9 @@ pub async fn locate(s: &mut Session<'_>, from: Option<&str>, word: &str) -> Resu
     let known = KnownBackups::reachable(s, from).await?;
     let entry = known.pick(word)?;
     if word == LATEST {
-        known.tell_passed_over(s, &entry, None);
+        known.tell_passed_over(s.context, &entry, None);
     }
-    located(s, &entry)
+    located(s.context, &entry)
 }
 
 /// As [`locate`], where it is to be proven: the latest is the newest archive that is there, whatever is thought of it.
@@ -98,13 +99,13 @@ pub async fn locate_any(s: &mut Session<'_>, from: Option<&str>, word: &str) -> 
     }
     let known = KnownBackups::reachable(s, from).await?;
     match known.newest_of_any() {
-        Some(newest) if !newest.is_whole() => located(s, newest),
-        _ => located(s, known.newest(None)?),
+        Some(newest) if !newest.is_whole() => located(s.context, newest),
+        _ => located(s.context, known.newest(None)?),
     }
 }
 
-fn located(s: &Session<'_>, entry: &BackupEntry) -> Result<PathBuf> {
-    match entry.location.as_ref().filter(|_| entry.host == s.context.origin.host) {
+fn located(context: &Context<'_>, entry: &BackupEntry) -> Result<PathBuf> {
+    match entry.location.as_ref().filter(|_| entry.host == context.origin.host) {
         Some(path) => Ok(path.into()),
         None => {
             let what = match &entry.location {
@@ -146,7 +147,7 @@ impl KnownBackups {
 
     /// Joins what is beside the archives and what the database tells. With `--from` a lost database is no error.
     pub async fn load(s: &mut Session<'_>, from: Option<&str>) -> Result<KnownBackups> {
-        let folder = folder(s, from, "from")?;
+        let folder = folder(s.context, from, "from")?;
         let is_named = from.is_some();
         if is_named && !folder.exists() {
             return Err(Problem::not_found(format!("there is no folder {}", folder.display())).into());
@@ -161,7 +162,7 @@ impl KnownBackups {
     /// As [`KnownBackups::load`], where a lost database is never an error: what it could tell lies beside the archives.
     pub async fn reachable(s: &mut Session<'_>, from: Option<&str>) -> Result<KnownBackups> {
         let asked = ask(s).await.ok();
-        KnownBackups::joined(s, &folder(s, from, "from")?, asked, from.is_some())
+        KnownBackups::joined(s, &folder(s.context, from, "from")?, asked, from.is_some())
     }
 
     fn joined(
@@ -221,14 +222,14 @@ impl KnownBackups {
     }
 
     /// Says where a newer backup than the one that is taken is there, and does not hold.
-    pub fn tell_passed_over(&self, s: &mut Session<'_>, taken: &BackupEntry, not_later: Option<DateTime<Utc>>) {
+    pub fn tell_passed_over(&self, context: &Context<'_>, taken: &BackupEntry, not_later: Option<DateTime<Utc>>) {
         let is_newer = |e: &&BackupEntry| {
             self.is_own(e) && e.started_at > taken.started_at && not_later.is_none_or(|at| e.started_at <= at)
         };
         for newer in self.there().filter(is_newer) {
             let (id, at) = (short(newer.id), rfc3339(newer.started_at));
             let why = newer.error.as_deref().unwrap_or("nobody knows why");
-            s.context.ui.warn(&format!("a newer backup, {id} of {at}, is passed over, for it does not hold: {why}"));
+            context.ui.warn(&format!("a newer backup, {id} of {at}, is passed over, for it does not hold: {why}"));
         }
     }
 

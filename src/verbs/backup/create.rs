@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::archive::{self, Recipient, Writer};
 use super::catalogue::{CatalogueUpdate, enter, entry_of, folder, short, stamp, unfinished, unwritable};
 use super::retention::Keeps;
+use crate::crud::context::Context;
 use crate::crud::gate::{self, in_words};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -30,8 +31,8 @@ use crate::ui::format::report;
 use crate::verbs::audit::keys::{self, SigningKey, signer, signing_path};
 
 /// Where the archive goes: its folder, and its name if it was given.
-fn destination(s: &Session<'_>, to: Option<&str>) -> Result<(PathBuf, Option<PathBuf>)> {
-    let path = folder(s, to, "to")?;
+fn destination(context: &Context<'_>, to: Option<&str>) -> Result<(PathBuf, Option<PathBuf>)> {
+    let path = folder(context, to, "to")?;
     if to.is_none() {
         return Ok((path, None));
     }
@@ -127,7 +128,7 @@ impl Leaf for CreateFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let (folder, named) = destination(s, self.to.as_deref())?;
+        let (folder, named) = destination(s.context, self.to.as_deref())?;
         let kind = match self.kind.as_deref() {
             Some("schema-only") => BackupType::SchemaOnly,
             _ => BackupType::Full,
@@ -135,31 +136,31 @@ impl Leaf for CreateFlags {
         let label = label(self.label.as_deref())?;
         s.db().await?;
         let recipients = recipients(s, &self.encrypt_to).await?;
-        let signing = signing_path(s, &self.signing)?;
+        let signing = signing_path(s.context, &self.signing)?;
         if s.context.dry_run {
-            return describe_steps(s, &folder, &recipients, &signing);
+            return describe_steps(s.context, &folder, &recipients, &signing);
         }
         let key = match signing.exists() {
-            true => signer(s, &self.signing)?,
+            true => signer(s.context, &self.signing)?,
             false => keys::make(s, &self.signing).await?,
         };
         archive::make_folder(&folder)?;
         archive::remove_partial(&folder);
         let (entry, path) = make(s, &key, kind, recipients, label, (&folder, named)).await?;
         let pruned = super::retention::prune_behind(s, &self.keep.policy(), path.parent().unwrap_or(&folder)).await?;
-        tell(s, &entry, &path, pruned).await
+        tell(s.context, &entry, &path, pruned).await
     }
 }
 
 /// The steps that a backup would take.
-fn describe_steps(s: &mut Session<'_>, folder: &Path, recipients: &[Recipient], signing: &Path) -> Result<()> {
-    s.context.ui.status(&format!("dry run: would write an archive into {}, and tell the catalogue", folder.display()));
+fn describe_steps(context: &Context<'_>, folder: &Path, recipients: &[Recipient], signing: &Path) -> Result<()> {
+    context.ui.status(&format!("dry run: would write an archive into {}, and tell the catalogue", folder.display()));
     if !signing.exists() {
-        s.context.ui.status(&format!("dry run: would make a signing key in {}", signing.display()));
+        context.ui.status(&format!("dry run: would make a signing key in {}", signing.display()));
     }
     match recipients.len() {
-        0 => s.context.ui.warn("the archive would be in clear: whoever could read it would read everything"),
-        n => s.context.ui.status(&format!("dry run: would encrypt it to {n} public keys")),
+        0 => context.ui.warn("the archive would be in clear: whoever could read it would read everything"),
+        n => context.ui.status(&format!("dry run: would encrypt it to {n} public keys")),
     }
     Ok(())
 }
@@ -388,8 +389,8 @@ async fn sign_heads(db: &mut Db, key: &SignerKey, installation: Uuid, manifest: 
     Ok(())
 }
 
-async fn tell(s: &mut Session<'_>, entry: &BackupEntry, path: &Path, pruned: Vec<Json>) -> Result<()> {
-    s.context.ui.status(&format!(
+async fn tell(context: &Context<'_>, entry: &BackupEntry, path: &Path, pruned: Vec<Json>) -> Result<()> {
+    context.ui.status(&format!(
         "made the backup {} of {} rows ({} bytes): {}",
         short(entry.id),
         entry.rows.unwrap_or_default(),
@@ -397,10 +398,10 @@ async fn tell(s: &mut Session<'_>, entry: &BackupEntry, path: &Path, pruned: Vec
         path.display()
     ));
     if !entry.encrypted {
-        s.context.ui.warn("the archive is in clear: whoever can read it reads everything (--encrypt-to or the setting backup.recipients encrypts it)");
+        context.ui.warn("the archive is in clear: whoever can read it reads everything (--encrypt-to or the setting backup.recipients encrypts it)");
     }
     report(
-        &s.context.ui,
+        &context.ui,
         &json!({
             "id": entry.id, "type": entry.kind, "file": path, "size": entry.size, "sha256": entry.checksum,
             "rows": entry.rows, "encrypted": entry.encrypted, "at": rfc3339(entry.started_at), "pruned": pruned,

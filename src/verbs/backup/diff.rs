@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::archive::{Archive, Identities, MemberReader};
 use super::catalogue::find;
 use super::restore::{TrustFlags, require_readable, shapes_of, trust};
+use crate::crud::context::Context;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -277,7 +278,7 @@ impl Leaf for DiffFlags {
         gate::allow(s)?;
         let asked = asked(s.kinds(), self.record.as_deref())?;
         let archive = find(s, self.from.as_deref(), &self.backup).await?;
-        trust(s, &self.trust, &archive)?;
+        trust(s.context, &self.trust, &archive)?;
         require_readable(s.kinds(), &archive.manifest)?;
         if archive.manifest.kind != BackupType::Full {
             return Err(Problem::usage("a backup of the schema alone holds no rows to compare").into());
@@ -298,7 +299,7 @@ impl Leaf for DiffFlags {
         let Some(mut db) = s.connection.take() else { return Err(anyhow::anyhow!("the connection is in use")) };
         let source = (&archive, &identities);
         let done = match dump::open_snapshot(&mut db, &now).await {
-            Ok(()) => tell_differences(s, &mut db, source, (&then, &now), asked.as_ref(), &mut listing).await,
+            Ok(()) => tell_differences(s.context, &mut db, source, (&then, &now), asked.as_ref(), &mut listing).await,
             Err(e) => Err(e.into()),
         };
         dump::close_snapshot(&mut db).await;
@@ -325,7 +326,7 @@ impl Leaf for DiffFlags {
 /// Tells what is different: how often something was added, changed and removed of each kind, and whether what is asked about
 /// is there.
 async fn tell_differences(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     db: &mut Db,
     (archive, identities): (&Archive, &Identities),
     (then, now): (&[Shape], &[Shape]),
@@ -336,8 +337,8 @@ async fn tell_differences(
     let mut is_known = false;
     for shape in now.iter().filter(|shape| shape.class == Class::Recorded) {
         let Some(before) = then.iter().find(|t| t.name == shape.name) else { continue };
-        let sides = Sides { then: before, now: shape, desc: s.kinds().by_table(&shape.name) };
-        let ui = &s.context.ui;
+        let sides = Sides { then: before, now: shape, desc: context.kinds.by_table(&shape.name) };
+        let ui = &context.ui;
         let mut waiting = Vec::new();
         walk(db, archive, identities, &sides, &mut |change| {
             if change.is_same && asked.is_none() || asked.is_some_and(|asked| !sides.is(&change, asked)) {
@@ -362,7 +363,7 @@ async fn tell_differences(
         .await?;
         if let Some(desc) = sides.desc {
             for row in in_words(db, desc, waiting).await? {
-                listing.row(&s.context.ui, row)?;
+                listing.row(&context.ui, row)?;
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::ui::text::size;
 
 /// The newest archive of everything, whether it holds or not: in a folder that is named, or as the catalogue knows it.
 async fn newest(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Result<PathBuf> {
-    let folder = folder(s, from, "from")?;
+    let folder = folder(s.context, from, "from")?;
     let found = match from.is_some() {
         true => newest_in(s, plan, &folder)?,
         false => KnownBackups::reachable(s, from).await?.newest_of_any().and_then(|e| e.location.clone()),
@@ -70,7 +70,7 @@ impl Leaf for DrillFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let plan = VerifyPlan::new(s, &self.identity, self.trial)?;
+        let plan = VerifyPlan::new(s.context, &self.identity, self.trial)?;
         let path = newest(s, self.from.as_deref(), &plan).await?;
         if plan.lacks_identity(&path) {
             return Err(Problem::usage(format!(

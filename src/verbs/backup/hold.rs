@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::catalogue::{KnownBackups, enter_by, short};
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -76,8 +77,8 @@ async fn meant(s: &mut Session<'_>, from: Option<&str>, backup: &str) -> Result<
     known.pick(backup)
 }
 
-fn until(s: &Session<'_>, text: Option<&str>) -> Result<Option<DateTime<Utc>>> {
-    Ok(text.map(|text| time_to_come(text, s.context.clock.now(), s.context.origin.zone)).transpose()?)
+fn until(context: &Context<'_>, text: Option<&str>) -> Result<Option<DateTime<Utc>>> {
+    Ok(text.map(|text| time_to_come(text, context.clock.now(), context.origin.zone)).transpose()?)
 }
 
 async fn set(s: &mut Session<'_>, mut entry: BackupEntry, until: Option<DateTime<Utc>>, shortens: bool) -> Result<()> {
@@ -93,7 +94,7 @@ async fn set(s: &mut Session<'_>, mut entry: BackupEntry, until: Option<DateTime
         Some(at) => s.context.ui.status(&format!("the backup {} is held until {}", short(id), rfc3339(at))),
         None => s.context.ui.status(&format!("the backup {} is no longer held", short(id))),
     }
-    dry_run_note(s);
+    dry_run_note(s.context);
     report(&s.context.ui, &json!({ "id": id, "hold_until": until.map(rfc3339) }))
 }
 
@@ -123,7 +124,7 @@ impl Leaf for HoldFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let until = until(s, Some(&self.until))?;
+        let until = until(s.context, Some(&self.until))?;
         let entry = meant(s, self.from.as_deref(), &self.backup).await?;
         let held = entry.hold_until;
         refuse_shorter(&BackupEntry { hold_until: until, ..entry.clone() }, held)?;
@@ -157,7 +158,7 @@ impl Leaf for ReleaseFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let until = until(s, self.until.as_deref())?;
+        let until = until(s.context, self.until.as_deref())?;
         let entry = meant(s, self.from.as_deref(), &self.backup).await?;
         if !entry.is_held(s.context.clock.now()) {
             return Err(Problem::conflict(format!("the backup {} is not held", short(entry.id))).into());

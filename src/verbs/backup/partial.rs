@@ -11,6 +11,7 @@ use super::archive::{Archive, Identities};
 use super::catalogue::short;
 use super::restore::{Source, load_each, seconds, shapes_of};
 use super::target::EmptyTarget;
+use crate::crud::context::Context;
 use crate::crud::gate::Verb;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
@@ -148,32 +149,32 @@ pub async fn restore(
     let into = place.location.clone();
     let done = place.fill(s, &verb).await;
     progress.finish();
-    tell(s, &archive, &into, &done?, is_signed)
+    tell(s.context, &archive, &into, &done?, is_signed)
 }
 
-fn tell(s: &mut Session<'_>, archive: &Archive, into: &Location, done: &Loaded, is_signed: bool) -> Result<()> {
+fn tell(context: &Context<'_>, archive: &Archive, into: &Location, done: &Loaded, is_signed: bool) -> Result<()> {
     let manifest = &archive.manifest;
     let rows: u64 = done.tables.iter().map(|(_, rows)| rows).sum();
     let is_left = |name: &&str| done.tables.iter().all(|(t, _)| t != name);
     let left: Vec<&str> = manifest.tables.iter().map(|t| t.name.as_str()).filter(is_left).collect();
     let came: Vec<String> = done.tables.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
-    let did = if s.context.dry_run { "would restore" } else { "restored" };
-    s.context.ui.status(&format!(
+    let did = if context.dry_run { "would restore" } else { "restored" };
+    context.ui.status(&format!(
         "{did} {rows} rows of a part of the backup {} into {}: {}",
         short(manifest.id),
         into.shown(),
         came.join(", ")
     ));
-    s.context.ui.status(&format!("left out: {}", left.join(", ")));
-    s.context.ui.status(&format!(
+    context.ui.status(&format!("left out: {}", left.join(", ")));
+    context.ui.status(&format!(
         "it shows what was there at {}; it is marked as partial, and takes reads and exports only",
         rfc3339(manifest.created_at)
     ));
-    dry_run_note(s);
+    dry_run_note(context);
     let (_, checksum) = archive.digest()?;
     let tables: Vec<_> = done.tables.iter().map(|(table, rows)| json!({ "table": table, "rows": rows })).collect();
     report(
-        &s.context.ui,
+        &context.ui,
         &json!({
             "id": manifest.id, "sha256": checksum, "of": rfc3339(manifest.created_at), "signed": is_signed,
             "into": into.url(), "partial": true, "rows": rows, "tables": tables, "left_out": left,

@@ -111,7 +111,7 @@ pub async fn replace(s: &mut Session<'_>, signing: &SigningKey, archive: &Archiv
         told.insert("way_back".into(), way_back(s, signing, &safety.made, is_own).into());
         safety.keep();
     }
-    tell(s, archive, &into, &told, done, Some(loss))
+    tell(s.context, archive, &into, &told, done, Some(loss))
 }
 
 /// The command that brings back what was replaced. `is_own`: what is there now is of the same installation.
@@ -239,14 +239,14 @@ async fn ask_and_save(s: &mut Session<'_>, signing: &SigningKey, archive: &Archi
     );
     s.context.ui.confirm(&question).await?;
     let recipients = create::recipients(s, &[]).await?;
-    let key = match keys::signing_path(s, signing)?.exists() {
-        true => keys::signer(s, signing)?,
+    let key = match keys::signing_path(s.context, signing)?.exists() {
+        true => keys::signer(s.context, signing)?,
         false => keys::make(s, signing).await?,
     };
     let (origin, clock) = (s.origin(), s.context.clock);
     // Else the transaction that replaces it would be the first to write there.
     tx::ensure_actor(s.db().await?, &origin, clock).await?;
-    let folder = folder(s, None, "to")?;
+    let folder = folder(s.context, None, "to")?;
     archive::make_folder(&folder)?;
     archive::remove_partial(&folder);
     let (id, label) = (s.context.new_id(), format!("before restore of {}", short(manifest.id)));

@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
@@ -42,19 +43,19 @@ pub async fn measure(s: &mut Session<'_>, told: &mut Map<String, Json>, publicat
 }
 
 /// Says what is kept, and what stays with it.
-pub fn tell_kept(s: &mut Session<'_>, told: &Map<String, Json>) {
+pub fn tell_kept(context: &Context<'_>, told: &Map<String, Json>) {
     let Some(name) = told.get("old_schema").and_then(Json::as_str) else { return };
     let staying = told.get("stays_with_old_schema").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     let staying: Vec<&str> = staying.iter().filter_map(Json::as_str).collect();
     if !staying.is_empty() {
-        s.context
+        context
             .ui
             .warn(&format!("this stays with the old schema, and shows what was there before: {}", staying.join(", ")));
     }
     if let Some(bytes) = told.get("old_schema_bytes").and_then(Json::as_u64) {
         let kept =
             format!("what was there is kept as the schema {name} ({}), for its owner alone; {HINT}", size(bytes));
-        s.context.ui.status(&kept);
+        context.ui.status(&kept);
     }
 }
 
@@ -117,7 +118,7 @@ pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
     swap_postgres::require_able(db).await?;
     let olds = swap_postgres::list_replaced(db).await?;
     let with = swap_postgres::goes_with(db, &olds).await?;
-    show(s, &olds, &with)?;
+    show(s.context, &olds, &with)?;
     if olds.is_empty() {
         s.context.ui.status("no old schema is kept");
         return Ok(());
@@ -137,21 +138,21 @@ pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
     gate::write(s, &DropOld { olds, with }).await?;
     let did = if s.context.dry_run { "would drop" } else { "dropped" };
     s.context.ui.status(&format!("{did} {what} ({})", size(bytes)));
-    dry_run_note(s);
+    dry_run_note(s.context);
     Ok(())
 }
 
-fn show(s: &mut Session<'_>, olds: &[ReplacedSchema], with: &[String]) -> Result<()> {
-    if is_for_programs(&s.context.ui) {
+fn show(context: &Context<'_>, olds: &[ReplacedSchema], with: &[String]) -> Result<()> {
+    if is_for_programs(&context.ui) {
         let list: Vec<Json> = olds.iter().map(|o| json!({ "schema": o.name, "bytes": o.bytes })).collect();
-        return report(&s.context.ui, &json!({ "old_schemas": list, "with": with, "dry_run": s.context.dry_run }));
+        return report(&context.ui, &json!({ "old_schemas": list, "with": with, "dry_run": context.dry_run }));
     }
     let heads = vec![OutputColumn::new("schema", ValueType::Text), OutputColumn::new("bytes", ValueType::Int)];
-    let mut listing = Listing::new(&s.context.ui, heads, 0);
+    let mut listing = Listing::new(&context.ui, heads, 0);
     for old in olds {
         let row = vec![old.name.clone().into(), i64::try_from(old.bytes).unwrap_or(i64::MAX).into()];
-        listing.row(&s.context.ui, row)?;
+        listing.row(&context.ui, row)?;
     }
-    listing.finish(&s.context.ui)?;
-    s.context.ui.flush()
+    listing.finish(&context.ui)?;
+    context.ui.flush()
 }

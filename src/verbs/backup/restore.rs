@@ -17,6 +17,7 @@ use super::replace::{self, Replaces};
 use super::replaced_schemas;
 use super::selection::{self, Loss};
 use super::target::EmptyTarget;
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -54,15 +55,15 @@ pub struct TrustFlags {
 }
 
 /// Checks that an archive is signed by somebody who is trusted: by a key from outside of it.
-pub fn trust(s: &mut Session<'_>, flags: &TrustFlags, archive: &Archive) -> Result<bool> {
-    let keys: Vec<Verifier> = verifiers(s, &flags.keys)?;
+pub fn trust(context: &Context<'_>, flags: &TrustFlags, archive: &Archive) -> Result<bool> {
+    let keys: Vec<Verifier> = verifiers(context, &flags.keys)?;
     let names = archive.signed_by(&keys)?;
     if !names.is_empty() {
         return Ok(true);
     }
     let path = archive.path.display();
     if flags.trust_unsigned {
-        s.context
+        context
             .ui
             .warn(&format!("{path} is not signed by a key that is trusted; it is taken as --trust-unsigned says"));
         return Ok(false);
@@ -71,7 +72,7 @@ pub fn trust(s: &mut Session<'_>, flags: &TrustFlags, archive: &Archive) -> Resu
         true => format!("nothing tells who made {path}: there is no public key to check its signature with"),
         false => format!("{path} is not signed by a key that is trusted"),
     };
-    let own = own_fault(s, &flags.keys.signing).filter(|_| keys.is_empty());
+    let own = own_fault(context, &flags.keys.signing).filter(|_| keys.is_empty());
     Err(Problem::integrity(sentence)
         .hint_maybe(own.map(|p| format!("the key of this machine can't be used: {}", p.sentence)))
         .hint("--key names the public key that 'orgctl audit pubkey' prints where it was made; --trust-unsigned goes without")
@@ -338,13 +339,13 @@ impl Leaf for RestoreFlags {
         }
         let archive = selection::choose(s, self.from.as_deref(), self.backup.as_deref(), self.at.as_deref()).await?;
         s.connection.close().await;
-        let is_signed = trust(s, &self.trust, &archive)?;
+        let is_signed = trust(s.context, &self.trust, &archive)?;
         require_readable(s.kinds(), &archive.manifest)?;
         let identities = self.identity;
         if !self.only.is_empty() {
             return partial::restore(s, &self.only, into, archive, identities, is_signed).await;
         }
-        let keys = verifiers(s, &self.trust.keys)?;
+        let keys = verifiers(s.context, &self.trust.keys)?;
         let loss = selection::known_in_folder(s, &archive).map(|known| Loss::of(&archive.manifest, known));
         let told = told_of(&archive, is_signed, loss.as_ref())?;
         let progress = s.context.ui.progress();
@@ -364,7 +365,7 @@ impl Leaf for RestoreFlags {
         let into = place.location.clone();
         let done = place.fill(s, &verb).await;
         progress.finish();
-        tell(s, &archive, &into, &verb.told, done?, loss)
+        tell(s.context, &archive, &into, &verb.told, done?, loss)
     }
 }
 
@@ -392,7 +393,7 @@ pub fn named(manifest: &Manifest) -> String {
 
 /// Says what was done, and what is not there.
 pub fn tell(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     archive: &Archive,
     into: &Location,
     told: &Map<String, Json>,
@@ -400,41 +401,41 @@ pub fn tell(
     loss: Option<Loss>,
 ) -> Result<()> {
     let (manifest, rows) = (&archive.manifest, done.rows);
-    let did = if s.context.dry_run { "would restore" } else { "restored" };
-    s.context.ui.status(&format!("{did} {rows} rows of the backup {} into {}", named(manifest), into.shown()));
-    s.context.ui.status(&format!(
+    let did = if context.dry_run { "would restore" } else { "restored" };
+    context.ui.status(&format!("{did} {rows} rows of the backup {} into {}", named(manifest), into.shown()));
+    context.ui.status(&format!(
         "it shows what was there at {}, and nothing that came after it",
         rfc3339(manifest.created_at)
     ));
     if let Some(loss) = &loss {
-        s.context.ui.status(&loss.describe());
+        context.ui.status(&loss.describe());
     }
     if manifest.kind == BackupType::Full {
-        s.context.ui.status("passwords, blocks and tokens are those of then: what was revoked since holds again, and is to be revoked again");
+        context.ui.status("passwords, blocks and tokens are those of then: what was revoked since holds again, and is to be revoked again");
     }
     if told.contains_key("erasures_unknown_from") && manifest.kind == BackupType::Full {
         let heads: Vec<String> = manifest.heads.iter().map(|h| format!("{}: {}", h.tree, h.size)).collect();
-        s.context.ui.status(&format!(
+        context.ui.status(&format!(
             "what was erased since is not known, and is to be erased again; it knows the audit trees up to these records: {}",
             heads.join(", ")
         ));
     }
     if let Some(n) = told.get("erased_again").and_then(Json::as_u64).filter(|n| *n > 0) {
         let who = if n == 1 { "1 person".to_owned() } else { format!("{n} people") };
-        s.context.ui.status(&format!("erased again: {who} whom the replaced trail tells to be erased"));
+        context.ui.status(&format!("erased again: {who} whom the replaced trail tells to be erased"));
     }
-    replaced_schemas::tell_kept(s, told);
+    replaced_schemas::tell_kept(context, told);
     if let Some(back) = told.get("way_back").and_then(Json::as_str) {
-        s.context.ui.status(&format!("the way back: {back}"));
+        context.ui.status(&format!("the way back: {back}"));
     }
-    let codes = if manifest.kind == BackupType::Full { skipped(s.kinds()) } else { Map::new() };
+    let codes = if manifest.kind == BackupType::Full { skipped(context.kinds) } else { Map::new() };
     if !codes.is_empty() {
         let list: Vec<String> = codes.iter().map(|(noun, n)| format!("{n} of {noun}")).collect();
-        s.context
+        context
             .ui
             .status(&format!("codes that may have been given since are not given again: {} skipped", list.join(", ")));
     }
-    dry_run_note(s);
+    dry_run_note(context);
     let mut all = json!({
         "codes_skipped": codes, "erased_again": null, "safety_backup": null, "way_back": null,
         "old_schema": null, "old_schema_bytes": null, "stays_with_old_schema": null,
@@ -444,7 +445,7 @@ pub fn tell(
     if let Some(all) = all.as_object_mut() {
         all.extend(told.clone());
     }
-    report(&s.context.ui, &all)
+    report(&context.ui, &all)
 }
 
 /// To a millisecond.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::archive::Archive;
 use super::catalogue::{KnownBackups, read_sidecar, short, sidecar_path, unwritable};
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -168,10 +169,14 @@ impl Keeps {
 
 /// What becomes of each backup on this machine. Those of other installations are left alone, and each folder is for
 /// itself: a second copy elsewhere takes nobody's place here.
-fn plan(s: &Session<'_>, known: &KnownBackups, keep: &KeepPolicy) -> (Vec<(BackupEntry, Fate)>, Vec<&'static str>) {
-    let (now, zone) = (s.context.clock.now(), s.context.origin.zone);
+fn plan(
+    context: &Context<'_>,
+    known: &KnownBackups,
+    keep: &KeepPolicy,
+) -> (Vec<(BackupEntry, Fate)>, Vec<&'static str>) {
+    let (now, zone) = (context.clock.now(), context.origin.zone);
     let mut groups: BTreeMap<(PathBuf, uuid::Uuid), Vec<BackupEntry>> = BTreeMap::new();
-    let here = known.entries.iter().filter(|e| e.host == s.context.origin.host && known.is_own(e));
+    let here = known.entries.iter().filter(|e| e.host == context.origin.host && known.is_own(e));
     let folder_of = |e: &BackupEntry| e.location.as_ref().and_then(|l| Path::new(l).parent()).map(Path::to_owned);
     // Failed ones lie nowhere: they go with the newest that lies somewhere.
     let home = here.clone().find_map(folder_of).unwrap_or_default();
@@ -237,8 +242,8 @@ impl Leaf for PruneFlags {
                 .into());
         }
         let known = KnownBackups::load(s, self.from.as_deref()).await?;
-        let (all, objected) = plan(s, &known, &keep);
-        show(s, &all)?;
+        let (all, objected) = plan(s.context, &known, &keep);
+        show(s.context, &all)?;
         let gone: Vec<BackupEntry> = all.iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e.clone()).collect();
         if s.context.dry_run {
             for objection in objected {
@@ -262,7 +267,7 @@ impl Leaf for PruneFlags {
     }
 }
 
-fn show(s: &mut Session<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
+fn show(context: &Context<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
     let heads = vec![
         OutputColumn::new("id", ValueType::Text),
         OutputColumn::new("started_at", ValueType::Time),
@@ -274,7 +279,7 @@ fn show(s: &mut Session<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
         OutputColumn::new("size", ValueType::Int),
         OutputColumn::new("location", ValueType::Text),
     ];
-    let mut listing = Listing::new(&s.context.ui, heads, 0);
+    let mut listing = Listing::new(&context.ui, heads, 0);
     for (e, fate) in all {
         let (word, why) = match fate {
             Fate::Kept(why) => ("kept", why.join(", ")),
@@ -291,10 +296,10 @@ fn show(s: &mut Session<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
             e.size.and_then(|n| i64::try_from(n).ok()).into(),
             e.location.clone().into(),
         ];
-        listing.row(&s.context.ui, row)?;
+        listing.row(&context.ui, row)?;
     }
-    listing.finish(&s.context.ui)?;
-    s.context.ui.flush()
+    listing.finish(&context.ui)?;
+    context.ui.flush()
 }
 
 /// Prunes behind a backup that was just made. What looks like a mistake is told, and nothing is removed then: the backup
@@ -309,7 +314,7 @@ pub async fn prune_behind(s: &mut Session<'_>, keep: &KeepPolicy, folder: &Path)
         e.location.as_ref().and_then(|l| fs::canonicalize(l).ok()).is_some_and(|l| l.parent() == Some(&folder))
     };
     known.entries.retain(is_in);
-    let (all, objected) = plan(s, &known, keep);
+    let (all, objected) = plan(s.context, &known, keep);
     let gone: Vec<BackupEntry> = all.into_iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e).collect();
     if !objected.is_empty() {
         s.context
@@ -365,7 +370,7 @@ impl Leaf for ForgetFlags {
             remove(s, vec![entry.clone()], "forget").await?;
         }
         s.context.ui.status(&format!("removed the backup {}", short(entry.id)));
-        dry_run_note(s);
+        dry_run_note(s.context);
         report(&s.context.ui, &json!({ "id": entry.id, "file": entry.location }))
     }
 }

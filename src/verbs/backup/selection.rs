@@ -29,7 +29,7 @@ pub async fn choose(s: &mut Session<'_>, from: Option<&str>, word: Option<&str>,
     let (_, upto) = time(at, s.context.clock.now(), s.context.origin.zone)?;
     let known = KnownBackups::reachable(s, from).await?;
     let taken = known.newest(Some(upto))?.clone();
-    known.tell_passed_over(s, &taken, Some(upto));
+    known.tell_passed_over(s.context, &taken, Some(upto));
     Archive::open(Path::new(&taken.location.unwrap_or_default()))
 }
 

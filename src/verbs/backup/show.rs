@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::archive::Archive;
 use super::catalogue::{KnownBackups, find, read_entry};
+use crate::crud::context::Context;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -14,8 +15,8 @@ use crate::ui::format::{Format, Listing, OutputColumn, record};
 use crate::verbs::audit::keys::{KeyFlags, verifiers};
 
 /// Whether the signature of an archive can be relied on, in a word.
-fn signature(s: &Session<'_>, keys: &KeyFlags, archive: &Archive) -> Result<(&'static str, Option<Problem>)> {
-    let keys = verifiers(s, keys)?;
+fn signature(context: &Context<'_>, keys: &KeyFlags, archive: &Archive) -> Result<(&'static str, Option<Problem>)> {
+    let keys = verifiers(context, keys)?;
     Ok(match archive.signed_by(&keys) {
         Err(e) => ("broken", Some(e.downcast::<Problem>()?)),
         Ok(names) if !names.is_empty() => ("trusted", None),
@@ -50,7 +51,7 @@ impl Leaf for ShowFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let archive = find(s, self.from.as_deref(), &self.backup).await?;
-        let (signature, broken) = signature(s, &self.keys, &archive)?;
+        let (signature, broken) = signature(s.context, &self.keys, &archive)?;
         let known = KnownBackups::load(s, self.from.as_deref())
             .await
             .ok()
@@ -98,7 +99,7 @@ impl Leaf for ShowFlags {
             .unzip::<_, _, Vec<_>, _>();
         record(&s.context.ui, &columns, 0, row)?;
         if for_people {
-            print_tables(s, &archive)?;
+            print_tables(s.context, &archive)?;
         }
         s.context.ui.flush()?;
         match broken {
@@ -108,29 +109,29 @@ impl Leaf for ShowFlags {
     }
 }
 
-fn print_tables(s: &mut Session<'_>, archive: &Archive) -> Result<()> {
-    s.context.ui.out("\n")?;
+fn print_tables(context: &Context<'_>, archive: &Archive) -> Result<()> {
+    context.ui.out("\n")?;
     let heads = vec![
         OutputColumn::new("table", ValueType::Text),
         OutputColumn::new("class", ValueType::Text),
         OutputColumn::new("rows", ValueType::Int),
     ];
-    let mut listing = Listing::new(&s.context.ui, heads, 0);
+    let mut listing = Listing::new(&context.ui, heads, 0);
     for t in &archive.manifest.tables {
         let rows = i64::try_from(t.rows).unwrap_or(i64::MAX);
-        listing.row(&s.context.ui, vec![t.name.as_str().into(), t.class.as_str().into(), rows.into()])?;
+        listing.row(&context.ui, vec![t.name.as_str().into(), t.class.as_str().into(), rows.into()])?;
     }
-    listing.finish(&s.context.ui)?;
-    s.context.ui.out("\n")?;
+    listing.finish(&context.ui)?;
+    context.ui.out("\n")?;
     let heads = vec![
         OutputColumn::new("tree", ValueType::Int),
         OutputColumn::new("records", ValueType::Int),
         OutputColumn::new("root", ValueType::Text),
     ];
-    let mut listing = Listing::new(&s.context.ui, heads, 0);
+    let mut listing = Listing::new(&context.ui, heads, 0);
     for h in &archive.manifest.heads {
         let size = i64::try_from(h.size).unwrap_or(i64::MAX);
-        listing.row(&s.context.ui, vec![i64::from(h.tree).into(), size.into(), h.root.to_string().into()])?;
+        listing.row(&context.ui, vec![i64::from(h.tree).into(), size.into(), h.root.to_string().into()])?;
     }
-    listing.finish(&s.context.ui)
+    listing.finish(&context.ui)
 }

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::catalogue::{KnownBackups, folder, short};
 use super::replaced_schemas;
+use crate::crud::context::Context;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -102,8 +103,8 @@ impl BackupHealth {
 }
 
 /// Where backups are looked for, as it is told.
-pub fn search_location(s: &Session<'_>, from: Option<&str>) -> String {
-    folder(s, from, "from").map_or_else(|_| "the catalogue".to_owned(), |f| f.display().to_string())
+pub fn search_location(context: &Context<'_>, from: Option<&str>) -> String {
+    folder(context, from, "from").map_or_else(|_| "the catalogue".to_owned(), |f| f.display().to_string())
 }
 
 /// What is known of every backup of this database, and whether that could be asked.
@@ -143,7 +144,7 @@ impl Leaf for StatusFlags {
         if !has_database && self.from.is_none() {
             s.context.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
         }
-        let problem = state.problem(now, oldest, &max_age, &search_location(s, self.from.as_deref()));
+        let problem = state.problem(now, oldest, &max_age, &search_location(s.context, self.from.as_deref()));
         let word = match &problem {
             None => "ok",
             Some(p) if p.kind == crate::model::problem::ErrorKind::Integrity => "broken",

@@ -13,6 +13,7 @@ use super::archive::{Archive, Identities};
 use super::catalogue::{archives, folder, locate_any, read_entry, read_sidecar, short, tell_database, write_sidecar};
 use super::restore::{Source, TrustFlags, load, prove, require_readable, shapes_of, trust};
 use super::scratch::Scratch;
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -51,11 +52,11 @@ pub struct VerifyPlan {
 
 impl VerifyPlan {
     /// All of one archive, by itself.
-    pub fn new(s: &Session<'_>, identity: &[String], trial: TrialFlags) -> Result<VerifyPlan> {
+    pub fn new(context: &Context<'_>, identity: &[String], trial: TrialFlags) -> Result<VerifyPlan> {
         let TrialFlags { against_live, scratch, trust } = trial;
         Ok(VerifyPlan {
             identities: Identities::read(identity)?,
-            keys: verifiers(s, &trust.keys)?,
+            keys: verifiers(context, &trust.keys)?,
             trust,
             is_quick: false,
             against_live,
@@ -179,7 +180,7 @@ impl Leaf for VerifyFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let plan = VerifyPlan { is_quick: self.quick, ..VerifyPlan::new(s, &self.identity, self.trial)? };
+        let plan = VerifyPlan { is_quick: self.quick, ..VerifyPlan::new(s.context, &self.identity, self.trial)? };
         if plan.against_live {
             s.db().await?;
         }
@@ -194,14 +195,14 @@ impl Leaf for VerifyFlags {
             return Err(fault.into());
         }
         s.context.ui.status(&proof.words());
-        tell_live(s, proof.live.as_deref().unwrap_or_default());
+        tell_live(s.context, proof.live.as_deref().unwrap_or_default());
         Ok(())
     }
 }
 
 /// Proves every archive in the folder; one that does not hold keeps no other from being looked at.
 async fn all(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Result<()> {
-    let folder = folder(s, from, "from")?;
+    let folder = folder(s.context, from, "from")?;
     let (mut proofs, mut unread) = (Vec::new(), 0);
     for path in archives(&folder)? {
         let proof = match prove_one(s, plan, &path).await {
@@ -219,7 +220,7 @@ async fn all(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Resu
             true => s.context.ui.warn(&proof.words()),
             false => s.context.ui.status(&proof.words()),
         }
-        tell_live(s, proof.live.as_deref().unwrap_or_default());
+        tell_live(s.context, proof.live.as_deref().unwrap_or_default());
         proofs.push(proof);
     }
     let faults = proofs.iter().filter(|p| p.fault.is_some()).count();
@@ -248,20 +249,20 @@ fn is_of_archive(e: &anyhow::Error) -> bool {
         .is_some_and(|p| matches!(p.kind, Broken::Failed | Broken::Usage | Broken::NotFound | Broken::Conflict))
 }
 
-fn tell_live(s: &mut Session<'_>, live: &[Compared]) {
+fn tell_live(context: &Context<'_>, live: &[Compared]) {
     if live.is_empty() {
         return;
     }
     let (rows, explained) = live.iter().fold((0, 0), |(r, e), c| (r + c.rows, e + c.explained));
     let untold: u64 = live.iter().map(|c| c.untold).sum();
-    s.context.ui.status(&format!(
+    context.ui.status(&format!(
         "the live database agrees as of then: {} in {}; {} as records since tell",
         counted(rows, "row", "rows"),
         counted(live.len(), "table", "tables"),
         counted(explained, "differs", "differ")
     ));
     if untold > 0 {
-        s.context.ui.status(&format!(
+        context.ui.status(&format!(
             "of {} nobody can tell any more: the records that told of them are erased or archived",
             counted(untold, "row that differs", "rows that differ")
         ));
@@ -343,7 +344,7 @@ async fn look_into(
 ) -> Result<()> {
     let is_untrusted = archive.signed_by(&plan.keys)?.is_empty();
     proof.is_untrusted = is_untrusted && !is_changed(archive)?;
-    trust(s, &plan.trust, archive)?;
+    trust(s.context, &plan.trust, archive)?;
     proof.is_untrusted = false;
     require_readable(s.kinds(), &archive.manifest)?;
     shapes_of(s.kinds(), &archive.manifest)?;

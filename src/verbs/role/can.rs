@@ -9,6 +9,7 @@ use super::question::{Asked, AtFlag, known_role, known_user};
 use super::words::{self, Names};
 use crate::access::permission::Permission;
 use crate::access::{About, Answer, Facts};
+use crate::crud::context::Context;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -46,7 +47,7 @@ impl Leaf for CanFlags {
         gate::allow(s)?;
         let (user, facts) = match known_user(s, self.key, &self.at).await? {
             Asked::Known(known) => known,
-            Asked::Unknown(why) => return tell_unknown(s, why),
+            Asked::Unknown(why) => return tell_unknown(s.context, why),
         };
         let org = user.meta.org_id;
         let names = Names::of(s, org, [&facts]).await?;
@@ -71,7 +72,7 @@ impl Leaf for CanFlags {
         }
         listing.finish(&s.context.ui)?;
         s.context.ui.flush()?;
-        tell_of_account(s, &facts, &user.title(), listing.count());
+        tell_of_account(s.context, &facts, &user.title(), listing.count());
         Ok(())
     }
 }
@@ -85,13 +86,13 @@ async fn known_words(s: &mut Session<'_>, org: i32, facts: &Facts) -> Result<BTr
 }
 
 /// Says why there is nothing, and what the list does not name.
-fn tell_of_account(s: &mut Session<'_>, facts: &Facts, who: &str, listed: u64) {
+fn tell_of_account(context: &Context<'_>, facts: &Facts, who: &str, listed: u64) {
     if facts.account.lack(facts.at).is_some() {
-        s.context.ui.status(&format!("{who} is blocked or has left, and may do nothing"));
+        context.ui.status(&format!("{who} is blocked or has left, and may do nothing"));
         return;
     }
     if listed == 0 {
-        s.context.ui.status(&format!("no role gives {who} anything"));
+        context.ui.status(&format!("no role gives {who} anything"));
     }
     let stars: BTreeSet<String> = facts
         .held
@@ -104,7 +105,7 @@ fn tell_of_account(s: &mut Session<'_>, facts: &Facts, who: &str, listed: u64) {
         .collect();
     if !stars.is_empty() {
         let stars: Vec<String> = stars.into_iter().collect();
-        s.context.ui.status(&format!("and whatever no catalogue knows that is of {}", stars.join(", ")));
+        context.ui.status(&format!("and whatever no catalogue knows that is of {}", stars.join(", ")));
     }
 }
 
@@ -135,7 +136,7 @@ impl Leaf for RolesFlags {
         gate::allow(s)?;
         let (user, facts) = match known_user(s, self.key, &self.at).await? {
             Asked::Known(known) => known,
-            Asked::Unknown(why) => return tell_unknown(s, why),
+            Asked::Unknown(why) => return tell_unknown(s.context, why),
         };
         let names = Names::of(s, user.meta.org_id, [&facts]).await?;
         let mut heads = texts(["role", "path", "branch", "department"]);

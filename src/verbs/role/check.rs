@@ -7,6 +7,7 @@ use super::denied::Denied;
 use super::question::{AboutFlags, Asked, AtFlag, Question, facts, question};
 use super::words::{self, Names};
 use crate::access::{Answer, Explanation, Facts};
+use crate::crud::context::Context;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -59,11 +60,11 @@ impl Leaf for CheckFlags {
         gate::allow(s)?;
         let question = match self.question.ask(s).await? {
             Asked::Known(question) => question,
-            Asked::Unknown(why) => return tell_unknown(s, why),
+            Asked::Unknown(why) => return tell_unknown(s.context, why),
         };
         let facts = match facts(s, &question.user, Some(&question.asked), question.at, Past::Without).await? {
             Asked::Known(facts) => facts,
-            Asked::Unknown(why) => return tell_unknown(s, why),
+            Asked::Unknown(why) => return tell_unknown(s.context, why),
         };
         let answer = facts.check(&question.asked, question.target.about());
         match s.context.ui.style.format.get() {
@@ -125,11 +126,11 @@ impl Leaf for ExplainFlags {
         gate::allow(s)?;
         let (denied, question) = match self.ask(s).await? {
             Asked::Known(known) => known,
-            Asked::Unknown(why) => return tell_unknown(s, why),
+            Asked::Unknown(why) => return tell_unknown(s.context, why),
         };
         let facts = match facts(s, &question.user, Some(&question.asked), question.at, Past::With).await? {
             Asked::Known(facts) => facts,
-            Asked::Unknown(why) => return tell_unknown(s, why),
+            Asked::Unknown(why) => return tell_unknown(s.context, why),
         };
         let why = facts.explain(&question.asked, question.target.about());
         // What roles allow, something else refused: it is no less refused.
@@ -146,7 +147,7 @@ impl Leaf for ExplainFlags {
                 format::document(&s.context.ui, &Json::Object(document))?;
             }
             _ => {
-                draw(s, &question, &facts, &names, &why, denied.as_ref())?;
+                draw(s.context, &question, &facts, &names, &why, denied.as_ref())?;
             }
         }
         s.context.ui.flush()?;
@@ -155,14 +156,14 @@ impl Leaf for ExplainFlags {
 }
 
 /// Neither yes nor no: nobody can tell.
-pub fn tell_unknown(s: &mut Session<'_>, why: Problem) -> Result<()> {
-    match s.context.ui.style.format.get() {
+pub fn tell_unknown(context: &Context<'_>, why: Problem) -> Result<()> {
+    match context.ui.style.format.get() {
         Format::Json | Format::Ndjson | Format::Yaml => {
-            format::document(&s.context.ui, &json!({ "answer": "unknown", "says": why.sentence }))?;
+            format::document(&context.ui, &json!({ "answer": "unknown", "says": why.sentence }))?;
         }
-        _ => s.context.ui.out("unknown\n")?,
+        _ => context.ui.out("unknown\n")?,
     }
-    s.context.ui.flush()?;
+    context.ui.flush()?;
     Err(Problem { kind: ErrorKind::Failed, ..why }.into())
 }
 
@@ -244,7 +245,7 @@ fn document(question: &Question, facts: &Facts, names: &Names, why: &Explanation
 }
 
 fn draw(
-    s: &mut Session<'_>,
+    context: &Context<'_>,
     question: &Question,
     facts: &Facts,
     names: &Names,
@@ -285,8 +286,8 @@ fn draw(
         lines.push(format!("not asked: {}", question.target.not_asked().join(", ")));
     }
     for line in lines {
-        for line in table::paragraph(&s.context.ui, &visible(&line)) {
-            s.context.ui.out(&format!("{line}\n"))?;
+        for line in table::paragraph(&context.ui, &visible(&line)) {
+            context.ui.out(&format!("{line}\n"))?;
         }
     }
     Ok(())

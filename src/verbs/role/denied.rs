@@ -24,7 +24,7 @@ pub struct Denied {
 impl Denied {
     /// Who asks is told of a record of the trail, so that must be allowed, too.
     pub async fn read(s: &mut Session<'_>, seq: i64) -> Result<Asked<(Denied, Question)>> {
-        gate::allow_besides(s, "audit:read")?;
+        gate::allow_besides(s.context, "audit:read")?;
         let tree = s.the_trail().await?;
         let code = records::org_code(s.db().await?, tree).await?;
         let Some(entry) = numbered(s.db().await?, tree, seq).await? else {

@@ -109,7 +109,7 @@ impl Besides for ImportFlags {
         let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;
         warn_of_given(s, since).await?;
-        tell(s, desc, &report, seconds, &verb, More::default())
+        tell(s.context, desc, &report, seconds, &verb, More::default())
     }
 }
 

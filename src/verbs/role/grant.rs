@@ -182,7 +182,7 @@ impl Leaf for GrantFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
-        known_columns(s, GIVEN)?;
+        known_columns(s.context, GIVEN)?;
         let permissions = patterns(&self.permissions)?;
         let role = find(s, Role::DESCRIPTOR, &self.role, Deleted::Exclude).await?;
         for (resource, action) in &permissions {
@@ -205,7 +205,7 @@ impl Leaf for GrantFlags {
                 Granted::Kept(record) => format!("{} is there already; nothing was changed", record.title()),
             });
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         let which: Vec<_> = granted.iter().map(|one| one.record().meta.record_id()).collect();
         print_changed(s, GIVEN, &which).await
     }
@@ -272,7 +272,7 @@ impl Leaf for RevokeFlags {
         for record in &records {
             s.context.ui.status(&format!("deleted {}", record.title()));
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         Ok(())
     }
 }
@@ -344,7 +344,7 @@ impl Leaf for CloneFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let desc = Role::DESCRIPTOR;
-        known_columns(s, desc)?;
+        known_columns(s.context, desc)?;
         let role = find(s, desc, &self.role, Deleted::Exclude).await?;
         let name = self.name.unwrap_or_else(|| role.get("name").to_text());
         let mut values = Vec::new();
@@ -356,7 +356,7 @@ impl Leaf for CloneFlags {
         let (made, permissions) = gate::write(s, &CloneRole { role: Target::of(&role), values }).await?;
         let place = records::org_code(s.db().await?, made.meta.org_id).await?;
         s.context.ui.status(&format!("created {} in {place}, with {permissions} permissions", made.title()));
-        dry_run_note(s);
+        dry_run_note(s.context);
         print_changed(s, desc, &[made.meta.record_id()]).await
     }
 }

@@ -11,6 +11,7 @@ use super::unknown_words::warn_of_unknown;
 use crate::access::permission::Permission;
 use crate::access::{About, Facts};
 use crate::crud::as_of;
+use crate::crud::context::Context;
 use crate::crud::keys::one_key;
 use crate::crud::lookup::{find, find_in};
 use crate::crud::read::quote;
@@ -197,8 +198,8 @@ pub async fn begin(s: &mut Session<'_>, at: &AtFlag, of: Option<&'static Descrip
 }
 
 /// The kind of record that a permission is about.
-pub fn kind_of(s: &Session<'_>, asked: &Permission) -> Option<&'static Descriptor> {
-    s.kinds().by_table(asked.resource())
+pub fn kind_of(context: &Context<'_>, asked: &Permission) -> Option<&'static Descriptor> {
+    context.kinds.by_table(asked.resource())
 }
 
 /// Asks again what was refused, as of when that was.
@@ -238,7 +239,7 @@ pub async fn question(
     at: &AtFlag,
 ) -> Result<Asked<Question>> {
     let asked = Permission::typed(permission)?;
-    let kind = kind_of(s, &asked).filter(|_| about.target.is_some());
+    let kind = kind_of(s.context, &asked).filter(|_| about.target.is_some());
     let at = begin(s, at, kind).await?;
     let user = match known(s, User::DESCRIPTOR, user, None).await? {
         Asked::Known(user) => user,
@@ -291,7 +292,7 @@ pub async fn ensure_all_known(s: &mut Session<'_>) -> Result<()> {
 pub async fn target(s: &mut Session<'_>, org: i32, asked: &Permission, about: &AboutFlags) -> Result<Asked<Target>> {
     let mut target = Target::default();
     if let Some(key) = &about.target {
-        let Some(kind) = kind_of(s, asked) else {
+        let Some(kind) = kind_of(s.context, asked) else {
             return Err(Problem::usage(format!(
                 "orgctl keeps no records of the resource '{}', so --target can't name one",
                 asked.resource()

@@ -73,13 +73,13 @@ impl Leaf for WhoCanFlags {
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let asked = Permission::typed(&self.permission)?;
-        let kind = kind_of(s, &asked).filter(|_| self.about.target.is_some());
+        let kind = kind_of(s.context, &asked).filter(|_| self.about.target.is_some());
         let at = begin(s, &self.at, kind).await?;
         let org = s.the_org().await?;
         warn_of_unknown(s, org, &asked).await?;
         let target = match question::target(s, org, &asked, &self.about).await? {
             Asked::Known(target) => target,
-            Asked::Unknown(why) => return tell_unknown(s, why),
+            Asked::Unknown(why) => return tell_unknown(s.context, why),
         };
         ensure_all_known(s).await?;
         let roles = access::roles(s.db().await?, org, Which::Giving, Some(&asked)).await?;

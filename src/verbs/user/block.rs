@@ -87,7 +87,7 @@ impl Leaf for BlockFlags {
         if let Some(until) = until {
             s.context.ui.status(&format!("until {}", rfc3339(until)));
         }
-        known_columns(s, DESC)?;
+        known_columns(s.context, DESC)?;
         let changed = gate::write(s, &Block { targets: as_targets(&records), reason, until }).await?;
         tell_changed(s, DESC, &changed, Action::UserBlock).await
     }
@@ -133,7 +133,7 @@ impl Leaf for UnblockFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
-        known_columns(s, DESC)?;
+        known_columns(s.context, DESC)?;
         let changed = gate::write(s, &Unblock { targets: as_targets(&records) }).await?;
         tell_changed(s, DESC, &changed, Action::UserUnblock).await
     }

@@ -10,6 +10,7 @@ use super::feed::{Feed, Leavers, SyncReport};
 use super::leaver_limit::{Absentees, loses_access};
 use super::passwords::Passwords;
 use super::{create_missing, described_roles};
+use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Merged, Opened, Report, Run, Terms, load};
@@ -209,8 +210,8 @@ impl Besides for ImportFlags {
         let (report, seconds) = load(s, &mut verb).await?;
         note_passwords(s, &verb.rows, &report.rows).await?;
         note_contents(s, desc, &report.rows.leaving).await?;
-        let more = verb.more(s, desc, &report);
-        tell(s, desc, &report.rows, seconds, &verb.rows, more)
+        let more = verb.more(s.context, desc, &report);
+        tell(s.context, desc, &report.rows, seconds, &verb.rows, more)
     }
 }
 
@@ -260,12 +261,12 @@ const FEW: u64 = 20;
 
 impl UserImport {
     /// What is told besides what any import tells.
-    fn more(&self, s: &Session<'_>, desc: &Descriptor, report: &UserReport) -> More {
+    fn more(&self, context: &Context<'_>, desc: &Descriptor, report: &UserReport) -> More {
         let mut more = More { says_who: true, hints: self.hints(desc, &report.rows), ..More::default() };
         let Some(feed) = &self.feed else { return more };
         let (rows, told) = (&report.rows, &report.feed);
         more.left = Some(told.left);
-        more.lines = self.lines(feed, report, s.context.dry_run);
+        more.lines = self.lines(feed, report, context.dry_run);
         let mut members = Map::new();
         members.insert("left".into(), told.left.into());
         members.insert("joiners".into(), told.joiners.clone().into());

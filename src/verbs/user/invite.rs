@@ -107,7 +107,7 @@ impl Leaf for InviteFlags {
         if !s.context.dry_run {
             s.context.ui.status("this is the only time that tokens are shown; hand each to its user alone");
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         Ok(())
     }
 }
@@ -156,7 +156,7 @@ impl Leaf for UninviteFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
-        known_columns(s, DESC)?;
+        known_columns(s.context, DESC)?;
         let changed = gate::write(s, &Uninvite { targets: as_targets(&records) }).await?;
         for c in &changed {
             let title = c.record.title();
@@ -165,7 +165,7 @@ impl Leaf for UninviteFlags {
                 false => format!("took the invitation of {title} back; its token serves no more"),
             });
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         let which: Vec<_> = changed.iter().map(|c| c.record.meta.record_id()).collect();
         print_changed(s, DESC, &which).await
     }

@@ -283,7 +283,7 @@ impl Leaf for MergeFlags {
             let had = if gone == 1 { "1 that" } else { &format!("{gone} that") };
             s.context.ui.status(&format!("{had} {} has too went with {}", into.title(), duplicate.title()));
         }
-        dry_run_note(s);
+        dry_run_note(s.context);
         print_changed(s, DESC, &[into.meta.record_id()]).await
     }
 }

@@ -188,6 +188,6 @@ async fn assign_branches(s: &mut Session<'_>, keys: &[String], given: &[String],
             format!("{title} is so already; nothing was changed")
         });
     }
-    dry_run_note(s);
+    dry_run_note(s.context);
     Ok(())
 }

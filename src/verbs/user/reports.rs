@@ -80,7 +80,7 @@ impl Leaf for ReportsFlags {
         for nodes in children.values_mut() {
             nodes.sort_by(|a, b| (&a.name, &a.code).cmp(&(&b.name, &b.code)));
         }
-        tree::show(s, vec![node(&top)?], children, ["user_code", "reports_to"], limit)
+        tree::show(s.context, vec![node(&top)?], children, ["user_code", "reports_to"], limit)
     }
 }
 

@@ -134,13 +134,14 @@ async fn fill_in(
     blank: &str,
     work: &FormPurpose<'_>,
 ) -> Result<Option<FormOutcome>> {
+    let ui = &s.context.ui;
     let editor = editor(s.context)?;
     let draft = Draft::new(&format!("{}.toml", desc.noun))?;
     let mut text = blank.to_owned();
     let mut wrong: Vec<Problem> = Vec::new();
     loop {
         let offered = form::with_problems(&wrong, &text);
-        let left = s.context.ui.edit(&editor, &draft, &offered).await?;
+        let left = ui.edit(&editor, &draft, &offered).await?;
         if left == offered || form::is_blank(&left) {
             // Left as it was, a form that was wrong is still wrong.
             return wrong.into_iter().next().map_or(Ok(None), |p| Err(p.into()));
@@ -153,13 +154,13 @@ async fn fill_in(
             Err(e) => return Err(with_hint(gate::in_words(s, e), draft, &text)),
         };
         let Some(first) = wrong.first().cloned() else { return Ok(None) };
-        if !s.context.ui.style.interactive {
+        if !ui.style.interactive {
             return Err(Problem::joined(wrong).unwrap_or(first).into());
         }
         for problem in &wrong {
-            s.context.ui.warn(&problem.sentence);
+            ui.warn(&problem.sentence);
         }
-        if !s.context.ui.yes("edit again?", true).await? {
+        if !ui.yes("edit again?", true).await? {
             return Err(first.into());
         }
     }

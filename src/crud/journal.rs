@@ -57,6 +57,7 @@ impl KindVerb for StatsFlags {
     }
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let query = read::query(s, desc, &Rows { which: self.which, ..Rows::default() }).await?;
         let all = records::columns(desc);
@@ -70,17 +71,17 @@ impl KindVerb for StatsFlags {
             OutputColumn::new("value", ValueType::Text),
             OutputColumn::new(desc.plural(), ValueType::Int),
         ];
-        let mut listing = Listing::new(&s.context.ui, heads, 1);
+        let mut listing = Listing::new(ui, heads, 1);
         for group in groups {
             let name = group.map_or(DAY, |c| c.name.as_str()).to_owned();
             for (value, n) in counts(s, &query, group).await? {
-                listing.row(&s.context.ui, vec![name.clone().into(), value.into(), n.into()])?;
+                listing.row(ui, vec![name.clone().into(), value.into(), n.into()])?;
             }
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
+        listing.finish(ui)?;
+        ui.flush()?;
         if listing.count() == 0 {
-            s.context.ui.status(&format!("no {}", desc.plural()));
+            ui.status(&format!("no {}", desc.plural()));
         }
         Ok(())
     }

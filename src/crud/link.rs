@@ -282,6 +282,7 @@ fn shows_all(link: Link, item: &Record) -> String {
 }
 
 pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Result<()> {
+    let ui = &s.context.ui;
     let desc = link.desc;
     known_columns(s.context, desc)?;
     let (item, others) = ends(s, link, Linking::Assign, &flags.ends).await?;
@@ -299,20 +300,18 @@ pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Resul
     for one in &assigned {
         match one {
             Assigned::Made(made) => {
-                s.context.ui.status(&format!("created {} in {place}", made.record.title()));
+                ui.status(&format!("created {} in {place}", made.record.title()));
                 tell_former(s.context, made);
             }
-            Assigned::Kept(kept) => {
-                s.context.ui.status(&format!("{} is there already; nothing was changed", kept.title()))
-            }
+            Assigned::Kept(kept) => ui.status(&format!("{} is there already; nothing was changed", kept.title())),
         }
     }
     if let several @ 2.. = assigned.len() {
         let made = assigned.iter().filter(|one| matches!(one, Assigned::Made(_))).count();
-        s.context.ui.status(&format!("{made} created, {} unchanged", several - made));
+        ui.status(&format!("{made} created, {} unchanged", several - made));
     }
     for idle in idle {
-        s.context.ui.status(&format!("note: {idle}, and {} gives nothing until that ends", item.title()));
+        ui.status(&format!("note: {idle}, and {} gives nothing until that ends", item.title()));
     }
     dry_run_note(s.context);
     let which: Vec<_> = assigned.iter().map(|one| one.record().meta.record_id()).collect();

@@ -106,6 +106,7 @@ pub async fn record_among(
     prompt: &str,
     none: Option<&str>,
 ) -> Result<Option<Uuid>> {
+    let ui = &s.context.ui;
     let from = (org, life, among);
     let all = candidates(s, desc, from, None, LISTED + 1).await?;
     if all.is_empty() && none.is_none() {
@@ -115,14 +116,14 @@ pub async fn record_among(
     if all.len() as u64 <= LISTED {
         let mut items: Vec<String> = none.iter().map(|n| (*n).to_owned()).collect();
         items.extend(lines(&all));
-        let picked = s.context.ui.pick(prompt, &items, 0).await?;
+        let picked = ui.pick(prompt, &items, 0).await?;
         return Ok(picked.checked_sub(items.len() - all.len()).map(|i| all[i].id));
     }
     // Too many for one list: words narrow it first.
     let nothing = none.map_or(String::new(), |n| format!("; nothing: {n}"));
     let question = format!("{prompt}: its code, or words to search for{nothing}");
     loop {
-        let text = s.context.ui.ask(&question, none.map(|_| ""), |_| Ok(())).await?;
+        let text = ui.ask(&question, none.map(|_| ""), |_| Ok(())).await?;
         if text.trim().is_empty() {
             return Ok(None);
         }
@@ -137,7 +138,7 @@ pub async fn record_among(
             false => named.drain(..).map(|r| Candidate::of(&r)).collect(),
         };
         if found.is_empty() {
-            s.context.ui.warn(&format!("no {} is called '{}'", desc.noun, truncate(&text)));
+            ui.warn(&format!("no {} is called '{}'", desc.noun, truncate(&text)));
             continue;
         }
         let more = found.len() as u64 > FOUND;
@@ -146,7 +147,7 @@ pub async fn record_among(
         }
         let mut items = lines(&found);
         items.push(if more { "(more are found: say more words)" } else { "(search again)" }.into());
-        if let Some(one) = found.get(s.context.ui.pick(prompt, &items, 0).await?) {
+        if let Some(one) = found.get(ui.pick(prompt, &items, 0).await?) {
             return Ok(Some(one.id));
         }
     }

@@ -281,9 +281,10 @@ impl KindVerb for PurgeFlags {
     }
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let ui = &s.context.ui;
         let records: Vec<Record> = if let Some(text) = &self.deleted_before {
             let (before, _) = time(text, s.context.clock.now(), s.context.origin.zone)?;
-            s.context.ui.status(&format!("deleted before {}", rfc3339(before)));
+            ui.status(&format!("deleted before {}", rfc3339(before)));
             let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
             records::deleted_before(s.db().await?, desc, org, before).await?
         } else {
@@ -291,7 +292,7 @@ impl KindVerb for PurgeFlags {
             find_each_deleted(s, desc, &keys, false).await?
         };
         if records.is_empty() {
-            s.context.ui.status(&format!("no {} to purge", desc.plural()));
+            ui.status(&format!("no {} to purge", desc.plural()));
             return Ok(());
         }
         if !s.context.dry_run {
@@ -299,25 +300,25 @@ impl KindVerb for PurgeFlags {
                 [one] => one.title(),
                 several => count(several.len() as u64, desc),
             };
-            if !s.context.ui.style.yes {
+            if !ui.style.yes {
                 for line in purge_lines(s, &records).await? {
-                    s.context.ui.status(&line);
+                    ui.status(&line);
                 }
             }
             let inside = if desc.is_org() { ", with all that was in it" } else { "" };
-            s.context.ui.confirm(&format!("purge {what} for good{inside}?")).await?;
+            ui.confirm(&format!("purge {what} for good{inside}?")).await?;
         }
         // What was shown is what goes.
         let targets = records.iter().map(Target::as_seen).collect();
         let purged = gate::write(s, &Purge { noun: desc.noun.into(), targets }).await?;
-        s.context.ui.status(&match records.as_slice() {
+        ui.status(&match records.as_slice() {
             [one] => format!("purged {}", one.title()),
             several => format!("purged {}", count(several.len() as u64, desc)),
         });
         let more = purged.saturating_sub(records.len() as u64);
         if more > 0 {
             let whom = if records.len() == 1 { "it" } else { "them" };
-            s.context.ui.status(&format!("and {more} more that belonged to {whom}"));
+            ui.status(&format!("and {more} more that belonged to {whom}"));
         }
         dry_run_note(s.context);
         Ok(())

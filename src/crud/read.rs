@@ -276,6 +276,7 @@ pub async fn list_where(
     asked: &ListFlags,
     conditions: Vec<Condition>,
 ) -> Result<()> {
+    let ui = &s.context.ui;
     gate::allow(s)?;
     as_of::begin(s, desc, &asked.as_of, asked.rows.which.search.search.is_some()).await?;
     as_of::ensure_all_known(s).await?;
@@ -283,7 +284,7 @@ pub async fn list_where(
     query.filter.extend(conditions);
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     query.columns = chosen(s.context, desc, one_org)?;
-    let table = s.context.ui.style.format.get() == Format::Table;
+    let table = ui.style.format.get() == Format::Table;
     query.limit = match asked.paging.limit {
         Some(n) => Some(n),
         None if table && !asked.paging.all => Some(PAGE),
@@ -293,27 +294,24 @@ pub async fn list_where(
         query.after = Some(Cursor::decode(token, &query)?);
     }
     as_of::rewrite(s, &mut query).await?;
-    let mut listing = Listing::in_format(
-        s.context.ui.style.format.get(),
-        output_columns(&query.columns),
-        key_index(desc, &query.columns),
-    );
+    let mut listing =
+        Listing::in_format(ui.style.format.get(), output_columns(&query.columns), key_index(desc, &query.columns));
     if query.limit.is_none() && !table {
         stream(s, &query, &mut listing).await?;
-        return listing.finish(&s.context.ui);
+        return listing.finish(ui);
     }
     let page = query.page(s.db().await?).await?;
     for row in page.rows {
-        listing.row(&s.context.ui, row.0)?;
+        listing.row(ui, row.0)?;
     }
-    listing.finish(&s.context.ui)?;
-    s.context.ui.flush()?;
+    listing.finish(ui)?;
+    ui.flush()?;
     if listing.count() == 0 {
-        s.context.ui.status(&format!("no {}", desc.plural()));
+        ui.status(&format!("no {}", desc.plural()));
     }
     if let Some(next) = page.next {
         let command = next_page(&as_of::fixed(s), &next.encode(&query));
-        s.context.ui.status(&format!("{} shown, more follow: {command}", listing.count()));
+        ui.status(&format!("{} shown, more follow: {command}", listing.count()));
     }
     Ok(())
 }
@@ -367,6 +365,7 @@ impl KindVerb for FindFlags {
     }
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let text = self.words.join(" ");
         few_words(&text)?;
@@ -409,17 +408,17 @@ impl KindVerb for FindFlags {
         rows.sort_by_cached_key(rank);
         let found = rows.len();
         let mut listing =
-            Listing::in_format(s.context.ui.style.format.get(), output_columns(&columns), key_index(desc, &columns));
+            Listing::in_format(ui.style.format.get(), output_columns(&columns), key_index(desc, &columns));
         for mut row in rows.into_iter().take(limit) {
             row.0.truncate(columns.len());
-            listing.row(&s.context.ui, row.0)?;
+            listing.row(ui, row.0)?;
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
+        listing.finish(ui)?;
+        ui.flush()?;
         if found == 0 {
-            s.context.ui.status(&format!("no {} found", desc.plural()));
+            ui.status(&format!("no {} found", desc.plural()));
         } else if found > limit {
-            s.context.ui.status(&format!("{limit} shown, more are found: say more words, or --limit N"));
+            ui.status(&format!("{limit} shown, more are found: say more words, or --limit N"));
         }
         Ok(())
     }
@@ -546,23 +545,24 @@ fn print_rows(
     asked: usize,
     mut rows: Vec<Row>,
 ) -> Result<()> {
+    let ui = &context.ui;
     let (heads, key) = (output_columns(columns), key_index(desc, columns));
     if (asked, rows.len()) == (1, 1) {
-        return whole_record(&context.ui, &heads, key, rows.remove(0).0);
+        return whole_record(ui, &heads, key, rows.remove(0).0);
     }
-    if (&context.ui.style.columns, context.ui.style.format.get()) == (&None, Format::Table) {
+    if (&ui.style.columns, ui.style.format.get()) == (&None, Format::Table) {
         // With all their fields, several are read one after another.
         for (i, row) in rows.into_iter().enumerate() {
-            context.ui.out(if i == 0 { "" } else { "\n" })?;
-            whole_record(&context.ui, &heads, key, row.0)?;
+            ui.out(if i == 0 { "" } else { "\n" })?;
+            whole_record(ui, &heads, key, row.0)?;
         }
         return Ok(());
     }
-    let mut listing = Listing::in_format(context.ui.style.format.get(), heads, key);
+    let mut listing = Listing::in_format(ui.style.format.get(), heads, key);
     for row in rows {
-        listing.row(&context.ui, row.0)?;
+        listing.row(ui, row.0)?;
     }
-    listing.finish(&context.ui)
+    listing.finish(ui)
 }
 
 /// Whether deleted ones are shown.
@@ -665,6 +665,7 @@ impl KindVerb for ExistsFlags {
     }
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let mut told = Vec::new();
         let mut missing = Ok(());
@@ -672,7 +673,7 @@ impl KindVerb for ExistsFlags {
             let found = find(s, desc, &key, Deleted::Exclude).await;
             told.push(serde_json::json!({ "key": key, "exists": found.is_ok() }));
             match found {
-                Ok(record) => s.context.ui.status(&format!("{} exists", record.title())),
+                Ok(record) => ui.status(&format!("{} exists", record.title())),
                 Err(e) if e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound) => {
                     missing = Err(e);
                     break;
@@ -681,11 +682,11 @@ impl KindVerb for ExistsFlags {
             }
         }
         match told.as_slice() {
-            [one] => format::report(&s.context.ui, one)?,
-            several if s.context.ui.style.format.get() == Format::Ndjson => {
-                several.iter().try_for_each(|one| format::report(&s.context.ui, one))?;
+            [one] => format::report(ui, one)?,
+            several if ui.style.format.get() == Format::Ndjson => {
+                several.iter().try_for_each(|one| format::report(ui, one))?;
             }
-            several => format::report(&s.context.ui, &several.into())?,
+            several => format::report(ui, &several.into())?,
         }
         missing
     }
@@ -921,30 +922,31 @@ async fn hand_out(
     listing: &mut Listing,
     (file, beside): (Option<&String>, Beside),
 ) -> Result<()> {
+    let ui = &s.context.ui;
     if s.context.dry_run {
         // What was not recorded is not handed out.
         let n = query.count(s.db().await?).await?;
         let n = records::count(u64::try_from(n)?, desc);
-        s.context.ui.status(&format!("dry run: would export {n}; nothing was handed out"));
+        ui.status(&format!("dry run: would export {n}; nothing was handed out"));
         return Ok(());
     }
-    let to = RedirectedOutput::begin(&s.context.ui, file, matches!(beside, Beside::Hashes))?;
+    let to = RedirectedOutput::begin(ui, file, matches!(beside, Beside::Hashes))?;
     let mut done = match beside {
         Beside::Within(within) => stream_with(s, desc, query, listing, within).await,
         Beside::Nothing | Beside::Hashes => stream(s, query, listing).await,
     };
     if done.is_ok() {
-        done = listing.finish(&s.context.ui);
+        done = listing.finish(ui);
     }
     match to {
-        Some(to) => to.end(&s.context.ui, done)?,
+        Some(to) => to.end(ui, done)?,
         None => {
             done?;
-            return s.context.ui.flush();
+            return ui.flush();
         }
     }
     let count = records::count(listing.count(), desc);
-    s.context.ui.status(&format!("exported {count} to {}", file.map_or("", String::as_str)));
+    ui.status(&format!("exported {count} to {}", file.map_or("", String::as_str)));
     Ok(())
 }
 

@@ -264,16 +264,17 @@ impl Leaf for TailFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let follow = self.follow;
-        if follow && matches!(s.context.ui.style.format.get(), Format::Json | Format::Yaml) {
+        if follow && matches!(ui.style.format.get(), Format::Json | Format::Yaml) {
             return Err(Problem::usage("what goes on has no end to close a list with")
                 .hint("follow with -o ndjson")
                 .into());
         }
-        if s.context.ui.style.format.get() == Format::Table {
+        if ui.style.format.get() == Format::Table {
             // A table waits for all its rows.
-            s.context.ui.style.format.set(Format::Tsv);
+            ui.style.format.set(Format::Tsv);
         }
         let mut wanted = wanted(s, &self.filters, follow).await?;
         wanted.limit = Some(self.lines.unwrap_or(10));
@@ -287,7 +288,7 @@ impl Leaf for TailFlags {
         entries.retain(|e| read.get(&e.tree).is_some_and(|upto| e.seq <= *upto));
         entries.reverse();
         list.show(s, &entries).await?;
-        s.context.ui.flush()?;
+        ui.flush()?;
         if !follow {
             return list.finish(s.context);
         }
@@ -307,7 +308,7 @@ impl Leaf for TailFlags {
                     let mut entries = search(s.db().await?, &new).await?;
                     entries.reverse();
                     list.show(s, &entries).await?;
-                    s.context.ui.flush()?;
+                    ui.flush()?;
                 }
             }
         }
@@ -338,6 +339,7 @@ impl Leaf for StatsFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let zone = s.context.origin.zone;
         let (since, until) = self.span.times(s.context)?;
@@ -348,11 +350,11 @@ impl Leaf for StatsFlags {
             OutputColumn::new("value", ValueType::Text),
             OutputColumn::new("records", ValueType::Int),
         ];
-        let has_chart = s.context.ui.style.format.get() == Format::Table;
+        let has_chart = ui.style.format.get() == Format::Table;
         if has_chart {
             heads.push(OutputColumn::new("chart", ValueType::Text));
         }
-        let mut listing = Listing::new(&s.context.ui, heads, 1);
+        let mut listing = Listing::new(ui, heads, 1);
         for group in CountBy::ALL.iter().filter(|g| by.is_none_or(|by| by == g.as_str())) {
             let counts = trail::counts(s.db().await?, tree, *group, zone, since, until).await?;
             let most = counts.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
@@ -362,13 +364,13 @@ impl Leaf for StatsFlags {
                     let width = usize::try_from((n * CHART + most - 1) / most).unwrap_or(0);
                     row.push("\u{2587}".repeat(width).into());
                 }
-                listing.row(&s.context.ui, row)?;
+                listing.row(ui, row)?;
             }
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
+        listing.finish(ui)?;
+        ui.flush()?;
         if listing.count() == 0 {
-            s.context.ui.status("no audit records");
+            ui.status("no audit records");
         }
         Ok(())
     }
@@ -525,16 +527,17 @@ fn lines_of(
 
 /// What was, and what is since.
 fn differences(context: &Context<'_>, payload: &Json) -> Result<()> {
+    let ui = &context.ui;
     let none = Map::new();
     let old = payload["old"].as_object().unwrap_or(&none);
     let new = payload["new"].as_object().unwrap_or(&none);
     let text = |v: &Json| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-    let color = context.ui.style.color && context.ui.stdout_is_terminal();
+    let color = ui.style.color && ui.stdout_is_terminal();
     let side = |sign: char, sgr: &str, field: &str, value: &Json| {
         let line = format!("{sign} {field}: {}", visible(&text(value)));
-        for line in table::paragraph(&context.ui, &line) {
+        for line in table::paragraph(ui, &line) {
             let line = if color { format!("\x1b[{sgr}m{line}\x1b[0m") } else { line };
-            context.ui.out(&format!("{line}\n"))?;
+            ui.out(&format!("{line}\n"))?;
         }
         Ok::<(), anyhow::Error>(())
     };

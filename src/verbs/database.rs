@@ -146,6 +146,7 @@ impl Leaf for InitFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let (code, name) = (self.org_code, self.org_name);
         let desc = Org::DESCRIPTOR;
@@ -159,7 +160,7 @@ impl Leaf for InitFlags {
         {
             // A dry run makes no file either.
             let steps = migrate::all(s.kinds(), Engine::Sqlite)?.len();
-            s.context.ui.status(&format!("would make the database {} with {steps} migrations", path.display()));
+            ui.status(&format!("would make the database {} with {steps} migrations", path.display()));
             dry_run_note(s.context);
             return Ok(());
         }
@@ -181,28 +182,28 @@ impl Leaf for InitFlags {
                     .hint("give it with --org-code")
                     .into());
             }
-            (None, None) if before == SchemaState::Empty && s.context.ui.style.interactive => ask_org(s).await?,
+            (None, None) if before == SchemaState::Empty && ui.style.interactive => ask_org(s).await?,
             (None, None) => None,
         };
         let done = gate::write_unchecked(s, &Migrate { to: None, org }).await?;
         let at = s.connection.location.shown();
         if done.steps.is_empty() {
-            s.context.ui.status(&format!("the database {at} is there already"));
+            ui.status(&format!("the database {at} is there already"));
         } else {
-            s.context.ui.status(&format!(
+            ui.status(&format!(
                 "made the database {at} (version {})",
                 migrate::latest(s.kinds(), s.connection.location.engine())?
             ));
         }
         if let Some(org) = &done.org {
-            s.context.ui.status(&format!("created {org}"));
+            ui.status(&format!("created {org}"));
         }
         tell_seeded(s.context, done.seeded.as_ref());
         dry_run_note(s.context);
         if !s.context.dry_run {
             matches_binary(s).await?;
             if records::live_orgs(s.db().await?, 1).await?.is_empty() {
-                s.context.ui.status("next: orgctl org create --code ACME --name 'Acme Ltd'");
+                ui.status("next: orgctl org create --code ACME --name 'Acme Ltd'");
             }
         }
         Ok(())
@@ -437,6 +438,7 @@ impl Leaf for StatusFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let at = s.connection.location.shown();
         let engine = s.connection.location.engine();
@@ -451,7 +453,7 @@ impl Leaf for StatusFlags {
             OutputColumn::new("applied_at", ValueType::Time),
             OutputColumn::new("state", ValueType::Text),
         ];
-        let mut listing = Listing::new(&s.context.ui, heads, 0);
+        let mut listing = Listing::new(ui, heads, 0);
         for line in lines {
             let state = match (line.applied_at, line.changed) {
                 (_, true) => "changed",
@@ -460,14 +462,11 @@ impl Leaf for StatusFlags {
                 (Some(_), _) => "applied",
                 (None, _) => "pending",
             };
-            listing.row(
-                &s.context.ui,
-                vec![line.version.into(), line.name.into(), line.applied_at.into(), state.into()],
-            )?;
+            listing.row(ui, vec![line.version.into(), line.name.into(), line.applied_at.into(), state.into()])?;
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
-        s.context.ui.status(&format!("{at} ({} {version})", engine.as_str()));
+        listing.finish(ui)?;
+        ui.flush()?;
+        ui.status(&format!("{at} ({} {version})", engine.as_str()));
         let told = match state {
             SchemaState::Empty => "the database is empty; 'orgctl init' fills it".to_owned(),
             SchemaState::Foreign => "the database holds tables that orgctl did not make".to_owned(),
@@ -482,7 +481,7 @@ impl Leaf for StatusFlags {
                 )
             }
         };
-        s.context.ui.status(&told);
+        ui.status(&told);
         Ok(())
     }
 }
@@ -579,6 +578,7 @@ impl Leaf for GrantsFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         if s.connection.location.engine() == Engine::Sqlite {
             return Err(Problem::usage("an SQLite file has no roles")
@@ -615,12 +615,12 @@ impl Leaf for GrantsFlags {
             };
             lines.push(format!("GRANT {rights} ON orgctl.{table} TO {role};"));
         }
-        report(&s.context.ui, &json!({ "statements": lines }))?;
-        let is_told = is_for_programs(&s.context.ui);
+        report(ui, &json!({ "statements": lines }))?;
+        let is_told = is_for_programs(ui);
         for line in lines.iter().filter(|_| !is_told) {
-            s.context.ui.out(&format!("{line}\n"))?;
+            ui.out(&format!("{line}\n"))?;
         }
-        s.context.ui.flush()
+        ui.flush()
     }
 }
 

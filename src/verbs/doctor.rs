@@ -156,37 +156,38 @@ impl Leaf for DoctorFlags {
 
 /// The page, or one line of it.
 fn tell(context: &Context<'_>, is_check: bool, page: &Page) -> Result<()> {
+    let ui = &context.ui;
     let count = |level: Level| page.0.iter().filter(|l| l.level.as_str() == level.as_str()).count();
     let (fails, warns) = (count(Level::Fail), count(Level::Warn));
     let line = |l: &CheckLine| json!({ "check": l.check, "status": l.level.as_str(), "what": l.what, "hint": l.hint });
     let all: Vec<_> = page.0.iter().map(line).collect();
     let summary =
         format!("{} ({warns} to be warned of)", counted(page.0.len(), "thing was looked at", "things were looked at"));
-    if is_for_programs(&context.ui) {
-        report(&context.ui, &json!({ "ok": fails == 0, "fails": fails, "warnings": warns, "checks": all }))?;
+    if is_for_programs(ui) {
+        report(ui, &json!({ "ok": fails == 0, "fails": fails, "warnings": warns, "checks": all }))?;
     } else if is_check {
         if fails == 0 {
-            context.ui.out(&format!("ok: {summary}\n"))?;
+            ui.out(&format!("ok: {summary}\n"))?;
         }
-    } else if context.ui.style.format.get() == Format::Table {
+    } else if ui.style.format.get() == Format::Table {
         for l in &page.0 {
             let colour = ["32", "33", "31", "31"][l.level as usize];
-            let word = context.ui.paint(colour, &format!("{:<5}", l.level.as_str()));
-            context.ui.out(&format!("{word} {:<9} {}\n", l.check, visible(&l.what)))?;
+            let word = ui.paint(colour, &format!("{:<5}", l.level.as_str()));
+            ui.out(&format!("{word} {:<9} {}\n", l.check, visible(&l.what)))?;
             if let Some(hint) = &l.hint {
-                context.ui.out(&format!("{:16}hint: {}\n", "", visible(hint)))?;
+                ui.out(&format!("{:16}hint: {}\n", "", visible(hint)))?;
             }
         }
     } else {
         let heads = ["status", "check", "what", "hint"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
-        let mut listing = Listing::new(&context.ui, heads, 1);
+        let mut listing = Listing::new(ui, heads, 1);
         for l in &page.0 {
             let row = vec![l.level.as_str().into(), l.check.into(), l.what.clone().into(), l.hint.clone().into()];
-            listing.row(&context.ui, row)?;
+            listing.row(ui, row)?;
         }
-        listing.finish(&context.ui)?;
+        listing.finish(ui)?;
     }
-    context.ui.flush()?;
+    ui.flush()?;
     let worst = page.0.iter().rev().max_by_key(|l| l.level).filter(|l| l.level >= Level::Fail);
     let Some(worst) = worst.filter(|_| is_check) else { return Ok(()) };
     let more = if fails > 1 { format!(" (and {} more)", fails - 1) } else { String::new() };

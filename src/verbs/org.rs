@@ -44,6 +44,7 @@ impl Leaf for StatsFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let mut orgs = Vec::new();
         if !self.key.is_empty() {
@@ -57,7 +58,7 @@ impl Leaf for StatsFlags {
         let mut heads = vec![OutputColumn::new("org", ValueType::Text)];
         heads.extend(counted.iter().map(|d| OutputColumn::new(d.table, ValueType::Int)));
         heads.push(OutputColumn::new("audit_records", ValueType::Int));
-        let mut listing = Listing::new(&s.context.ui, heads, 0);
+        let mut listing = Listing::new(ui, heads, 0);
         let now = s.context.clock.now();
         for org in orgs {
             let db = s.db().await?;
@@ -67,10 +68,10 @@ impl Leaf for StatsFlags {
                 row.push(query.count(db).await?.into());
             }
             row.push(i64::try_from(verify::size(db, Some(org)).await?)?.into());
-            listing.row(&s.context.ui, row)?;
+            listing.row(ui, row)?;
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()
+        listing.finish(ui)?;
+        ui.flush()
     }
 }
 

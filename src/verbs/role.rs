@@ -45,9 +45,10 @@ impl Leaf for ListFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let heads = ["code", "name", "permissions", "description"].map(|name| OutputColumn::new(name, ValueType::Text));
-        let mut listing = Listing::new(&s.context.ui, heads.to_vec(), 0);
+        let mut listing = Listing::new(ui, heads.to_vec(), 0);
         for template in s.kinds().seeds().templates {
             let words = template.permissions().map(|(resource, action, under)| match under {
                 [] => format!("{resource}:{action}"),
@@ -55,10 +56,10 @@ impl Leaf for ListFlags {
             });
             let words = words.collect::<Vec<_>>().join("; ");
             let row = vec![template.code.into(), template.name.into(), words.into(), template.description.into()];
-            listing.row(&s.context.ui, row)?;
+            listing.row(ui, row)?;
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()
+        listing.finish(ui)?;
+        ui.flush()
     }
 }
 

@@ -163,15 +163,16 @@ fn print_one(context: &Context<'_>, d: &'static SettingDef, view: &View) -> Resu
 }
 
 fn print_several(context: &Context<'_>, which: &[&'static SettingDef], view: &View) -> Result<()> {
-    let format = context.ui.style.format.get();
+    let ui = &context.ui;
+    let format = ui.style.format.get();
     let (heads, _) = row(columns(format, SETTINGS[0], view));
-    let mut listing = Listing::new(&context.ui, heads, 0);
+    let mut listing = Listing::new(ui, heads, 0);
     for d in which {
         let (_, row) = row(columns(format, d, view));
-        listing.row(&context.ui, row)?;
+        listing.row(ui, row)?;
     }
-    listing.finish(&context.ui)?;
-    context.ui.flush()
+    listing.finish(ui)?;
+    ui.flush()
 }
 
 fn row(columns: Vec<(&'static str, ValueType, Value)>) -> (Vec<OutputColumn>, Vec<Value>) {
@@ -251,18 +252,19 @@ impl Leaf for GetFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let d = declared(&self.setting)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
-        let in_full = s.context.ui.style.format_given || s.context.ui.style.columns.is_some();
+        let in_full = ui.style.format_given || ui.style.columns.is_some();
         let view = View::load(s, &whose, in_full).await?;
         // One that does not hold is no answer for a script.
         let value = view.settings.value(d)?;
         if in_full {
             return print_one(s.context, d, &view);
         }
-        s.context.ui.out(&format!("{}\n", d.rule.text(&value)))?;
-        s.context.ui.flush()
+        ui.out(&format!("{}\n", d.rule.text(&value)))?;
+        ui.flush()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::ui::format::{Listing, OutputColumn};
 
 /// How many records of an organisation there are, by each of some columns; deleted ones count by their state alone.
 pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, by: &[&str]) -> Result<()> {
+    let ui = &s.context.ui;
     gate::allow(s)?;
     let org = s.the_org().await?;
     let all = records::columns(desc);
@@ -20,15 +21,15 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, by: &[&str]) -
         OutputColumn::new("value", ValueType::Text),
         OutputColumn::new(desc.table, ValueType::Int),
     ];
-    let mut listing = Listing::new(&s.context.ui, heads, 1);
+    let mut listing = Listing::new(ui, heads, 1);
     for name in by {
         let mut query = Query::new(desc, s.context.clock.now());
         query.org = Some(org);
         query.life = if *name == "status" { Deleted::Include } else { Deleted::Exclude };
         for (value, n) in query.counts(s.db().await?, column(&all, name)?).await? {
-            listing.row(&s.context.ui, vec![(*name).into(), value.into(), n.into()])?;
+            listing.row(ui, vec![(*name).into(), value.into(), n.into()])?;
         }
     }
-    listing.finish(&s.context.ui)?;
-    s.context.ui.flush()
+    listing.finish(ui)?;
+    ui.flush()
 }

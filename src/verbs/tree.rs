@@ -28,6 +28,7 @@ pub fn show(
     heads: [&str; 2],
     limit: usize,
 ) -> Result<()> {
+    let ui = &context.ui;
     // Depth first, siblings in the order of their codes; `last` tells for each level whether a line goes on below.
     let mut stack: Vec<(Node, Option<String>, Vec<bool>)> = Vec::new();
     push(&mut stack, roots, None, &[]);
@@ -36,13 +37,13 @@ pub fn show(
         .into_iter()
         .chain([OutputColumn::new("depth", ValueType::Int), OutputColumn::new("status", ValueType::Text)])
         .collect();
-    let mut listing = Listing::new(&context.ui, heads, 0);
+    let mut listing = Listing::new(ui, heads, 0);
     while let Some((node, parent, last)) = stack.pop() {
-        if context.ui.style.format.get() == Format::Table {
+        if ui.style.format.get() == Format::Table {
             let state = if node.active { "" } else { "  (inactive)" };
             let line = format!("{}{}{state}  {}", rails(&last), node.code, visible(&node.name));
-            let line = table::line(&context.ui, &line);
-            context.ui.out(&format!("{line}\n"))?;
+            let line = table::line(ui, &line);
+            ui.out(&format!("{line}\n"))?;
         } else {
             let status = if node.active { "active" } else { "inactive" };
             let row: Vec<Value> = vec![
@@ -52,16 +53,16 @@ pub fn show(
                 i64::try_from(last.len())?.into(),
                 status.into(),
             ];
-            listing.row(&context.ui, row)?;
+            listing.row(ui, row)?;
         }
         if last.len() <= limit.saturating_sub(1) || limit == usize::MAX {
             push(&mut stack, children.remove(&Some(node.id)).unwrap_or_default(), Some(node.code), &last);
         }
     }
-    if context.ui.style.format.get() != Format::Table {
-        listing.finish(&context.ui)?;
+    if ui.style.format.get() != Format::Table {
+        listing.finish(ui)?;
     }
-    context.ui.flush()
+    ui.flush()
 }
 
 fn push(stack: &mut Vec<(Node, Option<String>, Vec<bool>)>, nodes: Vec<Node>, parent: Option<String>, last: &[bool]) {

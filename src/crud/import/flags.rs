@@ -325,19 +325,20 @@ fn tell_mapping(
     mapping: &Mapping,
     code: Option<usize>,
 ) {
+    let ui = &context.ui;
     if let Some(at) = code.filter(|at| mapping.columns[*at].as_ref() == Some(&desc.key().name())) {
-        context.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
+        ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
     }
     for name in &mapping.absent {
-        context.ui.status(&format!("note: no row has '{name}', which --map names"));
+        ui.status(&format!("note: no row has '{name}', which --map names"));
     }
     if !mapping.unfilled.is_empty() {
         let names = mapping::shown(&mapping.unfilled);
-        context.ui.status(&format!("note: passed over, for nothing is filled by them: {names}"));
+        ui.status(&format!("note: passed over, for nothing is filled by them: {names}"));
     }
     for double in &mapping.doubles {
         let [winner, loser] = [double.winner, double.loser].map(|at| truncate(header[at].trim()));
-        context.ui.status(&match double.is_fallback {
+        ui.status(&match double.is_fallback {
             true => format!("note: '{winner}' is read before '{loser}', which counts where the former is empty"),
             false => format!("note: '{loser}' is passed over: --map says that '{winner}' is meant"),
         });

@@ -338,14 +338,15 @@ fn tell_rows(context: &Context<'_>, r: &Report, verb: &Import, says_who: bool) {
 
 /// How many of what.
 fn tell_counts(context: &Context<'_>, r: &Report, seconds: f64, rate: f64, left: Option<u64>) {
+    let ui = &context.ui;
     // One row may have several faults.
     let shown = r.rejects.chunk_by(|a, b| a.number == b.number).count();
     let hidden = r.rejected.saturating_sub(shown as u64);
     if hidden > 0 {
-        context.ui.status(&format!("and {hidden} more rejected rows"));
+        ui.status(&format!("and {hidden} more rejected rows"));
     }
     if r.refused {
-        context.ui.status(&format!("read {}, rejected {}; nothing was imported", rows(r.read), r.rejected));
+        ui.status(&format!("read {}, rejected {}; nothing was imported", rows(r.read), r.rejected));
     } else {
         let mut parts = vec![
             format!("created {}", r.created),
@@ -357,7 +358,7 @@ fn tell_counts(context: &Context<'_>, r: &Report, seconds: f64, rate: f64, left:
         }
         parts.push(format!("rejected {}", r.rejected));
         parts.extend(left.map(|left| format!("left {left}")));
-        context.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
+        ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
         for (table, within) in &r.within {
             let counts = [
                 ("created", within.created),
@@ -368,11 +369,11 @@ fn tell_counts(context: &Context<'_>, r: &Report, seconds: f64, rate: f64, left:
             let counts = counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{what} {n}"));
             let counts = counts.collect::<Vec<_>>().join(", ");
             let of = context.kinds.by_table(table).map_or((*table).into(), Descriptor::plural);
-            context.ui.status(&format!("{of}: {}", if counts.is_empty() { "none" } else { &counts }));
+            ui.status(&format!("{of}: {}", if counts.is_empty() { "none" } else { &counts }));
         }
         let is_within = r.within.values().any(|w| w.created + w.updated + w.deleted > 0);
         if r.created + r.updated + left.unwrap_or(0) == 0 && !is_within {
-            context.ui.status("nothing was changed");
+            ui.status("nothing was changed");
         }
     }
 }

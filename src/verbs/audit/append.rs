@@ -422,8 +422,9 @@ impl AppendFlags {
 /// Lines of JSON from standard input, written as they come: what is there is written together, and nothing waits for what
 /// is not. A line that is wrong ends it; what came before it stays recorded, and is counted.
 async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
+    let ui = &s.context.ui;
     let (lines, mut come) = mpsc::channel::<io::Result<Vec<u8>>>(BATCH);
-    let stdin = s.context.ui.take_stdin();
+    let stdin = ui.take_stdin();
     tokio::task::spawn_blocking(move || {
         let mut stdin = BufReader::with_capacity(1 << 16, stdin);
         loop {
@@ -438,7 +439,7 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
             }
         }
     });
-    let progress = s.context.ui.progress();
+    let progress = ui.progress();
     progress.part("recording", None, "records");
     let (mut number, mut written) = (0_u64, 0_usize);
     let mut failed = None;
@@ -475,8 +476,8 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
         };
         return Err(Problem { sentence: format!("line {number}: {}{stays}", problem.sentence), kind, ..problem }.into());
     }
-    report(&s.context.ui, &json!({ "recorded": written }))?;
-    s.context.ui.status(&format!("recorded {written}"));
+    report(ui, &json!({ "recorded": written }))?;
+    ui.status(&format!("recorded {written}"));
     crate::crud::write::dry_run_note(s.context);
     Ok(())
 }

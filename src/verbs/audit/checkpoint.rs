@@ -355,16 +355,17 @@ fn hand_out(context: &Context<'_>, flags: &CheckpointFlags, notes: &[String], pi
 
 /// Writes a text to the file that `--out` names, whole or not at all, or to standard output.
 pub fn to_file_or_stdout(context: &Context<'_>, out: Option<&str>, text: &str) -> Result<()> {
+    let ui = &context.ui;
     let Some(path) = out.filter(|p| *p != "-") else {
-        match is_for_programs(&context.ui) {
-            true => report(&context.ui, &json!({ "proof": text }))?,
-            false => context.ui.out(text)?,
+        match is_for_programs(ui) {
+            true => report(ui, &json!({ "proof": text }))?,
+            false => ui.out(text)?,
         }
-        return context.ui.flush();
+        return ui.flush();
     };
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
     if context.dry_run {
-        context.ui.status(&format!("dry run: would write {path}"));
+        ui.status(&format!("dry run: would write {path}"));
         return Ok(());
     }
     let (whole, mut file) = AtomicFile::create(Path::new(path)).map_err(failed)?;

@@ -133,6 +133,7 @@ impl Leaf for CorrectClockFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let now = typed(s.context, self.now).await?;
         let only = s.org().await?;
@@ -140,23 +141,23 @@ impl Leaf for CorrectClockFlags {
         let mut told = Vec::new();
         for Corrected { tree, last, first, records } in &corrected {
             let code = records::org_code(s.db().await?, *tree).await?;
-            s.context.ui.status(&format!(
+            ui.status(&format!(
                 "corrected the clock of {code}: {} from {first} on, up to {}, counted as made before now",
                 counted(*records, "record", "records"),
                 rfc3339(*last)
             ));
             told.push(json!({ "org": code, "first": first, "records": records, "last": rfc3339(*last) }));
         }
-        report(&s.context.ui, &json!({ "corrected": told }))?;
+        report(ui, &json!({ "corrected": told }))?;
         let others = ahead_of(s.db().await?, now + CLOSE).await?.into_iter();
         let others = others.filter(|a| only.is_some_and(|only| only != a.tree)).count();
         if others > 0 {
             let n = counted(others, "other trail is", "other trails are");
-            s.context.ui.warn(&format!("{n} ahead of the clock too: without --org all are corrected"));
+            ui.warn(&format!("{n} ahead of the clock too: without --org all are corrected"));
         }
         if corrected.is_empty() {
             let which = if only.is_some() { "the trail is not" } else { "no trail is" };
-            s.context.ui.status(&format!("{which} ahead of the clock; nothing was recorded"));
+            ui.status(&format!("{which} ahead of the clock; nothing was recorded"));
         } else {
             s.log(Level::Warning, &format!("corrected the clock in {} trails", corrected.len()), Map::new());
         }

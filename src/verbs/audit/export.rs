@@ -51,8 +51,9 @@ impl Leaf for ExportFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
-        let format = export_format(&s.context.ui, self.file.as_ref(), Format::Ndjson);
+        let format = export_format(ui, self.file.as_ref(), Format::Ndjson);
         let asked = wanted(s, &self.filters, false).await?;
         let picks = asked != Search { tree: asked.tree, since: asked.since, until: asked.until, ..Search::default() };
         if format == Format::Ndjson && picks {
@@ -62,7 +63,7 @@ impl Leaf for ExportFlags {
             .hint("-o csv and -o ocsf take the other conditions")
             .into());
         }
-        let chosen = s.context.ui.style.columns_typed;
+        let chosen = ui.style.columns_typed;
         if chosen && matches!(format, Format::Ndjson | Format::Ocsf) {
             return Err(Problem::usage("--columns picks columns of a table, and these lines have none")
                 .hint("-o csv takes --columns")
@@ -75,25 +76,25 @@ impl Leaf for ExportFlags {
         if s.context.dry_run {
             let n: i64 =
                 stretches.iter().map(|t| t.last.saturating_sub(t.first).saturating_add(1)).fold(0, i64::saturating_add);
-            s.context.ui.status(&format!("dry run: would export {n} audit records; nothing was handed out"));
+            ui.status(&format!("dry run: would export {n} audit records; nothing was handed out"));
             return Ok(());
         }
-        let to = RedirectedOutput::begin(&s.context.ui, file, false)?;
-        s.context.ui.style.format.set(format);
+        let to = RedirectedOutput::begin(ui, file, false)?;
+        ui.style.format.set(format);
         let done = match format {
             Format::Ndjson => lines(s, &stretches).await,
             Format::Ocsf => events(s, &asked, &stretches).await,
             _ => table(s, &asked, &stretches).await,
         };
         match to {
-            Some(to) => to.end(&s.context.ui, done)?,
+            Some(to) => to.end(ui, done)?,
             None => {
                 done?;
-                s.context.ui.flush()?;
+                ui.flush()?;
             }
         }
         if let Some(file) = file.filter(|f| *f != "-") {
-            s.context.ui.status(&format!("exported the audit trail to {file}"));
+            ui.status(&format!("exported the audit trail to {file}"));
         }
         Ok(())
     }

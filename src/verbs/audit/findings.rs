@@ -82,9 +82,10 @@ pub async fn report_with(
     names: &BTreeMap<i32, String>,
     more: Option<(&str, Json)>,
 ) -> Result<()> {
+    let ui = &context.ui;
     let name = |tree: i32| names.get(&tree).cloned().unwrap_or_default();
     let findings: Vec<(String, &Finding)> = verified.findings.iter().map(|f| (name(f.tree), f)).collect();
-    match context.ui.style.format.get() {
+    match ui.style.format.get() {
         Format::Json | Format::Ndjson | Format::Yaml => {
             let list: Vec<Json> = findings
                 .iter()
@@ -104,20 +105,20 @@ pub async fn report_with(
             if let Some((name, value)) = more {
                 report[name] = value;
             }
-            document(&context.ui, &report)?;
+            document(ui, &report)?;
         }
         _ if findings.is_empty() => {}
         _ => {
             let heads = ["org", "seq", "kind", "what"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
-            let mut listing = Listing::new(&context.ui, heads, 1);
+            let mut listing = Listing::new(ui, heads, 1);
             for (org, f) in findings {
                 let row = vec![org.into(), f.seq.into(), f.kind.as_str().into(), f.what.as_str().into()];
-                listing.row(&context.ui, row)?;
+                listing.row(ui, row)?;
             }
-            listing.finish(&context.ui)?;
+            listing.finish(ui)?;
         }
     }
-    context.ui.flush()?;
+    ui.flush()?;
     tell_corrections(context, verified, &name);
     Ok(())
 }

@@ -201,6 +201,7 @@ impl Leaf for CheckProofFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         let path = self.file;
         let keys = verifiers(s.context, &self.keys.into())?;
         if keys.is_empty() {
@@ -209,7 +210,7 @@ impl Leaf for CheckProofFlags {
                 .into());
         }
         let text = match path.as_str() {
-            "-" => s.context.ui.read_stdin_text(bounded::LARGE).await?,
+            "-" => ui.read_stdin_text(bounded::LARGE).await?,
             path => bounded::read(Path::new(path), bounded::LARGE)
                 .map_err(|e| Problem::failed(format!("can't read {path}: {}", io_message(&e))))?,
         };
@@ -260,12 +261,12 @@ impl Leaf for CheckProofFlags {
                 (report, sentence)
             }
         };
-        if matches!(s.context.ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml) {
-            document(&s.context.ui, &report)?;
+        if matches!(ui.style.format.get(), Format::Json | Format::Ndjson | Format::Yaml) {
+            document(ui, &report)?;
         } else {
-            s.context.ui.out(&format!("{}\n", visible(&sentence)))?;
+            ui.out(&format!("{}\n", visible(&sentence)))?;
         }
-        s.context.ui.flush()?;
+        ui.flush()?;
         Ok(())
     }
 }

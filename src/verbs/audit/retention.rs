@@ -411,6 +411,7 @@ impl Leaf for EraseFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         owner_alone(s).await?;
         let key = self.subject;
@@ -428,10 +429,10 @@ impl Leaf for EraseFlags {
         let (n, commands, rows) = (count(&records), count(&requests), unrecorded.len());
         let of_rows = if rows > 0 { format!(", and {rows} rows of journals") } else { String::new() };
         if let Some(until) = kept {
-            s.context.ui.status(&format!("{n_kept} records are kept until {} ({rule})", rfc3339(until)));
+            ui.status(&format!("{n_kept} records are kept until {} ({rule})", rfc3339(until)));
         }
         if newer > 0 {
-            s.context.ui.status(&format!("{newer} command lines that name the person are kept as long ({rule})"));
+            ui.status(&format!("{newer} command lines that name the person are kept as long ({rule})"));
         }
         if n == 0 && commands == 0 && rows == 0 {
             return nothing_to_erase(s.context, kept, &rule);
@@ -440,7 +441,7 @@ impl Leaf for EraseFlags {
             let what = format!(
                 "destroy what {n} records and {commands} command lines tell of this person{of_rows}? It can't be undone"
             );
-            s.context.ui.confirm(&what).await?;
+            ui.confirm(&what).await?;
         }
         holds(s, org).await?;
         let mut details = Map::new();
@@ -457,18 +458,15 @@ impl Leaf for EraseFlags {
             wipe(s).await;
         }
         let until = kept.map(rfc3339);
-        report(
-            &s.context.ui,
-            &json!({ "records": n, "commands": commands, "rows": rows, "kept": n_kept, "kept_until": until }),
-        )?;
+        report(ui, &json!({ "records": n, "commands": commands, "rows": rows, "kept": n_kept, "kept_until": until }))?;
         let erased = format!("erased {n} records and {commands} command lines{of_rows}");
         s.log(Level::Info, &erased, Map::new());
-        s.context.ui.status(&format!("{erased}; the trail proves as before"));
+        ui.status(&format!("{erased}; the trail proves as before"));
         if row.is_some() {
-            s.context.ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");
+            ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");
         }
         warn_of_what_is_there(s.context, &recorded);
-        s.context.ui.warn("exports, archives and backups made before still hold what was erased");
+        ui.warn("exports, archives and backups made before still hold what was erased");
         tell_of_old_schemas(s).await;
         dry_run_note(s.context);
         Ok(())

@@ -154,13 +154,14 @@ impl Leaf for CreateFlags {
 
 /// The steps that a backup would take.
 fn describe_steps(context: &Context<'_>, folder: &Path, recipients: &[Recipient], signing: &Path) -> Result<()> {
-    context.ui.status(&format!("dry run: would write an archive into {}, and tell the catalogue", folder.display()));
+    let ui = &context.ui;
+    ui.status(&format!("dry run: would write an archive into {}, and tell the catalogue", folder.display()));
     if !signing.exists() {
-        context.ui.status(&format!("dry run: would make a signing key in {}", signing.display()));
+        ui.status(&format!("dry run: would make a signing key in {}", signing.display()));
     }
     match recipients.len() {
-        0 => context.ui.warn("the archive would be in clear: whoever could read it would read everything"),
-        n => context.ui.status(&format!("dry run: would encrypt it to {n} public keys")),
+        0 => ui.warn("the archive would be in clear: whoever could read it would read everything"),
+        n => ui.status(&format!("dry run: would encrypt it to {n} public keys")),
     }
     Ok(())
 }

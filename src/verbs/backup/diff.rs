@@ -275,6 +275,7 @@ impl Leaf for DiffFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let asked = asked(s.kinds(), self.record.as_deref())?;
         let archive = find(s, self.from.as_deref(), &self.backup).await?;
@@ -294,7 +295,7 @@ impl Leaf for DiffFlags {
                 .to_vec(),
             Some(_) => ["change", "field", "then", "now"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec(),
         };
-        let mut listing = Listing::new(&s.context.ui, heads, 0);
+        let mut listing = Listing::new(ui, heads, 0);
         s.db().await?;
         let Some(mut db) = s.connection.take() else { return Err(anyhow::anyhow!("the connection is in use")) };
         let source = (&archive, &identities);
@@ -311,13 +312,13 @@ impl Leaf for DiffFlags {
                 .hint("name it by a key that it has or had then, or by its id")
                 .into());
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
+        listing.finish(ui)?;
+        ui.flush()?;
         for (noun, [added, changed, removed]) in &counts {
-            s.context.ui.status(&format!("{noun}: {added} added, {changed} changed, {removed} removed"));
+            ui.status(&format!("{noun}: {added} added, {changed} changed, {removed} removed"));
         }
         if counts.is_empty() {
-            s.context.ui.status("nothing recorded is different now");
+            ui.status("nothing recorded is different now");
         }
         Ok(())
     }

@@ -153,20 +153,21 @@ pub async fn restore(
 }
 
 fn tell(context: &Context<'_>, archive: &Archive, into: &Location, done: &Loaded, is_signed: bool) -> Result<()> {
+    let ui = &context.ui;
     let manifest = &archive.manifest;
     let rows: u64 = done.tables.iter().map(|(_, rows)| rows).sum();
     let is_left = |name: &&str| done.tables.iter().all(|(t, _)| t != name);
     let left: Vec<&str> = manifest.tables.iter().map(|t| t.name.as_str()).filter(is_left).collect();
     let came: Vec<String> = done.tables.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
     let did = if context.dry_run { "would restore" } else { "restored" };
-    context.ui.status(&format!(
+    ui.status(&format!(
         "{did} {rows} rows of a part of the backup {} into {}: {}",
         short(manifest.id),
         into.shown(),
         came.join(", ")
     ));
-    context.ui.status(&format!("left out: {}", left.join(", ")));
-    context.ui.status(&format!(
+    ui.status(&format!("left out: {}", left.join(", ")));
+    ui.status(&format!(
         "it shows what was there at {}; it is marked as partial, and takes reads and exports only",
         rfc3339(manifest.created_at)
     ));
@@ -174,7 +175,7 @@ fn tell(context: &Context<'_>, archive: &Archive, into: &Location, done: &Loaded
     let (_, checksum) = archive.digest()?;
     let tables: Vec<_> = done.tables.iter().map(|(table, rows)| json!({ "table": table, "rows": rows })).collect();
     report(
-        &context.ui,
+        ui,
         &json!({
             "id": manifest.id, "sha256": checksum, "of": rfc3339(manifest.created_at), "signed": is_signed,
             "into": into.url(), "partial": true, "rows": rows, "tables": tables, "left_out": left,

@@ -143,16 +143,17 @@ pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
 }
 
 fn show(context: &Context<'_>, olds: &[ReplacedSchema], with: &[String]) -> Result<()> {
-    if is_for_programs(&context.ui) {
+    let ui = &context.ui;
+    if is_for_programs(ui) {
         let list: Vec<Json> = olds.iter().map(|o| json!({ "schema": o.name, "bytes": o.bytes })).collect();
-        return report(&context.ui, &json!({ "old_schemas": list, "with": with, "dry_run": context.dry_run }));
+        return report(ui, &json!({ "old_schemas": list, "with": with, "dry_run": context.dry_run }));
     }
     let heads = vec![OutputColumn::new("schema", ValueType::Text), OutputColumn::new("bytes", ValueType::Int)];
-    let mut listing = Listing::new(&context.ui, heads, 0);
+    let mut listing = Listing::new(ui, heads, 0);
     for old in olds {
         let row = vec![old.name.clone().into(), i64::try_from(old.bytes).unwrap_or(i64::MAX).into()];
-        listing.row(&context.ui, row)?;
+        listing.row(ui, row)?;
     }
-    listing.finish(&context.ui)?;
-    context.ui.flush()
+    listing.finish(ui)?;
+    ui.flush()
 }

@@ -234,6 +234,7 @@ impl Leaf for PruneFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let keep = self.keep.policy();
         if keep.is_empty() {
@@ -247,27 +248,28 @@ impl Leaf for PruneFlags {
         let gone: Vec<BackupEntry> = all.iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e.clone()).collect();
         if s.context.dry_run {
             for objection in objected {
-                s.context.ui.warn(&format!("it would be refused without --force: {objection}"));
+                ui.warn(&format!("it would be refused without --force: {objection}"));
             }
-            s.context.ui.status(&format!("dry run: would remove {} of {} backups", gone.len(), all.len()));
+            ui.status(&format!("dry run: would remove {} of {} backups", gone.len(), all.len()));
             return Ok(());
         }
         if gone.is_empty() {
-            s.context.ui.status(&format!("nothing to remove: all of {} are kept", all.len()));
+            ui.status(&format!("nothing to remove: all of {} are kept", all.len()));
             return Ok(());
         }
         if !self.force {
             refuse(&objected)?;
         }
-        s.context.ui.confirm(&format!("remove {} of {} backups for good?", gone.len(), all.len())).await?;
+        ui.confirm(&format!("remove {} of {} backups for good?", gone.len(), all.len())).await?;
         let removed = gone.len();
         remove(s, gone, "prune").await?;
-        s.context.ui.status(&format!("removed {removed} of {} backups", all.len()));
+        ui.status(&format!("removed {removed} of {} backups", all.len()));
         Ok(())
     }
 }
 
 fn show(context: &Context<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
+    let ui = &context.ui;
     let heads = vec![
         OutputColumn::new("id", ValueType::Text),
         OutputColumn::new("started_at", ValueType::Time),
@@ -279,7 +281,7 @@ fn show(context: &Context<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
         OutputColumn::new("size", ValueType::Int),
         OutputColumn::new("location", ValueType::Text),
     ];
-    let mut listing = Listing::new(&context.ui, heads, 0);
+    let mut listing = Listing::new(ui, heads, 0);
     for (e, fate) in all {
         let (word, why) = match fate {
             Fate::Kept(why) => ("kept", why.join(", ")),
@@ -296,10 +298,10 @@ fn show(context: &Context<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
             e.size.and_then(|n| i64::try_from(n).ok()).into(),
             e.location.clone().into(),
         ];
-        listing.row(&context.ui, row)?;
+        listing.row(ui, row)?;
     }
-    listing.finish(&context.ui)?;
-    context.ui.flush()
+    listing.finish(ui)?;
+    ui.flush()
 }
 
 /// Prunes behind a backup that was just made. What looks like a mistake is told, and nothing is removed then: the backup

@@ -49,6 +49,7 @@ impl Leaf for ShowFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let archive = find(s, self.from.as_deref(), &self.backup).await?;
         let (signature, broken) = signature(s.context, &self.keys, &archive)?;
@@ -58,7 +59,7 @@ impl Leaf for ShowFlags {
             .and_then(|k| k.entries.into_iter().find(|e| e.id == archive.manifest.id));
         let entry = known.or_else(|| read_entry(s, &archive.path));
         let manifest = &archive.manifest;
-        let for_people = s.context.ui.style.format.get() == Format::Table && s.context.ui.style.columns.is_none();
+        let for_people = ui.style.format.get() == Format::Table && ui.style.columns.is_none();
         let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let list = |all: &[String]| match all.is_empty() {
             true if for_people => Value::Null(ValueType::Json),
@@ -97,11 +98,11 @@ impl Leaf for ShowFlags {
             .into_iter()
             .map(|(name, kind, value)| (OutputColumn::new(name, kind), value))
             .unzip::<_, _, Vec<_>, _>();
-        record(&s.context.ui, &columns, 0, row)?;
+        record(ui, &columns, 0, row)?;
         if for_people {
             print_tables(s.context, &archive)?;
         }
-        s.context.ui.flush()?;
+        ui.flush()?;
         match broken {
             Some(problem) => Err(problem.into()),
             None => Ok(()),
@@ -110,28 +111,29 @@ impl Leaf for ShowFlags {
 }
 
 fn print_tables(context: &Context<'_>, archive: &Archive) -> Result<()> {
-    context.ui.out("\n")?;
+    let ui = &context.ui;
+    ui.out("\n")?;
     let heads = vec![
         OutputColumn::new("table", ValueType::Text),
         OutputColumn::new("class", ValueType::Text),
         OutputColumn::new("rows", ValueType::Int),
     ];
-    let mut listing = Listing::new(&context.ui, heads, 0);
+    let mut listing = Listing::new(ui, heads, 0);
     for t in &archive.manifest.tables {
         let rows = i64::try_from(t.rows).unwrap_or(i64::MAX);
-        listing.row(&context.ui, vec![t.name.as_str().into(), t.class.as_str().into(), rows.into()])?;
+        listing.row(ui, vec![t.name.as_str().into(), t.class.as_str().into(), rows.into()])?;
     }
-    listing.finish(&context.ui)?;
-    context.ui.out("\n")?;
+    listing.finish(ui)?;
+    ui.out("\n")?;
     let heads = vec![
         OutputColumn::new("tree", ValueType::Int),
         OutputColumn::new("records", ValueType::Int),
         OutputColumn::new("root", ValueType::Text),
     ];
-    let mut listing = Listing::new(&context.ui, heads, 0);
+    let mut listing = Listing::new(ui, heads, 0);
     for h in &archive.manifest.heads {
         let size = i64::try_from(h.size).unwrap_or(i64::MAX);
-        listing.row(&context.ui, vec![i64::from(h.tree).into(), size.into(), h.root.to_string().into()])?;
+        listing.row(ui, vec![i64::from(h.tree).into(), size.into(), h.root.to_string().into()])?;
     }
-    listing.finish(&context.ui)
+    listing.finish(ui)
 }

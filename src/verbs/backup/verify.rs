@@ -202,6 +202,7 @@ impl Leaf for VerifyFlags {
 
 /// Proves every archive in the folder; one that does not hold keeps no other from being looked at.
 async fn all(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Result<()> {
+    let ui = &s.context.ui;
     let folder = folder(s.context, from, "from")?;
     let (mut proofs, mut unread) = (Vec::new(), 0);
     for path in archives(&folder)? {
@@ -210,22 +211,22 @@ async fn all(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Resu
             // Another command removed it.
             Err(_) if !path.exists() => continue,
             Err(e) if is_of_archive(&e) => {
-                s.context.ui.warn(&e.to_string());
+                ui.warn(&e.to_string());
                 unread += 1;
                 continue;
             }
             Err(e) => return Err(e),
         };
         match proof.fault.is_some() {
-            true => s.context.ui.warn(&proof.words()),
-            false => s.context.ui.status(&proof.words()),
+            true => ui.warn(&proof.words()),
+            false => ui.status(&proof.words()),
         }
         tell_live(s.context, proof.live.as_deref().unwrap_or_default());
         proofs.push(proof);
     }
     let faults = proofs.iter().filter(|p| p.fault.is_some()).count();
     report(
-        &s.context.ui,
+        ui,
         &json!({ "ok": faults + unread == 0, "faults": faults, "unread": unread, "backups": proofs.iter().map(Proof::json).collect::<Vec<_>>() }),
     )?;
     match (proofs.len(), faults) {

@@ -44,6 +44,7 @@ impl Leaf for CanFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let (user, facts) = match known_user(s, self.key, &self.at).await? {
             Asked::Known(known) => known,
@@ -53,7 +54,7 @@ impl Leaf for CanFlags {
         let names = Names::of(s, org, [&facts]).await?;
         let mut heads = texts(["permission", "answer", "role", "given", "conditions", "branch", "department"]);
         heads.push(OutputColumn::new("expires_at", ValueType::Time));
-        let mut listing = Listing::new(&s.context.ui, heads, 0);
+        let mut listing = Listing::new(ui, heads, 0);
         for asked in known_words(s, org, &facts).await? {
             let why = facts.explain(&asked, About::Unnamed);
             let Some(way) = why.ways.first().filter(|_| why.answer != Answer::Deny) else { continue };
@@ -68,10 +69,10 @@ impl Leaf for CanFlags {
                 department,
                 until,
             ];
-            listing.row(&s.context.ui, row)?;
+            listing.row(ui, row)?;
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
+        listing.finish(ui)?;
+        ui.flush()?;
         tell_of_account(s.context, &facts, &user.title(), listing.count());
         Ok(())
     }
@@ -133,6 +134,7 @@ impl Leaf for RolesFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let (user, facts) = match known_user(s, self.key, &self.at).await? {
             Asked::Known(known) => known,
@@ -141,7 +143,7 @@ impl Leaf for RolesFlags {
         let names = Names::of(s, user.meta.org_id, [&facts]).await?;
         let mut heads = texts(["role", "path", "branch", "department"]);
         heads.extend(["granted_at", "expires_at"].map(|name| OutputColumn::new(name, ValueType::Time)));
-        let mut listing = Listing::new(&s.context.ui, heads, 0);
+        let mut listing = Listing::new(ui, heads, 0);
         let is_idle = self.effective && facts.account.lack(facts.at).is_some();
         // What is yet to begin says from when.
         let is_told = |held: &&Held| match self.effective {
@@ -165,14 +167,13 @@ impl Leaf for RolesFlags {
                 let [branch, department, until] = words::cells_of(&names, held);
                 let from = held.from.map_or(Value::Null(ValueType::Time), Value::from);
                 let last = codes.last().copied().unwrap_or_default();
-                listing
-                    .row(&s.context.ui, vec![last.into(), codes.join(" > ").into(), branch, department, from, until])?;
+                listing.row(ui, vec![last.into(), codes.join(" > ").into(), branch, department, from, until])?;
             }
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
+        listing.finish(ui)?;
+        ui.flush()?;
         if listing.count() == 0 {
-            s.context.ui.status(&format!("{} has no role", user.title()));
+            ui.status(&format!("{} has no role", user.title()));
         }
         Ok(())
     }
@@ -202,6 +203,7 @@ impl Leaf for PermissionsFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let (_, role) = known_role(s, self.key, &self.at).await?;
         let (org, id) = role.meta.record_id();
@@ -210,7 +212,7 @@ impl Leaf for PermissionsFlags {
         let mut heads = texts(["permission", "role"]);
         let flags = ["own_branch", "own_department", "own_records", "require_approval"];
         heads.extend(flags.map(|name| OutputColumn::new(name, ValueType::Bool)));
-        let mut listing = Listing::new(&s.context.ui, heads, 0);
+        let mut listing = Listing::new(ui, heads, 0);
         let before = roles.ways_from(from);
         let mut rows: Vec<(String, String, &Given)> = Vec::new();
         for to in 0..roles.all().len() {
@@ -223,15 +225,15 @@ impl Leaf for PermissionsFlags {
         for (pattern, codes, given) in rows {
             let flags = [given.own_branch, given.own_department, given.own_records, given.requires_approval];
             let row = [Value::from(pattern), codes.into()].into_iter().chain(flags.map(Value::from)).collect();
-            listing.row(&s.context.ui, row)?;
+            listing.row(ui, row)?;
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
+        listing.finish(ui)?;
+        ui.flush()?;
         if listing.count() == 0 {
-            s.context.ui.status(&format!("{} gives nothing", role.title()));
+            ui.status(&format!("{} gives nothing", role.title()));
         }
         if !role.is_active() {
-            s.context.ui.status(&format!("{} is not in use, and gives nothing of it", role.title()));
+            ui.status(&format!("{} is not in use, and gives nothing of it", role.title()));
         }
         Ok(())
     }

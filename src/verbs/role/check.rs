@@ -57,6 +57,7 @@ impl Leaf for CheckFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let question = match self.question.ask(s).await? {
             Asked::Known(question) => question,
@@ -67,13 +68,13 @@ impl Leaf for CheckFlags {
             Asked::Unknown(why) => return tell_unknown(s.context, why),
         };
         let answer = facts.check(&question.asked, question.target.about());
-        match s.context.ui.style.format.get() {
+        match ui.style.format.get() {
             Format::Json | Format::Ndjson | Format::Yaml => {
-                format::document(&s.context.ui, &Json::Object(question.document(answer.as_str())))?;
+                format::document(ui, &Json::Object(question.document(answer.as_str())))?;
             }
-            _ => s.context.ui.out(&format!("{}\n", answer.as_str()))?,
+            _ => ui.out(&format!("{}\n", answer.as_str()))?,
         }
-        s.context.ui.flush()?;
+        ui.flush()?;
         end(s, &question, &facts, answer).await
     }
 }
@@ -157,13 +158,14 @@ impl Leaf for ExplainFlags {
 
 /// Neither yes nor no: nobody can tell.
 pub fn tell_unknown(context: &Context<'_>, why: Problem) -> Result<()> {
-    match context.ui.style.format.get() {
+    let ui = &context.ui;
+    match ui.style.format.get() {
         Format::Json | Format::Ndjson | Format::Yaml => {
-            format::document(&context.ui, &json!({ "answer": "unknown", "says": why.sentence }))?;
+            format::document(ui, &json!({ "answer": "unknown", "says": why.sentence }))?;
         }
-        _ => context.ui.out("unknown\n")?,
+        _ => ui.out("unknown\n")?,
     }
-    context.ui.flush()?;
+    ui.flush()?;
     Err(Problem { kind: ErrorKind::Failed, ..why }.into())
 }
 

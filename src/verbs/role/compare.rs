@@ -69,6 +69,7 @@ impl Leaf for DiffFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         begin(s, &self.at, None).await?;
         let a = find(s, Role::DESCRIPTOR, &self.role, Deleted::Exclude).await?;
@@ -84,18 +85,18 @@ impl Leaf for DiffFlags {
         let (of_a, of_b) = (of(&of_a, a_id), of(&of_b, b_id));
         let names = ["permission".to_owned(), a.key(), b.key()];
         let heads = names.into_iter().map(|name| OutputColumn::new(name, ValueType::Text)).collect();
-        let mut listing = Listing::new(&s.context.ui, heads, 0);
+        let mut listing = Listing::new(ui, heads, 0);
         let all: BTreeSet<&String> = of_a.keys().chain(of_b.keys()).collect();
         for word in all {
             let (ours, theirs) = (of_a.get(word), of_b.get(word));
             if ours != theirs {
-                listing.row(&s.context.ui, vec![word.clone().into(), ours.cloned().into(), theirs.cloned().into()])?;
+                listing.row(ui, vec![word.clone().into(), ours.cloned().into(), theirs.cloned().into()])?;
             }
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
+        listing.finish(ui)?;
+        ui.flush()?;
         if listing.count() == 0 {
-            s.context.ui.status(&format!("{} and {} give the same", a.title(), b.title()));
+            ui.status(&format!("{} and {} give the same", a.title(), b.title()));
         }
         Ok(())
     }
@@ -125,6 +126,7 @@ impl Leaf for MatrixFlags {
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        let ui = &s.context.ui;
         gate::allow(s)?;
         let at = begin(s, &self.at, None).await?;
         let org = s.the_org().await?;
@@ -143,23 +145,23 @@ impl Leaf for MatrixFlags {
         let head = if self.roles { "role" } else { "user" };
         let text = |name: &str| OutputColumn::new(name, ValueType::Text);
         if self.pairs {
-            let mut listing = Listing::new(&s.context.ui, [head, "permission", "conditions"].map(text).to_vec(), 0);
+            let mut listing = Listing::new(ui, [head, "permission", "conditions"].map(text).to_vec(), 0);
             for (name, held) in &rows {
                 for (word, cell) in cells(&of_roles, held) {
-                    listing.row(&s.context.ui, vec![name.as_str().into(), word.into(), cell.words().into()])?;
+                    listing.row(ui, vec![name.as_str().into(), word.into(), cell.words().into()])?;
                 }
             }
-            listing.finish(&s.context.ui)?;
-            s.context.ui.flush()?;
+            listing.finish(ui)?;
+            ui.flush()?;
             if listing.count() == 0 {
-                s.context.ui.status("nobody has a role that gives something");
+                ui.status("nobody has a role that gives something");
             }
             return Ok(());
         }
         let used: BTreeSet<usize> = rows.values().flatten().map(|(at, _)| *at).collect();
         let words: BTreeSet<&str> = used.iter().flat_map(|at| of_roles[*at].keys().map(String::as_str)).collect();
         let heads = std::iter::once(head).chain(words.iter().copied()).map(text).collect();
-        let mut listing = Listing::new(&s.context.ui, heads, 0);
+        let mut listing = Listing::new(ui, heads, 0);
         for (name, held) in &rows {
             let cells = cells(&of_roles, held);
             let row = words.iter().map(|word| match cells.get(word).map(Cell::words) {
@@ -167,12 +169,12 @@ impl Leaf for MatrixFlags {
                 Some(under) => under.into(),
                 None => Value::Null(ValueType::Text),
             });
-            listing.row(&s.context.ui, std::iter::once(Value::from(name.as_str())).chain(row).collect())?;
+            listing.row(ui, std::iter::once(Value::from(name.as_str())).chain(row).collect())?;
         }
-        listing.finish(&s.context.ui)?;
-        s.context.ui.flush()?;
+        listing.finish(ui)?;
+        ui.flush()?;
         if rows.is_empty() {
-            s.context.ui.status("nobody has a role that holds");
+            ui.status("nobody has a role that holds");
         }
         Ok(())
     }

@@ -224,7 +224,8 @@ async fn each(
     listing: &mut Listing,
     rows_of: impl Fn(&Facts, &Names, &Record) -> Vec<Vec<Value>>,
 ) -> Result<()> {
-    let page = if s.context.ui.style.format.get() == Format::Table && !pages.all { Some(PAGE) } else { None };
+    let ui = &s.context.ui;
+    let page = if ui.style.format.get() == Format::Table && !pages.all { Some(PAGE) } else { None };
     let most = pages.limit.map(usize::try_from).transpose()?.or(page).unwrap_or(usize::MAX);
     let (mut after, mut shown) = (pages.page, 0);
     loop {
@@ -250,22 +251,22 @@ async fn each(
         for facts in &meant {
             if shown == most {
                 let token = after.unwrap_or_default().to_string();
-                listing.finish(&s.context.ui)?;
-                s.context.ui.flush()?;
+                listing.finish(ui)?;
+                ui.flush()?;
                 let command = next_page(&as_of::fixed(s), &token);
-                s.context.ui.status(&format!("{shown} shown, more follow: {command}"));
+                ui.status(&format!("{shown} shown, more follow: {command}"));
                 return Ok(());
             }
             let person = facts.account.person;
             let Some(user) = records.get(&person) else { continue };
             for row in rows_of(facts, &names, user) {
-                listing.row(&s.context.ui, row)?;
+                listing.row(ui, row)?;
             }
             (shown, after) = (shown + 1, Some(person));
         }
         if is_last {
-            listing.finish(&s.context.ui)?;
-            return s.context.ui.flush();
+            listing.finish(ui)?;
+            return ui.flush();
         }
         after = users.last().copied().or(after);
     }

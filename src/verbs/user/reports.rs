@@ -86,8 +86,9 @@ impl Leaf for ReportsFlags {
 
 /// The reporting line, the nearest first.
 async fn up(s: &mut Session<'_>, from: &Record, limit: usize) -> Result<()> {
+    let ui = &s.context.ui;
     let heads = ["user_code", "name", "designation"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
-    let mut listing = Listing::new(&s.context.ui, heads, 0);
+    let mut listing = Listing::new(ui, heads, 0);
     let mut seen = BTreeSet::from([from.meta.id]);
     let org = from.meta.org_id;
     let mut at = Stored::<User>::from_record(from)?;
@@ -96,9 +97,9 @@ async fn up(s: &mut Session<'_>, from: &Record, limit: usize) -> Result<()> {
         let Some(above) = records::load(s.db().await?, DESC, org, id).await? else { break };
         at = Stored::from_record(&above)?;
         let told = at.value.clone();
-        listing.row(&s.context.ui, vec![above.key().into(), told.name.into_value(), told.designation.into_value()])?;
+        listing.row(ui, vec![above.key().into(), told.name.into_value(), told.designation.into_value()])?;
         level += 1;
     }
-    listing.finish(&s.context.ui)?;
-    s.context.ui.flush()
+    listing.finish(ui)?;
+    ui.flush()
 }

@@ -13,6 +13,7 @@ use super::{World, end, run};
 use crate::crud::read::quote;
 use crate::model::problem::Problem;
 use crate::model::problem::io_message;
+use crate::ui::format::Format;
 use crate::ui::{DataStream, Io, Ui};
 
 /// The demo's organisation.
@@ -198,6 +199,11 @@ fn streams(ui: &Ui, out: &Shared) -> Io {
 }
 
 pub(super) fn run_demo(ui: Ui, words: &[String], world: &World<'_>) -> (u8, Io) {
+    if ui.style.format_given && ui.style.format.get() != Format::Table {
+        let problem = Problem::usage(format!("the demo is for people to read, not {}", ui.style.format.get().as_str()))
+            .hint("leave out the format: orgctl demo");
+        return end(ui, Err(problem.into()));
+    }
     let program = words.first().map_or("orgctl", String::as_str).to_owned();
     let done = run_all(&ui, &quote(&program), world);
     end(ui, done)

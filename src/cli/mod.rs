@@ -5,53 +5,43 @@ pub mod commands;
 pub mod complete;
 pub mod config;
 pub mod demo;
+mod interrupts;
+mod mistyped;
 pub mod operator;
+mod plain;
 pub mod tree;
 mod unused;
+mod work;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
 use std::path::PathBuf;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::Result;
-use clap::error::{ContextKind, ContextValue, ErrorKind as ClapErrorKind};
-use clap::{ArgMatches, FromArgMatches as _};
+use clap::ArgMatches;
+use clap::error::ErrorKind as ClapErrorKind;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::access::Subject;
 use crate::crud::connection::Connection;
 use crate::crud::context::{Access, Context, Env};
-use crate::crud::flags::Named;
-use crate::crud::leaf::Given;
-use crate::crud::link::{LinkFlags, Linking};
-use crate::crud::replay::run_again;
+use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::crud::stored::{StoredCommand, Tape};
-use crate::crud::transition::MoveFlags;
-use crate::crud::{gate, keys, link, transition};
 use crate::model::clock::Clock;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
-use crate::model::redact::secrets;
-use crate::model::signals;
-use crate::model::values::scalar::truncate;
-use crate::model::values::value::ValueType;
 use crate::model::values::zone::Zone;
 use crate::store::engine::location::{Location, Opening};
-use crate::store::records::Deleted;
 use crate::store::tx::Origin;
-use crate::ui::format::{self, Format, Listing, OutputColumn, is_for_programs};
-use crate::ui::{DataStream, Io, Style, Ui, error_of};
-use commands::COMMANDS;
+use crate::ui::format::{self, Format, is_for_programs};
+use crate::ui::{Io, Style, Ui};
 use config::Config;
-use tree::{Found, Program};
+use interrupts::{SecondSignal, until_signal};
+use tree::Program;
+use work::Work;
 
 /// Everything that a run depends on, handed in.
 pub struct World<'a> {
@@ -69,8 +59,7 @@ pub struct World<'a> {
 /// Runs one command line; its exit code, and the streams back.
 pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     let words: Vec<String> = argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
-    let zone = Zone::from_variable(world.env.get("TZ").map(String::as_str));
-    let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now(), zone);
+    let mut ui = opened(io, &words, world);
     if let Some(shell) = complete::asked(world.env) {
         let done = complete::answer(shell, &argv, world).and_then(|text| ui.out(&text));
         return end(ui, done);
@@ -79,25 +68,20 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
         return end(ui, Err(problem.into()));
     }
-    let matches = match world.program.read(&argv, &words) {
+    let matches = world.program.read(&argv, &words);
+    let matches = match matches.or_else(|e| asked(world.program, &argv, &words, e, &ui.io())) {
         Ok(matches) => matches,
-        Err(e) => {
-            let asked = asked(world.program, &argv, &words, &e, &ui.io());
-            match asked {
-                Some(matches) => matches,
-                None => return parse_failed(ui, &e, &words),
-            }
+        // Help and the version are what was asked for.
+        Err(e) if mistyped::is_help(&e) => {
+            let done = ui.out(&e.render().to_string());
+            return end(ui, done);
         }
+        Err(e) => return end(ui, Err(mistyped::problem_of(&e, &words).into())),
     };
-    let config = match Config::resolve(world.env, &matches) {
+    let config = match settle(&mut ui, &matches, world) {
         Ok(config) => config,
         Err(problem) => return end(ui, Err(problem.into())),
     };
-    let style = style(&config, world.env, &ui.io());
-    match style {
-        Ok(style) => ui.style = style,
-        Err(problem) => return end(ui, Err(problem.into())),
-    }
     let (noun, verb, leaf) = path(&matches);
     // What holds is shown whole, whatever columns the environment asks for.
     if !unused::takes_columns(world.program.kinds, &noun, &verb) || (noun == "config" && !ui.style.columns_typed) {
@@ -106,41 +90,22 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     if let Err(problem) = unused::check(world.program.kinds, &noun, &verb, leaf) {
         return end(ui, Err(problem.into()));
     }
-    match (noun.as_str(), verb.as_str()) {
-        ("", "demo") if ui.style.format_given && ui.style.format.get() != Format::Table => {
-            let problem =
-                Problem::usage(format!("the demo is for people to read, not {}", ui.style.format.get().as_str()))
-                    .hint("leave out the format: orgctl demo");
-            return end(ui, Err(problem.into()));
-        }
-        ("", "demo") => return demo::run_demo(ui, &words, world),
-        ("", "permissions") => {
-            let done = permissions(&ui, world.program);
-            return end(ui, done);
-        }
-        ("config", "show") => {
-            let done = config_show(&ui, &config);
-            return end(ui, done);
-        }
-        ("config", _) => {
-            let path = config.path.as_ref().map_or_else(String::new, |p| p.display().to_string());
-            let done = match is_for_programs(&ui) {
-                true => format::report(&ui, &json!({ "path": path })),
-                false => ui.out(&format!("{path}\n")).and_then(|()| ui.flush()),
-            };
-            return end(ui, done);
-        }
-        _ => {}
+    if (noun.as_str(), verb.as_str()) == ("", "demo") {
+        return demo::run_demo(ui, &words, world);
+    }
+    if let Some(done) = plain::run(&ui, &noun, &verb, &config, world.program) {
+        return end(ui, done);
     }
     if ui.style.format.get() == Format::Ocsf && (noun.as_str(), verb.as_str()) != ("audit", "export") {
         let problem = Problem::usage("ocsf is a format of the audit trail").hint("orgctl audit export -o ocsf");
         return end(ui, Err(problem.into()));
     }
+    let called = format!("{noun} {verb}").trim_start().to_owned();
     let found = world.program.find(&noun, &verb);
     let Some((found, access)) = found.and_then(|found| Some((found, found.access()?))) else {
-        return end(ui, Err(anyhow::anyhow!("'{noun} {verb}' leads nowhere")));
+        return end(ui, Err(anyhow::anyhow!("'{called}' leads nowhere")));
     };
-    with_session(ui, &config, world, words, access, Work::Leaf(&found, leaf), format!("orgctl {noun} {verb}"))
+    with_session(ui, &config, world, words, access, Work::Leaf(&found, leaf), called)
 }
 
 /// Runs a command that was kept, under the rights of whoever runs it now.
@@ -149,49 +114,48 @@ pub fn run_stored(stored: &StoredCommand, io: Io, world: &World<'_>) -> (u8, Io)
     env.extend(stored.zone.clone().map(|zone| ("TZ".to_owned(), zone)));
     let world = &World { env: &env, ..*world };
     let words: Vec<String> = ["orgctl"].into_iter().chain(stored.called.split(' ')).map(str::to_owned).collect();
-    let zone = Zone::from_variable(world.env.get("TZ").map(String::as_str));
-    let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now(), zone);
+    let mut ui = opened(io, &words, world);
     let matches = config::global_args(clap::Command::new("orgctl")).get_matches_from(["orgctl"]);
-    let resolved =
-        Config::resolve(world.env, &matches).and_then(|config| Ok((style(&config, world.env, &ui.io())?, config)));
-    let config = match resolved {
-        Ok((style, config)) => {
-            ui.style = style;
-            config
-        }
+    let config = match settle(&mut ui, &matches, world) {
+        Ok(config) => config,
         Err(problem) => return end(ui, Err(problem.into())),
     };
-    let (noun, verb) = stored.called.rsplit_once(' ').unwrap_or(("", &stored.called));
+    let called = stored.called.clone();
+    let (noun, verb) = called.rsplit_once(' ').unwrap_or(("", &called));
     let Some(access) = world.program.find(noun, verb).and_then(|found| found.access()) else {
-        let problem = Problem::failed(format!("there is no command 'orgctl {}'", stored.called));
+        let problem = Problem::failed(format!("there is no command 'orgctl {called}'"));
         return end(ui, Err(problem.into()));
     };
-    with_session(ui, &config, world, words, access, Work::Stored(stored), format!("orgctl {}", stored.called))
+    with_session(ui, &config, world, words, access, Work::Stored(stored), called)
 }
 
-/// What a session is for.
-#[derive(Clone, Copy)]
-enum Work<'a> {
-    Leaf(&'a Found, &'a ArgMatches),
-    Stored(&'a StoredCommand),
+/// The terminal, before the settings are known.
+fn opened(io: Io, words: &[String], world: &World<'_>) -> Ui {
+    let zone = Zone::from_variable(world.env.get("TZ").map(String::as_str));
+    Ui::new(io, plain_style(words, world.env), world.clock.now(), zone)
 }
 
-impl Work<'_> {
-    fn is_forced(&self) -> bool {
-        match self {
-            Work::Leaf(_, leaf) => OfAnyVerb::of(leaf).force,
-            Work::Stored(stored) => stored.force,
-        }
-    }
+/// Finds the settings, and speaks by them from now on.
+fn settle(ui: &mut Ui, matches: &ArgMatches, world: &World<'_>) -> Result<Config, Problem> {
+    let config = Config::resolve(world.env, matches)?;
+    let style = style(&config, world.env, &ui.io())?;
+    ui.style = style;
+    Ok(config)
 }
 
 /// On a terminal, what is missing can be asked for; that the help calls it required stays true elsewhere.
-fn asked(program: Program, argv: &[OsString], words: &[String], e: &clap::Error, io: &Io) -> Option<ArgMatches> {
+fn asked(
+    program: Program,
+    argv: &[OsString],
+    words: &[String],
+    e: clap::Error,
+    io: &Io,
+) -> Result<ArgMatches, clap::Error> {
     let terminal = io.stdin_is_terminal && io.stderr_is_terminal;
     if e.kind() != ClapErrorKind::MissingRequiredArgument || !terminal {
-        return None;
+        return Err(e);
     }
-    program.interactive_command(words).try_get_matches_from(argv).ok()
+    program.interactive_command(words).try_get_matches_from(argv).map_err(|_| e)
 }
 
 fn with_session(
@@ -201,9 +165,9 @@ fn with_session(
     words: Vec<String>,
     access: Access,
     work: Work<'_>,
-    application: String,
+    called: String,
 ) -> (u8, Io) {
-    let (location, mut opening, origin, runtime) = match prepared(&ui, config, world, words, &application) {
+    let (location, mut opening, origin, runtime) = match prepared(&ui, config, world, words, &called) {
         Ok(prepared) => prepared,
         Err(e) => return end(ui, Err(e)),
     };
@@ -217,7 +181,7 @@ fn with_session(
         subject: world.subject,
         origin,
         access,
-        verb: application.trim_start_matches("orgctl").trim().to_owned(),
+        verb: called,
         org_key: config.get("org").map(str::to_owned),
         dry_run: matches!(config.flag("dry-run"), Ok(true)),
         force: work.is_forced(),
@@ -275,7 +239,7 @@ fn prepared(
     config: &Config,
     world: &World<'_>,
     words: Vec<String>,
-    application: &str,
+    called: &str,
 ) -> Result<(Location, Opening, Origin, Runtime)> {
     config.flag("dry-run")?;
     let location = match config.get("database") {
@@ -286,7 +250,7 @@ fn prepared(
     let opening = Opening {
         create: false,
         wait: config.wait()?,
-        application: application.trim().to_owned(),
+        application: format!("orgctl {called}"),
         variables: postgres_variables(world.env),
         kinds: world.program.kinds,
         reader: None,
@@ -317,230 +281,6 @@ fn tell_programs(session: &Session<'_>) -> Result<()> {
 /// Whether a command lists what there may be none of: no lines then say all.
 fn is_list(session: &Session<'_>) -> bool {
     !session.access().writes && !session.context.dry_run && !session.context.verb.ends_with("export")
-}
-
-/// While this lives, a second signal ends the process at once, as if nobody listened: the first may be waiting for a
-/// pipe that nobody reads. The database undoes what was not committed.
-struct SecondSignal {
-    ids: Vec<signal_hook::SigId>,
-    seen: Arc<AtomicBool>,
-}
-
-impl SecondSignal {
-    fn new() -> Result<SecondSignal> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        use signal_hook::flag;
-        let seen = signals::signalled();
-        seen.store(false, Ordering::SeqCst);
-        let mut ids = Vec::new();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // In this order: the first signal arms, the second finds it armed.
-            ids.push(flag::register_conditional_default(signal, Arc::clone(&seen))?);
-            ids.push(flag::register(signal, Arc::clone(&seen))?);
-        }
-        Ok(SecondSignal { ids, seen })
-    }
-
-    fn has_come(&self) -> bool {
-        self.seen.load(Ordering::SeqCst)
-    }
-
-    /// Takes the first signal for none.
-    fn disarm(&self) {
-        self.seen.store(false, Ordering::SeqCst);
-    }
-}
-
-impl Drop for SecondSignal {
-    fn drop(&mut self) {
-        for id in &self.ids {
-            signal_hook::low_level::unregister(*id);
-        }
-    }
-}
-
-/// How long an editor may take to give the terminal back.
-const EDITOR_ENDS: Duration = Duration::from_secs(2);
-
-/// Runs the leaf until it ends or a signal comes. A commit under way is waited for, so that the exit code tells the
-/// truth about it.
-async fn until_signal(session: &mut Session<'_>, work: Work<'_>, second: Option<&SecondSignal>) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut int, mut term, mut hup) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    let committing: Rc<Cell<bool>> = Rc::clone(&session.outcome.committing);
-    let editing = Rc::clone(&session.context.ui.editing);
-    gate::may_begin(session)?;
-    let dealt_with = Rc::clone(&session.outcome.dealt_with);
-    let mut work = match work {
-        Work::Leaf(Found::Plain(_), _) => return Ok(()),
-        Work::Leaf(found, leaf) if OfAnyVerb::of(leaf).each => Box::pin(each(session, found, leaf)),
-        Work::Leaf(found, leaf) => start(session, found, leaf),
-        Work::Stored(stored) => Box::pin(run_again(session, COMMANDS, stored)),
-    };
-    let mut has_ended = false;
-    let kind = loop {
-        tokio::select! {
-            biased;
-            // The terminal sends it to the editor too, which knows what to do with it.
-            _ = int.recv() => if editing.runs() { second.inspect(|s| s.disarm()); } else { break ErrorKind::Interrupted },
-            _ = term.recv() => break ErrorKind::Terminated,
-            _ = hup.recv() => break ErrorKind::Terminated,
-            done = &mut work, if !has_ended => {
-                // It gave up waiting for a file, and the signal is only now on its way to here.
-                if done.is_err() && !committing.get() && second.is_some_and(SecondSignal::has_come) {
-                    has_ended = true;
-                    continue;
-                }
-                return done;
-            }
-        }
-    };
-    // Under way, or done with a word yet to be said about it.
-    if committing.get() && !has_ended {
-        return work.await;
-    }
-    if editing.runs() && !has_ended {
-        editing.stop();
-        // One that takes longer is killed.
-        let _ = tokio::time::timeout(EDITOR_ENDS, &mut work).await;
-    }
-    drop(work);
-    session.context.ui.restore_terminal();
-    let done = match dealt_with.get() {
-        0 => "interrupted; nothing was changed".to_owned(),
-        n => format!("interrupted after {n} were dealt with"),
-    };
-    Err(Problem::new(kind, done).into())
-}
-
-/// What the program itself takes of the flags of a verb, whichever it is.
-struct OfAnyVerb {
-    force: bool,
-    /// The keys that it names are dealt with one by one.
-    each: bool,
-}
-
-impl OfAnyVerb {
-    fn of(leaf: &ArgMatches) -> OfAnyVerb {
-        // An id that a leaf does not have is an error in a debug build, and not given in a release build.
-        let is_on = |flag: &str| leaf.try_get_one::<bool>(flag).ok().flatten() == Some(&true);
-        let has_keys = leaf.try_contains_id("key").unwrap_or(false);
-        OfAnyVerb { force: is_on("force"), each: has_keys && is_on("keep_going") }
-    }
-}
-
-fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) -> tree::Done<'a> {
-    match *found {
-        Found::Leaf(l) => (l.run)(session, leaf),
-        Found::Generic(g, desc) => (g.run)(session, desc, leaf),
-        Found::Move(t, desc) => Box::pin(async move {
-            let flags = MoveFlags::read(&Given::new(leaf, session.kinds(), desc), t)?;
-            transition::run(session, desc, t, flags).await
-        }),
-        Found::Link(linking, link) => Box::pin(async move {
-            let flags = LinkFlags::read(&Given::new(leaf, session.kinds(), link.desc), linking, link)?;
-            match linking {
-                Linking::Assign => link::assign(session, link, &flags).await,
-                Linking::Unassign => link::unassign(session, link, &flags).await,
-            }
-        }),
-        Found::Plain(_) => Box::pin(async { Ok(()) }),
-    }
-}
-
-/// Runs a leaf for each key by itself: what can't be done for one does not keep the others from being done.
-async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
-    let desc = match found {
-        Found::Generic(_, desc) | Found::Move(_, desc) => desc,
-        Found::Link(_, link) => link.other.1,
-        Found::Leaf(l) => {
-            session.kinds().by_noun(l.spec.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?
-        }
-        Found::Plain(_) => return Ok(()),
-    };
-    let keys = keys::keys(session, desc, Deleted::Exclude, &Named::from_arg_matches(leaf)?.key).await?;
-    let (mut done, mut failed) = (0_u64, 0_u64);
-    let format = session.context.ui.style.format.get();
-    let is_told = is_for_programs(&session.context.ui);
-    let (mut results, mut refused) = (Vec::new(), Vec::new());
-    for key in keys {
-        session.outcome.targets.clear();
-        session.outcome.only_key = Some(key.clone());
-        // One document for all keys, so what is given for each is taken up first.
-        let given = if is_told { Some(CapturedOutput::begin(&session.context.ui)) } else { None };
-        let tried = start(session, found, leaf).await;
-        let given = given.map_or_else(Vec::new, |given| given.end(&session.context.ui, format));
-        results.extend(given);
-        // What comes after a commit is about the next key.
-        session.outcome.committing.set(false);
-        match tried {
-            Ok(()) => done += 1,
-            Err(e) => {
-                let problem = gate::in_words(session, e).downcast::<Problem>()?;
-                failed += 1;
-                if gate::is_recorded(session, problem.kind) {
-                    refused.append(&mut session.outcome.targets);
-                }
-                results.push(json!({ "key": key, "error": error_of(&problem) }));
-                session.context.ui.status(&format!("failed {}: {}", truncate(&key), problem.sentence));
-            }
-        }
-        session.outcome.dealt_with.set(done + failed);
-    }
-    session.context.ui.status(&format!("done {done}, failed {failed}"));
-    if is_told && !results.is_empty() {
-        match format {
-            Format::Ndjson => results.iter().try_for_each(|result| format::report(&session.context.ui, result))?,
-            _ => format::report(&session.context.ui, &results.into())?,
-        }
-    }
-    if let Some(first) = refused.first() {
-        session.outcome.about = first.org;
-        session.outcome.refused =
-            [("done", done), ("failed", failed)].map(|(k, n)| (k.into(), n.into())).into_iter().collect();
-    }
-    session.outcome.targets = refused;
-    match failed {
-        0 => Ok(()),
-        _ => Err(Problem::new(ErrorKind::Partial, format!("{failed} of {} could not be done", done + failed)).into()),
-    }
-}
-
-/// Data taken up, as lines of JSON.
-struct CapturedOutput {
-    lines: Rc<RefCell<Vec<u8>>>,
-    stdout: DataStream,
-}
-
-impl CapturedOutput {
-    fn begin(ui: &Ui) -> CapturedOutput {
-        let lines = Rc::new(RefCell::new(Vec::new()));
-        let to = Box::new(CaptureBuffer(Rc::clone(&lines)));
-        let stdout = ui.redirect(DataStream { to, is_terminal: ui.stdout_is_terminal() });
-        ui.style.format.set(Format::Ndjson);
-        CapturedOutput { lines, stdout }
-    }
-
-    fn end(self, ui: &Ui, format: Format) -> Vec<serde_json::Value> {
-        ui.redirect(self.stdout);
-        ui.style.format.set(format);
-        ui.has_data.set(false);
-        let lines = self.lines.borrow();
-        lines.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
-    }
-}
-
-struct CaptureBuffer(Rc<RefCell<Vec<u8>>>);
-
-impl io::Write for CaptureBuffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Says what went wrong and gives the exit code.
@@ -618,121 +358,7 @@ fn path(matches: &ArgMatches) -> (String, String, &ArgMatches) {
     (words.join(" "), verb, leaf)
 }
 
-/// Help and version go to standard output; a mistake becomes one sentence and a hint.
-fn parse_failed(ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
-    match e.kind() {
-        ClapErrorKind::DisplayHelp
-        | ClapErrorKind::DisplayVersion
-        | ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let done = ui.out(&e.render().to_string());
-            return end(ui, done);
-        }
-        _ => {}
-    }
-    let text = e.render().to_string();
-    let mut lines = text.lines();
-    let mut sentence = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(':').to_owned();
-    let listed: Vec<&str> = text.lines().skip(1).take_while(|l| !l.trim().is_empty()).map(str::trim).collect();
-    match e.kind() {
-        ClapErrorKind::MissingRequiredArgument => sentence = format!("missing: {}", listed.join(", ")),
-        // Of several each stands on a line of its own.
-        ClapErrorKind::ArgumentConflict if !listed.is_empty() => sentence = format!("{sentence} {}", listed.join(", ")),
-        _ => {}
-    }
-    if let (ClapErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
-        (e.kind(), e.get(ContextKind::InvalidArg))
-        && may_be_password(word, words)
-    {
-        let flag = if word.starts_with('-') { format!(" '{word}'") } else { String::new() };
-        let problem = Problem::usage(format!("unexpected argument{flag} found"));
-        let hint = "a password is never an argument: 'orgctl user passwd KEY' asks for it, --password-stdin reads it";
-        return end(ui, Err(problem.hint(hint).into()));
-    }
-    // What a switch was given may be the secret that it would read elsewhere.
-    if let (ClapErrorKind::TooManyValues, Some(ContextValue::String(flag))) = (e.kind(), e.get(ContextKind::InvalidArg))
-    {
-        let flag = flag.split('=').next().unwrap_or_default();
-        sentence = format!("'{flag}' takes no value");
-    }
-    let mut problem = Problem::usage(sentence);
-    if let (ClapErrorKind::InvalidValue, Some(ContextValue::Strings(words))) =
-        (e.kind(), e.get(ContextKind::ValidValue))
-        && !words.is_empty()
-    {
-        problem = problem.hint(format!("one of: {}", words.join(", ")));
-    }
-    let mut tips: Vec<String> =
-        text.lines().filter_map(|l| l.trim().strip_prefix("tip: ")).map(str::to_owned).collect();
-    // A value that begins with a hyphen looks like a flag; clap's own tip makes it a key.
-    if let (ClapErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
-        (e.kind(), e.get(ContextKind::InvalidArg))
-        && word.starts_with('-')
-        && !word.starts_with("--")
-    {
-        tips = vec![format!("where it is the value of a flag, write --FLAG={word}")];
-    }
-    if tips.is_empty() && e.get(ContextKind::SuggestedSubcommand).is_none() {
-        let wrong = match (e.kind(), e.get(ContextKind::InvalidSubcommand)) {
-            (ClapErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) => Some(word.as_str()),
-            _ => None,
-        };
-        let words = words.iter().skip(1).map(String::as_str);
-        let verb: Vec<&str> = words.take_while(|w| !w.starts_with('-') && Some(*w) != wrong).take(2).collect();
-        tips.push(format!("see 'orgctl {}'", [verb.as_slice(), &["--help"]].concat().join(" ")));
-    }
-    for tip in tips {
-        problem = problem.hint(tip);
-    }
-    end(ui, Err(problem.into()))
-}
-
-/// Whether a word that is too much may be a password, or the flag for one: then it is not repeated.
-fn may_be_password(word: &str, words: &[String]) -> bool {
-    match word.strip_prefix("--") {
-        Some(flag) => ["pass", "pwd", "secret"].iter().any(|part| flag.contains(part)),
-        None => !word.starts_with('-') && words.iter().any(|w| w == "passwd" || w == "user"),
-    }
-}
-
 /// What the environment tells PostgreSQL's clients.
 fn postgres_variables(env: &Env) -> BTreeMap<String, String> {
     env.iter().filter(|(name, _)| name.starts_with("PG")).map(|(name, value)| (name.clone(), value.clone())).collect()
-}
-
-/// What is no address of a database, as far as that can be shown.
-fn malformed(text: &str) -> String {
-    let shown = secrets(text);
-    // An @ is where a password ends, and it was not clear where it began.
-    if shown == text && text.contains('@') { "***".to_owned() } else { shown }
-}
-
-/// Which permission each command asks for.
-fn permissions(ui: &Ui, program: Program) -> Result<()> {
-    let texts = ["command", "permission"].map(|name| OutputColumn::new(name, ValueType::Text));
-    let heads = texts.into_iter().chain([OutputColumn::new("writes", ValueType::Bool)]).collect();
-    let mut listing = Listing::new(ui, heads, 0);
-    for (command, access) in program.permissions() {
-        listing.row(ui, vec![command.into(), access.permission.into(), access.writes.into()])?;
-    }
-    listing.finish(ui)?;
-    ui.flush()
-}
-
-fn config_show(ui: &Ui, config: &Config) -> Result<()> {
-    let heads = vec![
-        OutputColumn::new("name", ValueType::Text),
-        OutputColumn::new("value", ValueType::Text),
-        OutputColumn::new("origin", ValueType::Text),
-    ];
-    let mut listing = Listing::new(ui, heads, 0);
-    for s in &config.settings {
-        // A URL may hold a password, and so may what was meant to be one.
-        let value = match (&s.value, s.name) {
-            (Some(url), "database") => Some(Location::parse(url).map_or_else(|_| malformed(url), |l| l.url())),
-            (value, _) => value.as_deref().map(secrets),
-        };
-        listing.row(ui, vec![s.name.into(), value.into(), s.origin.as_str().into()])?;
-    }
-    listing.finish(ui)?;
-    ui.flush()
 }

@@ -88,6 +88,7 @@ impl Leaf for VerifyFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
+        let ui = &s.context.ui;
         let are_given = !self.keys.key.is_empty();
         let mut keys = verifiers(s.context, &self.keys.into())?;
         if let Some(path) = &self.file {
@@ -111,7 +112,7 @@ impl Leaf for VerifyFlags {
             ..VerifyRequest::default()
         };
         let total = size(s.db().await?, only).await?;
-        let progress = s.context.ui.progress();
+        let progress = ui.progress();
         progress.part("verifying", Some(total), "records");
         let done = prove(s.db().await?, &asked, &mut |n| progress.set(n)).await;
         progress.finish();
@@ -120,9 +121,7 @@ impl Leaf for VerifyFlags {
         tell_lost(s, &verified.lost).await?;
         if verified.unchecked > 0 {
             let n = verified.unchecked;
-            s.context
-                .ui
-                .warn(&format!("{n} signed notes in the database were not checked: give the public key with --key"));
+            ui.warn(&format!("{n} signed notes in the database were not checked: give the public key with --key"));
         }
         if !verified.findings.is_empty() {
             return Err(refuse(s, &verified.findings, "the audit trail does not hold").await?);
@@ -130,7 +129,7 @@ impl Leaf for VerifyFlags {
         let since = if asked.since_checkpoint { " since the last checkpoint" } else { "" };
         let records = counted(verified.records, &format!("audit record{since}"), &format!("audit records{since}"));
         let trees = counted(verified.trees.len(), "tree", "trees");
-        s.context.ui.status(&format!("{records} in {trees} verified: nothing was changed behind orgctl's back"));
+        ui.status(&format!("{records} in {trees} verified: nothing was changed behind orgctl's back"));
         // Those that the trail does not reach say nothing of what is there.
         let holds = |s: &&ExternalCheckpoint| !verified.beyond.iter().any(|b| b.checkpoint == s.checkpoint);
         let agreeing = asked.signed.iter().filter(holds);
@@ -138,19 +137,19 @@ impl Leaf for VerifyFlags {
         let known = agreeing.count() - signed;
         if known > 0 {
             let agree = counted(known, "checkpoint from outside agrees", "checkpoints from outside agree");
-            s.context.ui.status(&format!("{agree}: nothing was cut off or written anew"));
+            ui.status(&format!("{agree}: nothing was cut off or written anew"));
         }
         if signed > 0 {
             let agree =
                 counted(signed, "checkpoint that was signed here agrees", "checkpoints that were signed here agree");
-            s.context.ui.status(&agree);
+            ui.status(&agree);
         }
         if asked.deep {
             let agree = counted(verified.rows.whole, "row agrees", "rows agree");
-            s.context.ui.status(&format!("{agree} with what is recorded of them"));
+            ui.status(&format!("{agree} with what is recorded of them"));
             if verified.rows.in_part > 0 {
                 let rows = counted(verified.rows.in_part, "row", "rows");
-                s.context.ui.warn(&format!(
+                ui.warn(&format!(
                     "of {rows} payloads are archived or erased: what these told could not be held against anything"
                 ));
             }

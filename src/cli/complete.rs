@@ -16,15 +16,21 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{EnvCompleter, Shells};
 
 use super::World;
-use super::config::Config;
+use super::config::{COLUMNS, Config, DATABASE, ORG, OptionName};
 use super::tree::{Found, Program};
 use crate::access::Subject;
 use crate::crud::context::Env;
+use crate::crud::flags::Named;
 use crate::crud::gate;
+use crate::crud::import::{FileFlags, Rejects};
+use crate::crud::leaf::id;
 use crate::crud::link::ITEM;
+use crate::crud::read::{Filter, Sort};
+use crate::crud::remove::HandOver;
 use crate::model::kinds::org::Org;
 use crate::model::problem::Problem;
 use crate::model::resource::key::BETWEEN;
+use crate::model::resource::verbs::Verb;
 use crate::model::resource::{Descriptor, Resource as _};
 use crate::model::setting::SETTINGS;
 use crate::model::values::scalar::{FieldKind, ParseContext};
@@ -37,6 +43,7 @@ use crate::store::records::query::{Condition, Op, Query, column};
 use crate::store::records::{self, Column, Deleted};
 use crate::store::schema::migrate;
 use crate::ui::text::visible;
+use crate::verbs::{audit, branch, setting};
 
 /// Names the shell; the same for every program that completes so.
 const VARIABLE: &str = "COMPLETE";
@@ -175,7 +182,7 @@ impl Lookup {
     }
 
     /// The value of a global flag among the words.
-    fn flag(&self, name: &str) -> Option<String> {
+    fn flag(&self, name: OptionName) -> Option<String> {
         let long = format!("--{name}");
         let mut words = self.words.iter();
         let mut found = None;
@@ -192,7 +199,7 @@ impl Lookup {
     /// The settings, as a command of these words would find them.
     fn config(&self) -> Option<Config> {
         let mut line = vec!["orgctl".to_owned()];
-        for name in ["database", "org"] {
+        for name in [DATABASE, ORG] {
             line.extend(self.flag(name).map(|value| format!("--{name}={value}")));
         }
         line.extend(["config", "path"].map(str::to_owned));
@@ -212,8 +219,8 @@ impl Lookup {
         let found = || -> Option<Vec<(String, String)>> {
             let begun = begun.to_str()?;
             let config = self.config()?;
-            let location = Location::parse(config.get("database")?).ok()?;
-            let org = config.get("org").filter(|_| !desc.is_org() && !desc.is_of_the_installation());
+            let location = Location::parse(config.get(DATABASE)?).ok()?;
+            let org = config.get(ORG).filter(|_| !desc.is_org() && !desc.is_of_the_installation());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             let application = "orgctl completion".into();
             let variables = super::postgres_variables(&self.env);
@@ -326,43 +333,61 @@ fn command(lookup: &Arc<Lookup>) -> Command {
         let desc = kinds.by_noun(noun.get_name());
         noun.mut_subcommands(|leaf| {
             let verb = leaf.get_name().to_owned();
+            let found = desc.and_then(|d| lookup.program.find(d.noun, &verb));
+            let verb = match &found {
+                Some(Found::Generic(generic, _)) => Some(generic.verb),
+                _ => None,
+            };
             // A link stands at the noun of its item, and names others.
-            let link = desc.and_then(|d| match lookup.program.find(d.noun, &verb) {
+            let link = match found {
                 Some(Found::Link(_, link)) => Some(link),
                 _ => None,
-            });
+            };
             leaf.mut_args(|arg| match (link, desc, arg.get_id().as_str()) {
                 (Some(link), _, ITEM) => keys(arg, link.item.1, Deleted::Exclude, lookup),
-                (Some(link), _, "key") => keys(arg, link.other.1, Deleted::Exclude, lookup),
-                (Some(link), ..) => of_resource(arg, link.desc, &verb, lookup),
-                (_, _, "setting" | "pairs") => words(arg, SETTINGS.iter().map(|d| d.key).collect()),
-                (_, Some(desc), _) => of_resource(arg, desc, &verb, lookup),
-                (_, None, "resource") => words(arg, kinds.resources().map(|d| d.noun).collect()),
+                (Some(link), _, KEY) => keys(arg, link.other.1, Deleted::Exclude, lookup),
+                (Some(link), ..) => of_resource(arg, link.desc, verb, lookup),
+                (_, _, SETTING | PAIRS) => words(arg, SETTINGS.iter().map(|d| d.key).collect()),
+                (_, Some(desc), _) => of_resource(arg, desc, verb, lookup),
+                (_, None, RESOURCE) => words(arg, kinds.resources().map(|d| d.noun).collect()),
                 _ => arg,
             })
         })
     });
-    root = root.mut_arg("org", |a| keys(a, Org::DESCRIPTOR, Deleted::Exclude, lookup));
-    root.mut_arg("columns", |a| fields(a, lookup, ""))
+    root = root.mut_arg(ORG.as_str(), |a| keys(a, Org::DESCRIPTOR, Deleted::Exclude, lookup));
+    root.mut_arg(COLUMNS.as_str(), |a| fields(a, lookup, ""))
 }
 
-fn of_resource(arg: Arg, desc: &'static Descriptor, verb: &str, lookup: &Arc<Lookup>) -> Arg {
+/// Arguments that stand for the same wherever they are found, by the flags that they are.
+const KEY: &str = id!(Named, key);
+const SETTING: &str = id!(setting::GetFlags, setting);
+const PAIRS: &str = id!(setting::SetFlags, pairs);
+const RESOURCE: &str = id!(audit::Filters, resource);
+const TO: &str = id!(branch::Place, to);
+const REASSIGN_TO: &str = id!(HandOver, reassign_to);
+const FILE: &str = id!(FileFlags, file);
+const REJECTS: &str = id!(Rejects, rejects);
+const SORT: &str = id!(Sort, sort);
+const FILTER: &str = id!(Filter, filter);
+const KEY_FIELD: &str = id!(FileFlags, key_field);
+
+fn of_resource(arg: Arg, desc: &'static Descriptor, verb: Option<Verb>, lookup: &Arc<Lookup>) -> Arg {
     let life = match verb {
-        "restore" | "purge" => Deleted::Only,
-        "history" => Deleted::Include,
+        Some(Verb::Restore | Verb::Purge) => Deleted::Only,
+        Some(Verb::History) => Deleted::Include,
         _ => Deleted::Exclude,
     };
     match arg.get_id().as_str() {
-        "key" => {
+        KEY => {
             // An owner without a record has the defaults.
-            let owner = desc.owner().filter(|_| matches!(verb, "show" | "update"));
+            let owner = desc.owner().filter(|_| matches!(verb, Some(Verb::Show | Verb::Update)));
             return keys(arg, owner.map_or(desc, |(_, kind)| kind), life, lookup);
         }
-        "to" | "reassign_to" => return keys(arg, desc, Deleted::Exclude, lookup),
-        "file" | "rejects" => return arg.value_hint(ValueHint::FilePath),
-        "sort" => return fields(arg, lookup, "-"),
-        "filter" => return filters(arg, lookup),
-        "key_field" => return words(arg, desc.key_fields().map(|f| f.name()).collect()),
+        TO | REASSIGN_TO => return keys(arg, desc, Deleted::Exclude, lookup),
+        FILE | REJECTS => return arg.value_hint(ValueHint::FilePath),
+        SORT => return fields(arg, lookup, "-"),
+        FILTER => return filters(arg, lookup),
+        KEY_FIELD => return words(arg, desc.key_fields().map(|f| f.name()).collect()),
         _ => {}
     }
     let Some(field) = desc.settable().find(|f| arg.get_id() == f.name()) else { return arg };

@@ -1,6 +1,7 @@
 //! Global settings: flag, environment, file, default, in this order; and where each value came from.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,9 +17,39 @@ use crate::ui::bounded;
 use crate::ui::format::Format;
 use crate::verbs::audit::keys::{SIGNING_KEY, VERIFIER_KEY};
 
+/// The name of a global option. Only those that are declared here are known, so that none is misspelt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionName(&'static str);
+
+impl OptionName {
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for OptionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+pub const DATABASE: OptionName = OptionName("database");
+pub const ORG: OptionName = OptionName("org");
+pub const AS: OptionName = OptionName("as");
+pub const OUTPUT: OptionName = OptionName("output");
+pub const COLUMNS: OptionName = OptionName("columns");
+pub const YES: OptionName = OptionName("yes");
+pub const NO_INPUT: OptionName = OptionName("no-input");
+pub const QUIET: OptionName = OptionName("quiet");
+pub const VERBOSE: OptionName = OptionName("verbose");
+pub const COLOR: OptionName = OptionName("color");
+pub const WAIT: OptionName = OptionName("wait");
+pub const REQUEST_ID: OptionName = OptionName("request-id");
+pub const DRY_RUN: OptionName = OptionName("dry-run");
+
 /// A global flag, its variable and its place in the file.
 pub struct ConfigOption {
-    pub name: &'static str,
+    pub name: OptionName,
     pub short: Option<char>,
     /// Name of the value in help; none: a switch.
     pub value: Option<&'static str>,
@@ -30,73 +61,67 @@ pub struct ConfigOption {
 /// Every global setting.
 pub const OPTIONS: &[ConfigOption] = &[
     ConfigOption {
-        name: "database",
+        name: DATABASE,
         short: None,
         value: Some("URL"),
         help: "Database: sqlite://FILE or postgres://...",
         in_file: true,
     },
-    ConfigOption { name: "org", short: None, value: Some("CODE"), help: "Organisation to work in", in_file: true },
+    ConfigOption { name: ORG, short: None, value: Some("CODE"), help: "Organisation to work in", in_file: true },
     ConfigOption {
-        name: "as",
+        name: AS,
         short: None,
         value: Some("USER"),
         help: "Act with the rights of this user, on his or her behalf",
         in_file: false,
     },
     ConfigOption {
-        name: "output",
+        name: OUTPUT,
         short: Some('o'),
         value: Some("FORMAT"),
         help: "Output format: table, json, ndjson, csv, tsv, yaml or key",
         in_file: true,
     },
     ConfigOption {
-        name: "columns",
+        name: COLUMNS,
         short: None,
         value: Some("A,B"),
         help: "Columns to show, in this order",
         in_file: false,
     },
-    ConfigOption { name: "yes", short: Some('y'), value: None, help: "Answer yes to every question", in_file: false },
+    ConfigOption { name: YES, short: Some('y'), value: None, help: "Answer yes to every question", in_file: false },
     ConfigOption {
-        name: "no-input",
+        name: NO_INPUT,
         short: None,
         value: None,
         help: "Ask nothing; a missing value is an error",
         in_file: true,
     },
+    ConfigOption { name: QUIET, short: Some('q'), value: None, help: "Say nothing but data and errors", in_file: true },
+    ConfigOption { name: VERBOSE, short: Some('v'), value: None, help: "Say more", in_file: true },
     ConfigOption {
-        name: "quiet",
-        short: Some('q'),
-        value: None,
-        help: "Say nothing but data and errors",
-        in_file: true,
-    },
-    ConfigOption { name: "verbose", short: Some('v'), value: None, help: "Say more", in_file: true },
-    ConfigOption {
-        name: "color",
+        name: COLOR,
         short: None,
         value: Some("WHEN"),
         help: "Colours: auto, always or never",
         in_file: true,
     },
     ConfigOption {
-        name: "wait",
+        name: WAIT,
         short: None,
         value: Some("SECONDS"),
         help: "How long to wait for a lock",
         in_file: true,
     },
     ConfigOption {
-        name: "request-id",
+        name: REQUEST_ID,
         short: None,
         value: Some("UUID"),
         help: "Id of this command in the audit trail",
         in_file: false,
     },
     ConfigOption {
-        name: "dry-run",
+        name: DRY_RUN,
         short: None,
         value: None,
         help: "Do everything, then undo it and say what would be done",
@@ -106,19 +131,19 @@ pub const OPTIONS: &[ConfigOption] = &[
 
 impl ConfigOption {
     pub fn variable(&self) -> String {
-        let name = if self.name == "database" { "database_url" } else { self.name };
+        let name = if self.name == DATABASE { "database_url" } else { self.name.0 };
         format!("ORGCTL_{}", name.to_uppercase().replace('-', "_"))
     }
 
     fn key(&self) -> String {
-        self.name.replace('-', "_")
+        self.name.0.replace('-', "_")
     }
 }
 
 /// Adds the global flags to the root command.
 pub fn global_args(mut root: Command) -> Command {
     for s in OPTIONS {
-        let mut arg = Arg::new(s.name).long(s.name).global(true).help(s.help).help_heading("Global options");
+        let mut arg = Arg::new(s.name.0).long(s.name.0).global(true).help(s.help).help_heading("Global options");
         if let Some(short) = s.short {
             arg = arg.short(short);
         }
@@ -127,10 +152,10 @@ pub fn global_args(mut root: Command) -> Command {
             None => arg.action(ArgAction::SetTrue),
         };
         arg = match s.name {
-            "output" => {
+            OUTPUT => {
                 arg.value_parser(clap::builder::PossibleValuesParser::new(Format::WORDS)).hide_possible_values(true)
             }
-            "color" => arg.value_parser(["auto", "always", "never"]).hide_possible_values(true),
+            COLOR => arg.value_parser(["auto", "always", "never"]).hide_possible_values(true),
             _ => arg,
         };
         root = root.arg(arg);
@@ -141,7 +166,7 @@ pub fn global_args(mut root: Command) -> Command {
 /// A setting's value and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
-    pub name: &'static str,
+    pub name: OptionName,
     pub value: Option<String>,
     pub origin: String,
 }
@@ -177,8 +202,8 @@ impl Config {
         unknown_variables(env)?;
         let mut settings = Vec::new();
         for s in OPTIONS {
-            let from_flag = match (matches.value_source(s.name), s.value) {
-                (Some(ValueSource::CommandLine), Some(_)) => matches.get_one::<String>(s.name).cloned(),
+            let from_flag = match (matches.value_source(s.name.0), s.value) {
+                (Some(ValueSource::CommandLine), Some(_)) => matches.get_one::<String>(s.name.0).cloned(),
                 (Some(ValueSource::CommandLine), None) => Some("true".to_owned()),
                 _ => None,
             };
@@ -195,27 +220,27 @@ impl Config {
         Ok(Config { path, settings })
     }
 
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: OptionName) -> Option<&str> {
         self.settings.iter().find(|s| s.name == name).and_then(|s| s.value.as_deref())
     }
 
     /// Whether it stands on the command line.
-    pub fn is_typed(&self, name: &str) -> bool {
+    pub fn is_typed(&self, name: OptionName) -> bool {
         self.settings.iter().any(|s| s.name == name && s.origin == FLAG)
     }
 
-    pub fn is_given(&self, name: &str) -> bool {
+    pub fn is_given(&self, name: OptionName) -> bool {
         self.settings.iter().any(|s| s.name == name && s.origin != "default")
     }
 
-    fn wrong(&self, name: &str, why: &str) -> Problem {
+    fn wrong(&self, name: OptionName, why: &str) -> Problem {
         let from = self.settings.iter().find(|s| s.name == name).map_or("", |s| s.origin.as_str());
         let value = self.get(name).unwrap_or_default();
         Problem::usage(format!("{name} is '{}', which is not {why}", crate::model::values::scalar::truncate(value)))
             .hint(format!("it comes from: {from}"))
     }
 
-    pub fn flag(&self, name: &str) -> Result<bool, Problem> {
+    pub fn flag(&self, name: OptionName) -> Result<bool, Problem> {
         match self.get(name).map(fold).as_deref() {
             None | Some("false" | "0" | "no" | "off") => Ok(false),
             Some("true" | "1" | "yes" | "on") => Ok(true),
@@ -224,22 +249,20 @@ impl Config {
     }
 
     pub fn format(&self) -> Result<Option<Format>, Problem> {
-        let Some(word) = self.get("output") else { return Ok(None) };
-        Format::parse(word)
-            .map(Some)
-            .ok_or_else(|| self.wrong("output", &format!("one of {}", Format::WORDS.join(", "))))
+        let Some(word) = self.get(OUTPUT) else { return Ok(None) };
+        Format::parse(word).map(Some).ok_or_else(|| self.wrong(OUTPUT, &format!("one of {}", Format::WORDS.join(", "))))
     }
 
     pub fn wait(&self) -> Result<Duration, Problem> {
-        let seconds: Option<f64> = self.get("wait").and_then(|w| w.parse().ok());
+        let seconds: Option<f64> = self.get(WAIT).and_then(|w| w.parse().ok());
         seconds
             .filter(|s| (0.0..=86_400.0).contains(s))
             .map(Duration::from_secs_f64)
-            .ok_or_else(|| self.wrong("wait", "a number of seconds from 0 to 86400"))
+            .ok_or_else(|| self.wrong(WAIT, "a number of seconds from 0 to 86400"))
     }
 
     pub fn color(&self, env: &Env, terminal: bool) -> Result<bool, Problem> {
-        match self.get("color") {
+        match self.get(COLOR) {
             Some("always") => Ok(true),
             Some("never") => Ok(false),
             // https://no-color.org: any value that is not empty
@@ -248,13 +271,13 @@ impl Config {
                     env.get("NO_COLOR").is_some_and(|v| !v.is_empty()) || env.get("TERM").is_some_and(|t| t == "dumb");
                 Ok(terminal && !plain)
             }
-            Some(_) => Err(self.wrong("color", "auto, always or never")),
+            Some(_) => Err(self.wrong(COLOR, "auto, always or never")),
         }
     }
 
     pub fn request_id(&self) -> Result<Option<uuid::Uuid>, Problem> {
-        let Some(text) = self.get("request-id") else { return Ok(None) };
-        uuid::Uuid::try_parse(text).map(Some).map_err(|_| self.wrong("request-id", "a UUID"))
+        let Some(text) = self.get(REQUEST_ID) else { return Ok(None) };
+        uuid::Uuid::try_parse(text).map(Some).map_err(|_| self.wrong(REQUEST_ID, "a UUID"))
     }
 }
 
@@ -262,12 +285,12 @@ fn shown(path: Option<&PathBuf>) -> String {
     path.map_or_else(String::new, |p| p.display().to_string())
 }
 
-fn default(name: &str, env: &Env) -> Option<String> {
+fn default(name: OptionName, env: &Env) -> Option<String> {
     match name {
-        "database" => default_database(env),
-        "color" => Some("auto".into()),
-        "wait" => Some("30".into()),
-        "yes" | "no-input" | "quiet" | "verbose" | "dry-run" => Some("false".into()),
+        DATABASE => default_database(env),
+        COLOR => Some("auto".into()),
+        WAIT => Some("30".into()),
+        YES | NO_INPUT | QUIET | VERBOSE | DRY_RUN => Some("false".into()),
         _ => None,
     }
 }

@@ -28,6 +28,7 @@ use crate::access::Subject;
 use crate::crud::connection::Connection;
 use crate::crud::context::{Access, Context, Env};
 use crate::crud::gate;
+use crate::crud::leaf::Leaf as _;
 use crate::crud::session::Session;
 use crate::crud::stored::{StoredCommand, Tape};
 use crate::model::clock::Clock;
@@ -38,9 +39,10 @@ use crate::store::engine::location::{Location, Opening};
 use crate::store::tx::Origin;
 use crate::ui::format::{self, Format, is_for_programs};
 use crate::ui::{Io, Style, Ui};
-use config::Config;
+use crate::verbs::audit::export::ExportFlags;
+use config::{AS, COLUMNS, Config, DATABASE, DRY_RUN, NO_INPUT, ORG, OUTPUT, QUIET, VERBOSE, YES};
 use interrupts::{SecondSignal, until_signal};
-use tree::Program;
+use tree::{Found, Program};
 use work::Work;
 
 /// Everything that a run depends on, handed in.
@@ -83,27 +85,27 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         Err(problem) => return end(ui, Err(problem.into())),
     };
     let (noun, verb, leaf) = path(&matches);
-    // What holds is shown whole, whatever columns the environment asks for.
-    if !unused::takes_columns(world.program.kinds, &noun, &verb) || (noun == "config" && !ui.style.columns_typed) {
+    let called = format!("{noun} {verb}").trim_start().to_owned();
+    let Some(found) = world.program.find(&noun, &verb) else {
+        return end(ui, Err(anyhow::anyhow!("'{called}' leads nowhere")));
+    };
+    if found.unused().columns {
         (ui.style.columns, ui.style.has_columns) = (None, false);
     }
-    if let Err(problem) = unused::check(world.program.kinds, &noun, &verb, leaf) {
+    if let Err(problem) = unused::check(world.program.kinds, &noun, &found, &config) {
         return end(ui, Err(problem.into()));
     }
-    if (noun.as_str(), verb.as_str()) == ("", "demo") {
-        return demo::run_demo(ui, &words, world);
-    }
-    if let Some(done) = plain::run(&ui, &noun, &verb, &config, world.program) {
-        return end(ui, done);
-    }
-    if ui.style.format.get() == Format::Ocsf && (noun.as_str(), verb.as_str()) != ("audit", "export") {
+    if ui.style.format.get() == Format::Ocsf
+        && (noun.as_str(), verb.as_str()) != (ExportFlags::SPEC.noun, ExportFlags::SPEC.verb)
+    {
         let problem = Problem::usage("ocsf is a format of the audit trail").hint("orgctl audit export -o ocsf");
         return end(ui, Err(problem.into()));
     }
-    let called = format!("{noun} {verb}").trim_start().to_owned();
-    let found = world.program.find(&noun, &verb);
-    let Some((found, access)) = found.and_then(|found| Some((found, found.access()?))) else {
-        return end(ui, Err(anyhow::anyhow!("'{called}' leads nowhere")));
+    if let Found::Plain(plain) = found {
+        return plain::run(ui, plain.does, &config, &words, world);
+    }
+    let Some(access) = found.access() else {
+        return end(ui, Err(anyhow::anyhow!("'{called}' asks for nothing")));
     };
     with_session(ui, &config, world, words, access, Work::Leaf(&found, leaf), called)
 }
@@ -182,13 +184,13 @@ fn with_session(
         origin,
         access,
         verb: called,
-        org_key: config.get("org").map(str::to_owned),
-        dry_run: matches!(config.flag("dry-run"), Ok(true)),
+        org_key: config.get(ORG).map(str::to_owned),
+        dry_run: matches!(config.flag(DRY_RUN), Ok(true)),
         force: work.is_forced(),
         tape: world.tape,
     };
     let mut asker = Session::new(&context, Connection::new(location.clone(), opening.clone(), zone));
-    let acting = runtime.block_on(acting::subject(&mut asker, config.get("as")));
+    let acting = runtime.block_on(acting::subject(&mut asker, config.get(AS)));
     let acting = match acting {
         Ok(acting) => acting,
         Err(e) => {
@@ -241,8 +243,8 @@ fn prepared(
     words: Vec<String>,
     called: &str,
 ) -> Result<(Location, Opening, Origin, Runtime)> {
-    config.flag("dry-run")?;
-    let location = match config.get("database") {
+    config.flag(DRY_RUN)?;
+    let location = match config.get(DATABASE) {
         Some(database) => Location::parse(database)?,
         // Looked for when it is needed, which checking a file is not.
         None => Location::Sqlite(PathBuf::new()),
@@ -330,19 +332,19 @@ fn plain_style(words: &[String], env: &Env) -> Style {
 fn style(config: &Config, env: &Env, io: &Io) -> Result<Style, Problem> {
     let format = config.format()?;
     let ci = env.get("CI").is_some_and(|v| !v.is_empty() && v != "false");
-    let no_input = config.flag("no-input")?;
+    let no_input = config.flag(NO_INPUT)?;
     Ok(Style {
         format: Cell::new(format.unwrap_or(if io.stdout_is_terminal { Format::Table } else { Format::Tsv })),
         format_given: format.is_some(),
-        format_typed: config.is_typed("output"),
+        format_typed: config.is_typed(OUTPUT),
         color: config.color(env, io.stdout_is_terminal)?,
-        quiet: config.flag("quiet")?,
-        verbose: config.flag("verbose")?,
+        quiet: config.flag(QUIET)?,
+        verbose: config.flag(VERBOSE)?,
         interactive: io.stdin_is_terminal && io.stderr_is_terminal && !ci && !no_input,
         no_input,
-        yes: config.flag("yes")?,
-        columns: config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect()),
-        columns_typed: config.is_typed("columns"),
+        yes: config.flag(YES)?,
+        columns: config.get(COLUMNS).map(|c| c.split(',').map(|n| n.trim().to_owned()).collect()),
+        columns_typed: config.is_typed(COLUMNS),
         has_columns: true,
     })
 }

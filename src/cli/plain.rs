@@ -3,22 +3,30 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::config::Config;
-use super::tree::Program;
+use super::config::{Config, DATABASE};
+use super::tree::{PlainVerb, Program};
+use super::{World, demo, end};
 use crate::model::redact::secrets;
 use crate::model::values::value::ValueType;
 use crate::store::engine::location::Location;
-use crate::ui::Ui;
 use crate::ui::format::{self, Listing, OutputColumn, is_for_programs};
+use crate::ui::{Io, Ui};
 
-/// What came of it; none: it is another command.
-pub fn run(ui: &Ui, noun: &str, verb: &str, config: &Config, program: Program) -> Option<Result<()>> {
-    match (noun, verb) {
-        ("", "permissions") => Some(permissions(ui, program)),
-        ("config", "show") => Some(config_show(ui, config)),
-        ("config", _) => Some(config_path(ui, config)),
-        _ => None,
-    }
+/// Does it.
+pub fn run(mut ui: Ui, verb: PlainVerb, config: &Config, words: &[String], world: &World<'_>) -> (u8, Io) {
+    let done = match verb {
+        PlainVerb::Demo => return demo::run_demo(ui, words, world),
+        PlainVerb::Permissions => permissions(&ui, world.program),
+        PlainVerb::ConfigShow => {
+            // What holds is shown whole, whatever columns the environment asks for.
+            if !ui.style.columns_typed {
+                (ui.style.columns, ui.style.has_columns) = (None, false);
+            }
+            config_show(&ui, config)
+        }
+        PlainVerb::ConfigPath => config_path(&ui, config),
+    };
+    end(ui, done)
 }
 
 fn config_path(ui: &Ui, config: &Config) -> Result<()> {
@@ -58,10 +66,10 @@ fn config_show(ui: &Ui, config: &Config) -> Result<()> {
     for s in &config.settings {
         // A URL may hold a password, and so may what was meant to be one.
         let value = match (&s.value, s.name) {
-            (Some(url), "database") => Some(Location::parse(url).map_or_else(|_| malformed(url), |l| l.url())),
+            (Some(url), DATABASE) => Some(Location::parse(url).map_or_else(|_| malformed(url), |l| l.url())),
             (value, _) => value.as_deref().map(secrets),
         };
-        listing.row(ui, vec![s.name.into(), value.into(), s.origin.as_str().into()])?;
+        listing.row(ui, vec![s.name.as_str().into(), value.into(), s.origin.as_str().into()])?;
     }
     listing.finish(ui)?;
     ui.flush()

@@ -9,8 +9,8 @@ use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Arg, ArgMatches, Args as _, Command};
 
 use crate::crud::context::Access;
-use crate::crud::flags::{ASKED_GROUP, COMMAND, a};
-use crate::crud::leaf::{self, Given, KindVerb, Spec};
+use crate::crud::flags::{ASKED_GROUP, COMMAND, Named, a};
+use crate::crud::leaf::{self, Given, KindVerb, Spec, Unused, id};
 use crate::crud::link::{self, ITEM, LinkFlags, Linking};
 use crate::crud::session::Session;
 use crate::crud::transition::MoveFlags;
@@ -44,6 +44,8 @@ pub type RunOn = for<'a> fn(&'a mut Session<'_>, &'static Descriptor, &'a ArgMat
 /// A verb that one noun has.
 pub struct Leaf {
     pub spec: Spec,
+    unused: Unused,
+    recorded: Option<Action>,
     args: fn(Command) -> Command,
     pub run: Run,
 }
@@ -52,6 +54,8 @@ pub struct Leaf {
 pub const fn leaf<T: leaf::Leaf>() -> Leaf {
     Leaf {
         spec: T::SPEC,
+        unused: T::UNUSED,
+        recorded: T::RECORDED,
         args: T::augment_args,
         run: |s, m| Box::pin(async move { T::from_arg_matches(m)?.run(s).await }),
     }
@@ -61,6 +65,8 @@ pub const fn leaf<T: leaf::Leaf>() -> Leaf {
 pub struct Generic {
     pub verb: Verb,
     pub writes: bool,
+    unused: Unused,
+    recorded: Option<Action>,
     about: fn(&Descriptor) -> String,
     examples: fn(&Descriptor) -> String,
     args: fn(Command, Kinds, &'static Descriptor) -> Command,
@@ -72,6 +78,8 @@ const fn generic<T: KindVerb>() -> Generic {
     Generic {
         verb: T::VERB,
         writes: T::WRITES,
+        unused: T::UNUSED,
+        recorded: T::RECORDED,
         about: T::about,
         examples: T::examples,
         args: T::add,
@@ -84,12 +92,23 @@ const fn generic<T: KindVerb>() -> Generic {
     }
 }
 
+/// What opens no database.
+#[derive(Clone, Copy)]
+pub enum PlainVerb {
+    Demo,
+    Permissions,
+    ConfigShow,
+    ConfigPath,
+}
+
 /// A verb that needs no database.
 pub struct Plain {
     pub noun: &'static str,
     pub verb: &'static str,
     pub about: &'static str,
     pub examples: &'static str,
+    pub does: PlainVerb,
+    unused: Unused,
 }
 
 /// Nouns that are no kinds of record, in the order of help: behind those that are. One of two words stands below the noun
@@ -111,24 +130,32 @@ const PLAIN: &[Plain] = &[
         verb: "demo",
         about: "Make a demo database in this folder and show what orgctl does",
         examples: "orgctl demo",
+        does: PlainVerb::Demo,
+        unused: Unused::NONE.org().columns().dry_run(),
     },
     Plain {
         noun: "",
         verb: "permissions",
         about: "List the permission that each command asks for",
         examples: "orgctl permissions\norgctl permissions -o csv > permissions.csv",
+        does: PlainVerb::Permissions,
+        unused: Unused::NONE.org(),
     },
     Plain {
         noun: "config",
         verb: "show",
         about: "Show every option and where its value comes from",
         examples: "orgctl config show",
+        does: PlainVerb::ConfigShow,
+        unused: Unused::NONE,
     },
     Plain {
         noun: "config",
         verb: "path",
         about: "Show where the configuration file is looked for",
         examples: "orgctl config path",
+        does: PlainVerb::ConfigPath,
+        unused: Unused::NONE.org().columns().rows(),
     },
 ];
 
@@ -534,7 +561,7 @@ fn each_by_itself(c: Command) -> Command {
 }
 
 /// A key: asked for on a terminal, where it is missing.
-const ASKED: &str = "key";
+const ASKED: &str = id!(Named, key);
 
 /// A verb of a noun: what the words of a command line lead to.
 #[derive(Clone, Copy)]
@@ -610,12 +637,22 @@ impl Found {
         }
     }
 
+    /// Options of every command that it has no use for.
+    pub fn unused(&self) -> Unused {
+        match self {
+            Found::Leaf(l) => l.unused,
+            Found::Generic(g, _) => g.unused,
+            Found::Plain(p) => p.unused,
+            Found::Move(..) | Found::Link(..) => Unused::NONE,
+        }
+    }
+
     /// The permission that the gate asks for; none for what needs no database.
     pub fn access(&self) -> Option<Access> {
         match self {
             Found::Leaf(l) => Some(Access {
                 permission: l.spec.permission.to_owned(),
-                recorded: recorded(l.spec.noun, l.spec.verb, l.spec.permission.rsplit(':').next().unwrap_or_default()),
+                recorded: recorded(l.recorded, l.spec.permission.rsplit(':').next().unwrap_or_default()),
                 writes: l.spec.writes,
             }),
             Found::Generic(g, d) => Some(Access {
@@ -623,7 +660,7 @@ impl Found {
                 recorded: d
                     .recorded
                     .filter(|_| g.writes)
-                    .map_or_else(|| recorded(d.noun, g.verb.as_str(), g.verb.action()), Action::as_str),
+                    .map_or_else(|| recorded(g.recorded, g.verb.action()), Action::as_str),
                 writes: g.writes,
             }),
             Found::Move(t, d) => Some(Access {
@@ -645,43 +682,9 @@ impl Found {
     }
 }
 
-/// Verbs that are recorded under another word than that of their permission, of one noun or of all.
-const RECORDED: &[(&str, &str, Action)] = &[
-    ("", "activate", Action::Activate),
-    ("", "deactivate", Action::Deactivate),
-    ("", "move", Action::Move),
-    ("user", "block", Action::UserBlock),
-    ("user", "unblock", Action::UserUnblock),
-    ("user", "invite", Action::Update),
-    ("user", "uninvite", Action::Update),
-    ("user", "passwd", Action::PasswordChange),
-    ("user", "check-password", Action::PasswordChange),
-    ("backup", "create", Action::Backup),
-    ("backup", "verify", Action::Backup),
-    ("backup", "prune", Action::Backup),
-    ("backup", "forget", Action::Backup),
-    ("backup", "hold", Action::Backup),
-    ("backup", "release", Action::Backup),
-    ("backup", "drill", Action::Backup),
-    ("backup", "restore", Action::BackupRestore),
-    // What others did is brought in, under words that may be their own.
-    ("audit", "append", Action::Import),
-    ("audit", "correct-clock", Action::ConfigChange),
-    ("audit", "checkpoint", Action::Create),
-    ("audit", "keygen", Action::Create),
-    ("db", "repair", Action::ConfigChange),
-    ("db", "seed", Action::Update),
-    ("db", "copy", Action::Migrate),
-    ("db", "reset", Action::Purge),
-    ("setting", "set", Action::ConfigChange),
-    ("setting", "reset", Action::ConfigChange),
-    ("", "init", Action::Migrate),
-];
-
-/// The word under which what a verb does is recorded, and its refusal too.
-fn recorded(noun: &str, verb: &str, permission: &'static str) -> &'static str {
-    let of_verb = RECORDED.iter().find(|(n, v, _)| (n.is_empty() || *n == noun) && *v == verb);
-    let word = of_verb.map_or(permission, |(.., action)| action.as_str());
+/// The word under which what a verb does is recorded, and its refusal too: its own, or that of its permission.
+fn recorded(own: Option<Action>, permission: &'static str) -> &'static str {
+    let word = own.map_or(permission, Action::as_str);
     // What only looks: `verify`, `prove`, `whoami`.
     if ACTIONS.contains(&word) { word } else { "read" }
 }

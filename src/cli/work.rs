@@ -9,9 +9,9 @@ use clap::{ArgMatches, FromArgMatches as _};
 use serde_json::json;
 
 use super::commands::COMMANDS;
-use super::tree::{Done, Found};
-use crate::crud::flags::Named;
-use crate::crud::leaf::Given;
+use super::tree::{Done, EachByItself, Found};
+use crate::crud::flags::{Forced, Named};
+use crate::crud::leaf::{Given, id};
 use crate::crud::link::{LinkFlags, Linking};
 use crate::crud::replay::run_again;
 use crate::crud::session::Session;
@@ -61,8 +61,8 @@ impl OfAnyVerb {
     fn of(leaf: &ArgMatches) -> OfAnyVerb {
         // An id that a leaf does not have is an error in a debug build, and not given in a release build.
         let is_on = |flag: &str| leaf.try_get_one::<bool>(flag).ok().flatten() == Some(&true);
-        let has_keys = leaf.try_contains_id("key").unwrap_or(false);
-        OfAnyVerb { force: is_on("force"), each: has_keys && is_on("keep_going") }
+        let has_keys = leaf.try_contains_id(id!(Named, key)).unwrap_or(false);
+        OfAnyVerb { force: is_on(id!(Forced, force)), each: has_keys && is_on(id!(EachByItself, keep_going)) }
     }
 }
 

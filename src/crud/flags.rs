@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command};
 
-use super::leaf::{FieldTexts, FlagGroup, Flags, Given};
+use super::leaf::{FieldTexts, FlagGroup, Flags, Given, id};
 use crate::model::kinds::Kinds;
 use crate::model::resource::{Descriptor, Field, examples};
 use crate::model::values::scalar::FieldKind;
@@ -56,7 +56,7 @@ pub struct Named {
 
 impl FlagGroup for Named {
     fn in_words(c: Command, desc: &Descriptor) -> Command {
-        c.mut_arg("key", |a| a.help(format!("{}; '-' reads them from standard input", examples::keys(desc))))
+        c.mut_arg(id!(Named, key), |a| a.help(format!("{}; '-' reads them from standard input", examples::keys(desc))))
     }
 }
 
@@ -109,7 +109,7 @@ impl FlagGroup for Forced {
     }
 
     fn in_words(c: Command, desc: &Descriptor) -> Command {
-        c.mut_arg("force", |a| a.help(format!("Also where {}", out_of_use(desc).unwrap_or_default())))
+        c.mut_arg(id!(Forced, force), |a| a.help(format!("Also where {}", out_of_use(desc).unwrap_or_default())))
     }
 }
 

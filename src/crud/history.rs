@@ -14,7 +14,7 @@ use super::context::Context;
 use super::flags::{a, limit};
 use super::gate;
 use super::keys::one_key;
-use super::leaf::{FlagGroup, KindVerb};
+use super::leaf::{FlagGroup, KindVerb, id};
 use super::lookup::{GoneRecord, find_in, several_gone};
 use super::session::Session;
 use crate::model::problem::{ErrorKind, Problem};
@@ -87,7 +87,7 @@ pub struct HistoryFlags {
 
 impl FlagGroup for HistoryFlags {
     fn in_words(c: Command, desc: &Descriptor) -> Command {
-        c.mut_arg("key", |a| a.help(examples::keys(desc)))
+        c.mut_arg(id!(HistoryFlags, key), |a| a.help(examples::keys(desc)))
     }
 }
 

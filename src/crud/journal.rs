@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::gate::{self, Verb};
-use super::leaf::{FlagGroup, KindVerb, flags};
+use super::leaf::{FlagGroup, KindVerb, Unused, flags, id};
 use super::read::{self, Conditions, Rows};
 use super::session::Session;
 use super::times::time;
@@ -47,6 +47,7 @@ flags! {
 impl KindVerb for StatsFlags {
     const VERB: VerbName = VerbName::Stats;
     const WRITES: bool = false;
+    const UNUSED: Unused = Unused::NONE.columns();
 
     fn about(desc: &Descriptor) -> String {
         format!("Count {} by what they have in common, and by day", desc.plural())
@@ -129,13 +130,16 @@ pub struct PruneFlags {
 impl FlagGroup for PruneFlags {
     fn in_words(c: Command, desc: &Descriptor) -> Command {
         let kept = desc.retention.map_or("", |setting| setting.declared.key);
-        c.mut_arg("before", |a| a.help(format!("Older than this (default: what the setting {kept} says)")))
+        c.mut_arg(id!(PruneFlags, before), |a| {
+            a.help(format!("Older than this (default: what the setting {kept} says)"))
+        })
     }
 }
 
 impl KindVerb for PruneFlags {
     const VERB: VerbName = VerbName::Prune;
     const WRITES: bool = true;
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     fn about(desc: &Descriptor) -> String {
         format!("Remove {} that are past their time", desc.plural())

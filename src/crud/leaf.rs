@@ -11,6 +11,7 @@ use super::session::Session;
 use crate::model::kinds::Kinds;
 use crate::model::resource::verbs::Verb;
 use crate::model::resource::{Descriptor, Field};
+use crate::model::trail::audit::Action;
 
 /// Who a verb is, and what the help says of it.
 pub struct Spec {
@@ -26,11 +27,60 @@ pub struct Spec {
     pub examples: &'static str,
 }
 
+/// Options of every command that a verb has no use for. Given to it on the command line they are refused, not passed over; a
+/// variable or a file speaks to all commands at once.
+#[derive(Clone, Copy)]
+pub struct Unused {
+    /// `--org`: it is about the installation, a file or nothing at all.
+    pub org: bool,
+    /// `--columns`: it prints none, or always the same.
+    pub columns: bool,
+    /// `-o csv`, `-o key`: it tells what it did, and has no rows or keys to give.
+    pub rows: bool,
+    /// `--dry-run`: it writes outside the database, and has no steps to tell.
+    pub dry_run: bool,
+}
+
+impl Unused {
+    /// It has a use for all of them.
+    pub const NONE: Unused = Unused { org: false, columns: false, rows: false, dry_run: false };
+
+    pub const fn org(self) -> Unused {
+        Unused { org: true, ..self }
+    }
+
+    pub const fn columns(self) -> Unused {
+        Unused { columns: true, ..self }
+    }
+
+    pub const fn rows(self) -> Unused {
+        Unused { rows: true, ..self }
+    }
+
+    pub const fn dry_run(self) -> Unused {
+        Unused { dry_run: true, ..self }
+    }
+}
+
+/// The name by which clap knows the flag that is a field of a struct. One that the struct does not have does not compile.
+macro_rules! id {
+    ($flags:ty, $field:ident) => {{
+        const _: fn(&$flags) = |flags| {
+            let _ = &flags.$field;
+        };
+        stringify!($field)
+    }};
+}
+pub(crate) use id;
+
 /// A verb that one noun has: a struct of its flags, with what it does. The comment of a field is the help of its flag.
 ///
 /// What a person is asked for on a terminal is an `Option` or a `Vec` that is `required`: there it may be missing.
 pub trait Leaf: clap::Args {
     const SPEC: Spec;
+    const UNUSED: Unused = Unused::NONE;
+    /// The word under which it is recorded, where that is another than that of its permission.
+    const RECORDED: Option<Action> = None;
 
     /// Does it.
     fn run(self, s: &mut Session<'_>) -> impl Future<Output = Result<()>>;
@@ -41,6 +91,9 @@ pub trait KindVerb: Flags {
     const VERB: Verb;
     /// Whether it changes the database.
     const WRITES: bool;
+    const UNUSED: Unused = Unused::NONE;
+    /// The word under which it is recorded, where that is another than that of its permission.
+    const RECORDED: Option<Action> = None;
 
     fn about(desc: &Descriptor) -> String;
 
@@ -68,6 +121,8 @@ pub trait Besides: Flags {
 impl<T: Besides> KindVerb for T {
     const VERB: Verb = T::Of::VERB;
     const WRITES: bool = T::Of::WRITES;
+    const UNUSED: Unused = T::Of::UNUSED;
+    const RECORDED: Option<Action> = T::Of::RECORDED;
 
     fn about(desc: &Descriptor) -> String {
         T::Of::about(desc)

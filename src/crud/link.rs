@@ -9,7 +9,7 @@ use super::create::ask_missing;
 use super::flags::{Cascade, Forced, Named, flag, flag_of_new};
 use super::gate::{self, Verb};
 use super::keys::keys;
-use super::leaf::{FieldTexts, FlagGroup as _, Flags as _, Given};
+use super::leaf::{FieldTexts, FlagGroup as _, Flags as _, Given, id};
 use super::lookup::{find_each, find_in};
 use super::parse::given_of;
 use super::prompt;
@@ -29,7 +29,7 @@ use crate::store::records::{self, Deleted, columns, referring};
 use crate::store::tx::Tx;
 
 /// The argument that names the item.
-pub const ITEM: &str = "item";
+pub const ITEM: &str = id!(Ends, item);
 
 /// Links that are made together.
 const TOGETHER: usize = 500;
@@ -197,7 +197,7 @@ impl LinkFlags {
         let name = |d: &Descriptor| d.noun.to_uppercase().replace('-', "_");
         let others = if link.is_among_one_kind() { field.name().to_uppercase() } else { name(other) };
         let c = Ends::augment_args(c).mut_arg(ITEM, |a| a.value_name(name(item)).help(examples::keys(item)));
-        let c = Named::in_words(c, other).mut_arg("key", |a| a.value_name(others));
+        let c = Named::in_words(c, other).mut_arg(id!(Named, key), |a| a.value_name(others));
         if linking == Linking::Assign {
             let c = link.further().fold(c, |c, field| c.arg(flag_of_link(field)));
             return Forced::add(c, kinds, link.desc);

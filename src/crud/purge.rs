@@ -11,7 +11,7 @@ use super::contents;
 use super::flags::{ASKED_GROUP, Named};
 use super::gate::{self, Verb};
 use super::keys::keys;
-use super::leaf::{FlagGroup, KindVerb};
+use super::leaf::{FlagGroup, KindVerb, Unused};
 use super::lookup::find_each_deleted;
 use super::remove::{FIRST, first_keys, lines};
 use super::seed;
@@ -270,6 +270,7 @@ impl FlagGroup for PurgeFlags {
 impl KindVerb for PurgeFlags {
     const VERB: VerbName = VerbName::Purge;
     const WRITES: bool = true;
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     fn about(desc: &Descriptor) -> String {
         format!("Remove deleted {} for good", desc.plural())

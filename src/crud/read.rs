@@ -15,7 +15,7 @@ use super::filter::filter;
 use super::flags::{AsOf, Named, a, limit};
 use super::gate::{self, Verb};
 use super::keys::keys;
-use super::leaf::{FlagGroup, KindVerb, flags};
+use super::leaf::{FlagGroup, KindVerb, Unused, flags, id};
 use super::lookup::{find, find_holders};
 use super::session::Session;
 use super::times::Span;
@@ -112,7 +112,9 @@ pub struct Filter {
 impl FlagGroup for Filter {
     fn in_words(c: Command, desc: &Descriptor) -> Command {
         let (conditions, made) = (examples::conditions(desc), desc.made_at());
-        c.mut_arg("filter", |a| a.help(format!("Only rows for which all hold: '{conditions} {made}>2026-01-01'")))
+        c.mut_arg(id!(Filter, filter), |a| {
+            a.help(format!("Only rows for which all hold: '{conditions} {made}>2026-01-01'"))
+        })
     }
 }
 
@@ -348,7 +350,7 @@ pub struct FindFlags {
 
 impl FlagGroup for FindFlags {
     fn in_words(c: Command, desc: &Descriptor) -> Command {
-        c.mut_arg("words", |a| a.help(examples::words(desc)))
+        c.mut_arg(id!(FindFlags, words), |a| a.help(examples::words(desc)))
     }
 }
 
@@ -655,6 +657,7 @@ flags! {
 impl KindVerb for ExistsFlags {
     const VERB: VerbName = VerbName::Exists;
     const WRITES: bool = false;
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     fn about(desc: &Descriptor) -> String {
         format!("Tell by the exit code whether {} exists", a(desc))
@@ -757,7 +760,7 @@ impl FlagGroup for Safe {
     fn in_words(c: Command, desc: &Descriptor) -> Command {
         let back = if desc.does(VerbName::Import) { "; `import` takes the marks away" } else { "" };
         let help = format!("Mark cells that a spreadsheet would run as formulas{back}");
-        c.mut_arg("safe_for_spreadsheets", |a| a.help(help))
+        c.mut_arg(id!(Safe, safe_for_spreadsheets), |a| a.help(help))
     }
 }
 

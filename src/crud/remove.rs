@@ -11,7 +11,7 @@ use super::deletion::{DeletePlan, point_all};
 pub use super::deletion::{Mode, release};
 use super::flags::{Cascade, Named};
 use super::gate::{self, Verb};
-use super::leaf::{FlagGroup, KindVerb, flags};
+use super::leaf::{FlagGroup, KindVerb, Unused, flags};
 use super::lookup::{find_in, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
@@ -221,6 +221,7 @@ flags! {
 impl KindVerb for DeactivateFlags {
     const VERB: VerbName = VerbName::Deactivate;
     const WRITES: bool = true;
+    const RECORDED: Option<Action> = Some(Action::Deactivate);
 
     fn about(desc: &Descriptor) -> String {
         format!("Deactivate {}", desc.plural())
@@ -288,6 +289,7 @@ flags! {
 impl KindVerb for DeleteFlags {
     const VERB: VerbName = VerbName::Delete;
     const WRITES: bool = true;
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     fn about(desc: &Descriptor) -> String {
         format!("Delete {}; they can be restored", desc.plural())

@@ -666,6 +666,7 @@ flags! {
 impl KindVerb for ActivateFlags {
     const VERB: VerbName = VerbName::Activate;
     const WRITES: bool = true;
+    const RECORDED: Option<Action> = Some(Action::Activate);
 
     fn about(desc: &Descriptor) -> String {
         format!("Activate {}", desc.plural())

@@ -26,7 +26,7 @@ use crate::crud::context::Context;
 use crate::crud::flags::{limit, within};
 use crate::crud::gate;
 use crate::crud::history::{EntryList, KeyCache, find_all_or_past_until, resolve_references};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
 use crate::crud::times::{Span, time};
@@ -337,6 +337,7 @@ impl Leaf for StatsFlags {
         about: "Count audit records by action, actor, day and the like",
         examples: "orgctl audit stats --since 30d\norgctl audit stats --by day -o json",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;
@@ -393,6 +394,7 @@ impl Leaf for ShowFlags {
         about: "Show one audit record",
         examples: "orgctl audit show 12 --org ACME\norgctl audit show 1 --org SYSTEM -o json",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

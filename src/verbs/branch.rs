@@ -10,7 +10,7 @@ use super::tree::{self, Node};
 use crate::crud::flags::{ASKED_GROUP, IfVersion, PutAnyway, depth};
 
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::{find, find_in};
 use crate::crud::prompt;
 use crate::crud::session::Session;
@@ -46,6 +46,7 @@ impl Leaf for TreeFlags {
         about: "Show the tree of branches",
         examples: "orgctl branch tree\norgctl branch tree R-MAH-W --depth 2",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -140,6 +141,7 @@ impl Leaf for MoveFlags {
         about: "Move branches, with all that is below them",
         examples: "orgctl branch move MUM02 --to R-GUJ-N\norgctl branch move MUM02 --root",
     };
+    const RECORDED: Option<Action> = Some(Action::Move);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let Some((org, moved)) = targets_of_one_org(s, DESC, &self.key).await? else { return Ok(()) };
@@ -171,6 +173,7 @@ impl Leaf for StatsFlags {
         about: "Count branches by state and place",
         examples: "orgctl branch stats\norgctl branch stats -o json",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         stats::show(s, DESC, &["status", "state", "country"]).await

@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::seed::{self, Bring, Seeded};
 use crate::crud::session::Session;
 use crate::crud::write::{Create, dry_run_note, insert_system};
@@ -144,6 +144,8 @@ impl Leaf for InitFlags {
         about: "Make a database, and its first organisation",
         examples: "orgctl init --org-code ACME --org-name 'Acme Ltd'\norgctl --database postgres://admin@db.example/people init",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Migrate);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;
@@ -252,6 +254,7 @@ impl Leaf for MigrateFlags {
         about: "Bring the schema up to date",
         examples: "orgctl db migrate --dry-run\norgctl db migrate",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -358,6 +361,8 @@ impl Leaf for SeedFlags {
         about: "Write what the program brings along, where it lacks: system roles, features, permissions",
         examples: "orgctl db seed --dry-run\norgctl db seed -o json",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Update);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -390,6 +395,7 @@ impl Leaf for RollbackFlags {
         about: "Take back migrations",
         examples: "orgctl db rollback --dry-run\norgctl db rollback --to 1",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -436,6 +442,7 @@ impl Leaf for StatusFlags {
         about: "Show the schema's version and migrations",
         examples: "orgctl db status\norgctl db status -o json",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;
@@ -535,6 +542,8 @@ impl Leaf for ResetFlags {
         about: "Drop everything in the database",
         examples: "orgctl db reset\norgctl db reset --name orgctl.db",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Purge);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -576,6 +585,7 @@ impl Leaf for GrantsFlags {
         about: "Print the GRANTs for a role that can't change the audit trail",
         examples: "orgctl db grants --role orgctl_app | psql people",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;
@@ -708,6 +718,7 @@ impl Leaf for CheckFlags {
         about: "Check that everything holds that must",
         examples: "orgctl db check\norgctl db check --quiet",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::audit::findings::counted;
-use super::backup::restore::prove;
+use super::backup::loading::prove;
 use super::backup::scratch::Scratch;
 use super::backup::target::EmptyTarget;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{Digest32, HeadEntry, Manifest};
@@ -181,6 +181,8 @@ impl Leaf for CopyFlags {
         about: "Copy everything into an empty database, also of the other engine: ids, audit trail, settings and all",
         examples: "orgctl db copy --to postgres://admin@db.example/people\norgctl db copy --from postgres://admin@db.example/people --to sqlite:///srv/orgctl.db",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Migrate);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

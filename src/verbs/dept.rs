@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::stats;
 use crate::crud::gate;
 use crate::crud::keys::one_key;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find;
 use crate::crud::read;
 use crate::crud::session::Session;
@@ -55,6 +55,7 @@ impl Leaf for StatsFlags {
         about: "Count departments by state and branch",
         examples: "orgctl dept stats\norgctl dept stats -o json",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         stats::show(s, DESC, &["status", "branch"]).await

@@ -16,7 +16,7 @@ use super::backup::status::{self, MAX_AGE};
 use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::crud::times::time;
 use crate::model::kinds::org::SYSTEM;
@@ -126,6 +126,7 @@ impl Leaf for DoctorFlags {
         about: "Say what is wrong, or about to be: one page",
         examples: "orgctl doctor\n*/15 * * * *  orgctl doctor --check || logger -p user.err 'orgctl doctor'",
     };
+    const UNUSED: Unused = Unused::NONE.org();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

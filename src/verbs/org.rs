@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::limit::{TOLD, some_of, stopped};
 use crate::crud::import::report::{More, tell};
-use crate::crud::import::{Import, Loads, Opened, Report, Run, Terms, load};
+use crate::crud::import::{Import, Leavers, Loads, Opened, Report, Run, Terms, load};
 use crate::crud::keys::keys;
-use crate::crud::leaf::{Besides, FlagGroup, Leaf, Spec, flags};
+use crate::crud::leaf::{Besides, FlagGroup, Leaf, Spec, Unused, flags, id};
 use crate::crud::lookup::find;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
@@ -42,6 +42,7 @@ impl Leaf for StatsFlags {
         about: "Count what organisations hold",
         examples: "orgctl org stats\norgctl org stats ACME -o json",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;
@@ -161,7 +162,7 @@ pub struct OrgWords {}
 impl FlagGroup for OrgWords {
     fn in_words(c: Command, _: &Descriptor) -> Command {
         let most = "Most organisations that may be deactivated at once, and most users who may lose their access with them: 25, or 10% (default: the setting feed.max_leavers_percent)";
-        c.mut_arg("max_leavers", |a| a.help(most))
+        c.mut_arg(id!(Leavers, max_leavers), |a| a.help(most))
     }
 }
 

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::keys::one_key;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find;
 use crate::crud::session::Session;
 use crate::crud::write::{Target, dry_run_note};
@@ -22,6 +22,7 @@ use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::bytes;
 use crate::model::resource::{Descriptor, Record, Resource as _};
 use crate::model::setting::{self, Settings};
+use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::store::records::{self, Deleted};
 use crate::store::records::{credentials, settings};
@@ -183,6 +184,8 @@ impl Leaf for PasswdFlags {
         about: "Set a user's password",
         examples: "orgctl user passwd ravi@sahyadri.example\norgctl user passwd ravi@sahyadri.example --generate --must-change",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
+    const RECORDED: Option<Action> = Some(Action::PasswordChange);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
@@ -241,6 +244,8 @@ impl Leaf for CheckPasswordFlags {
         about: "Tell by the exit code whether a password is the user's",
         examples: "orgctl user check-password ravi@sahyadri.example\norgctl user check-password ravi@sahyadri.example --password-stdin < secret.txt",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
+    const RECORDED: Option<Action> = Some(Action::PasswordChange);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;

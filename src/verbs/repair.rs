@@ -4,10 +4,11 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::problem::Problem;
+use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::store::trail::repair::plan;
 use crate::store::tx::Tx;
@@ -60,6 +61,8 @@ impl Leaf for RepairFlags {
         about: "Repair what the audit records themselves prove: heads, rows of no command, counters of codes",
         examples: "orgctl db repair --dry-run\norgctl db repair --name orgctl.db",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
+    const RECORDED: Option<Action> = Some(Action::ConfigChange);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

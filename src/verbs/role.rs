@@ -15,7 +15,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::{known_columns, print_changed};
 use crate::crud::session::Session;
 use crate::crud::write::{begun, create, create_all, dry_run_note, not_in_system};
@@ -43,6 +43,7 @@ impl Leaf for ListFlags {
         about: "List the roles that can be made of a template",
         examples: "orgctl role template list\norgctl role template list -o json",
     };
+    const UNUSED: Unused = Unused::NONE.org();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;

@@ -449,6 +449,7 @@ impl Leaf for SetFlags {
         about: "Set values for an organisation, for a user or for the installation",
         examples: "orgctl setting set password.min_length 20 --org SAHYADRI\norgctl setting set --system argon2.memory_kib 65536 argon2.passes 3\norgctl setting set password.expiry_days 90 --user asha@sahyadri.example",
     };
+    const RECORDED: Option<Action> = Some(Action::ConfigChange);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         known_columns(s.context)?;
@@ -514,6 +515,7 @@ impl Leaf for ResetFlags {
         about: "Take back what was set, so that what is behind it holds again",
         examples: "orgctl setting reset password.min_length\norgctl setting reset --system argon2.memory_kib argon2.passes",
     };
+    const RECORDED: Option<Action> = Some(Action::ConfigChange);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         known_columns(s.context)?;

@@ -10,6 +10,7 @@ pub mod invite;
 mod leaver_limit;
 pub mod merge;
 mod passwords;
+mod people_flags;
 pub mod placing;
 pub mod reports;
 
@@ -17,7 +18,7 @@ use anyhow::Result;
 
 use super::stats;
 use crate::crud::gate;
-use crate::crud::leaf::{Besides, FlagGroup, Leaf, Spec, flags};
+use crate::crud::leaf::{Besides, FlagGroup, Leaf, Spec, Unused, flags};
 use crate::crud::read;
 use crate::crud::remove;
 use crate::crud::remove::Left;
@@ -125,6 +126,7 @@ impl Leaf for StatsFlags {
         about: "Count users by state, branch and department",
         examples: "orgctl user stats\norgctl user stats -o json",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         stats::show(s, DESC, &["status", "branch", "department"]).await
@@ -144,6 +146,7 @@ impl Leaf for WhoamiFlags {
         about: "Show who the command runs as",
         examples: "orgctl user whoami\norgctl user whoami -o json",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -189,6 +192,7 @@ impl Leaf for DeactivateFlags {
         about: "Deactivate users: they have left",
         examples: "orgctl user deactivate ravi@sahyadri.example\norgctl user deactivate ravi@sahyadri.example --reassign-to asha@sahyadri.example",
     };
+    const RECORDED: Option<Action> = Some(Action::Deactivate);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let left = Left { cascade: false, reassign_to: self.reassign_to.as_deref(), orphan: self.orphan };

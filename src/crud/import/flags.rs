@@ -22,7 +22,7 @@ use super::status_columns::StatusColumn;
 use super::{Import, OnConflict, Terms, Whole, dates, mapping, nested, report, tolerance};
 use crate::crud::context::Context;
 use crate::crud::flags::{Forced, out_of_use};
-use crate::crud::leaf::{FlagGroup, Flags, Given, flags};
+use crate::crud::leaf::{FlagGroup, Flags, Given, flags, id};
 use crate::crud::session::Session;
 use crate::crud::write::not_in_system;
 use crate::model::kinds::Kinds;
@@ -55,7 +55,9 @@ impl FlagGroup for Leavers {
 
     fn in_words(c: Command, desc: &Descriptor) -> Command {
         match out_of_use(desc) {
-            Some(said) => c.mut_arg("force", |a| a.help(format!("Let any number be deactivated; also where {said}"))),
+            Some(said) => {
+                c.mut_arg(id!(Leavers, force), |a| a.help(format!("Let any number be deactivated; also where {said}")))
+            }
             None => c,
         }
     }
@@ -115,7 +117,9 @@ impl FlagGroup for FileFlags {
             .map(|field| format!("; 'COLUMN={field}' looks a reference up by another field"))
             .unwrap_or_default();
         let whose = if is_org_column(desc, "org") { "; a column 'org' says whose each row is" } else { "" };
-        c.mut_arg("map", |a| a.help(format!("Which field a column fills{lookup}{whose} (can be repeated)")))
+        c.mut_arg(id!(FileFlags, map), |a| {
+            a.help(format!("Which field a column fills{lookup}{whose} (can be repeated)"))
+        })
     }
 }
 
@@ -129,7 +133,7 @@ impl Flags for SaysConflict {
     }
 
     fn read(given: &Given<'_>) -> Result<SaysConflict> {
-        Ok(SaysConflict(given.is_typed("on_conflict")))
+        Ok(SaysConflict(given.is_typed(id!(FileFlags, on_conflict))))
     }
 }
 
@@ -148,7 +152,7 @@ impl FlagGroup for Codes {
     fn in_words(c: Command, desc: &Descriptor) -> Command {
         let code = desc.code_maker().map_or("", |(field, _)| field.name());
         let help = format!("Make a {code} for each row that has none, which is then a new record");
-        c.mut_arg("generate_codes", |a| a.help(help))
+        c.mut_arg(id!(Codes, generate_codes), |a| a.help(help))
     }
 }
 
@@ -186,7 +190,7 @@ impl FlagGroup for Dates {
              '{}=MM/DD/YYYY' for one column (can be repeated)",
             examples::dated(desc).map_or("", Field::name)
         );
-        c.mut_arg("date_format", |a| a.help(help))
+        c.mut_arg(id!(Dates, date_format), |a| a.help(help))
     }
 }
 

@@ -44,7 +44,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::flags::{ImportFlags, Opened};
+pub use self::flags::{FileFlags, ImportFlags, Leavers, Opened, Rejects};
 use self::limit::LeaverLimit;
 use self::mapping::ListColumn;
 use self::nested::{Found, Nested, NestedFault, Within, WithinReports};
@@ -61,7 +61,7 @@ use super::gate::{self, Verb};
 use super::remove::Mode;
 use super::session::Session;
 use super::write::note_contents;
-use crate::crud::leaf::KindVerb;
+use crate::crud::leaf::{KindVerb, Unused};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::resource::verbs::Verb as VerbName;
@@ -392,6 +392,7 @@ impl std::error::Error for Refused {}
 impl KindVerb for ImportFlags {
     const VERB: VerbName = VerbName::Import;
     const WRITES: bool = true;
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     fn about(desc: &Descriptor) -> String {
         format!("Load {} from a file of CSV or JSON, all rows or none", desc.plural())

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find_in;
 use crate::crud::session::Session;
 use crate::crud::times::time;
@@ -370,6 +370,8 @@ impl Leaf for AppendFlags {
         about: "Record what another program did; lines of JSON from standard input with '-'",
         examples: "orgctl audit append --action asset_transfer --resource asset:LAP-0042 --comment 'to Pune'\njq -c '.[]' payments.json | orgctl audit append - --org SAHYADRI",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Import);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

@@ -15,11 +15,12 @@ use super::keys::{KeyFlags, SigningKey, signer, signing_path, verifiers};
 use super::lineage;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::system_log::Level;
 use crate::model::problem::{ErrorKind, Problem, io_message};
+use crate::model::trail::audit::Action;
 use crate::model::trail::audit::checkpoint_leaf;
 use crate::model::trail::lineage::{Lineage, Logs};
 use crate::model::trail::note::{Checkpoint, Note, SignerKey, Verifier};
@@ -130,6 +131,8 @@ impl Leaf for CheckpointFlags {
         about: "Sign how large each trail is and which root it has",
         examples: "orgctl audit checkpoint --append /mnt/other/checkpoints.txt\norgctl audit checkpoint --org SAHYADRI --out sahyadri.txt\norgctl audit checkpoint --after-restore /mnt/backups/orgctl-20261128T223000Z-1a2b3c4d.tar",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Create);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 use super::findings::counted;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::crud::times::time;
 use crate::crud::write::dry_run_note;
@@ -131,6 +131,8 @@ impl Leaf for CorrectClockFlags {
         about: "Let earlier times count again where a wrong clock has put the trail ahead of the time",
         examples: "orgctl audit correct-clock --now '2026-11-28 09:30'\norgctl audit correct-clock --now 2026-11-28T04:00:00Z --dry-run",
     };
+    const UNUSED: Unused = Unused::NONE.rows();
+    const RECORDED: Option<Action> = Some(Action::ConfigChange);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;

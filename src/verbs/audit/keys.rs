@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::problem::{Problem, io_message};
+use crate::model::trail::audit::Action;
 use crate::model::trail::note::{SignerKey, Verifier};
 use crate::store::engine::location::Location;
 use crate::store::trail::checkpoints::{LOG, installation, origin};
@@ -158,6 +159,7 @@ impl Leaf for PubkeyFlags {
         about: "Print the public half of the key that signs checkpoints",
         examples: "orgctl audit pubkey > audit.pub\norgctl audit pubkey --signing-key /mnt/other/audit.key -o json",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -187,6 +189,8 @@ impl Leaf for KeygenFlags {
         about: "Make the key that signs checkpoints, and print its public half",
         examples: "orgctl audit keygen > audit.pub\norgctl audit keygen --signing-key /mnt/other/audit.key",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Create);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

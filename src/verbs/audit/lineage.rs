@@ -16,7 +16,7 @@ use crate::store::trail::lineage::{self, Stated};
 use crate::store::trail::verify::ExternalCheckpoint;
 use crate::store::{records, trail};
 use crate::verbs::backup::catalogue::find;
-use crate::verbs::backup::restore::{TrustFlags, trust};
+use crate::verbs::backup::trust::{TrustFlags, trust};
 
 /// What is to be stated of a restore, if the archive and the trail agree in it.
 pub async fn wanted(s: &mut Session<'_>, keys: KeyFlags, word: &str) -> Result<Lineage> {

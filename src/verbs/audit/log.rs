@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 
 use crate::crud::flags::COMMAND;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::{Conditions, Filter, Paging, Rows, Sort};
 use crate::crud::session::Session;
 use crate::crud::times::Span;
@@ -89,6 +89,7 @@ impl Leaf for PruneFlags {
         about: "Remove messages that are past their time",
         examples: "orgctl audit log prune\norgctl audit log prune --before 90d --dry-run",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         journal::prune(s, SystemLog::DESCRIPTOR, self.before.as_deref()).await

@@ -11,7 +11,7 @@ use super::checkpoint::to_file_or_stdout;
 use super::checkpoint_files::checkpoints_in;
 use super::keys::{VerifierKeys, verifiers};
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::problem::{Problem, io_message};
 use crate::model::trail::lineage::Logs;
@@ -62,6 +62,7 @@ impl Leaf for ProveFlags {
         about: "Write a proof that a record is in a signed trail, or that one checkpoint goes on from another",
         examples: "orgctl audit prove 12 --org SAHYADRI --out record-12.tlog-proof\norgctl audit prove --from monday.txt --to friday.txt --org SAHYADRI",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows().dry_run();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -199,6 +200,7 @@ impl Leaf for CheckProofFlags {
         about: "Check a proof with nothing but the file and the public key",
         examples: "orgctl audit check-proof record-12.tlog-proof --key audit.pub\norgctl audit check-proof - --key audit.pub -o json",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;

@@ -17,7 +17,7 @@ use super::offline::read_export;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::history::{find_or_past, find_purged};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::GoneRecord;
 use crate::crud::outcome::CommandTarget;
 use crate::crud::session::Session;
@@ -119,6 +119,7 @@ impl Leaf for ArchiveFlags {
         about: "Move old payloads to an archive; the trail proves as before",
         examples: "orgctl audit archive --before 2025-01-01 --out trail-2024.jsonl.gz --org SAHYADRI\norgctl audit archive --before 730d --out old.jsonl.gz --dry-run",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -409,6 +410,7 @@ impl Leaf for EraseFlags {
         about: "Destroy what the trail tells of a person who is gone; it proves as before",
         examples: "orgctl audit erase --subject ravi@sahyadri.example --reason 'request of 3 November'\norgctl audit erase --subject ravi@sahyadri.example --dry-run",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;

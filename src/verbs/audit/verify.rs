@@ -8,7 +8,7 @@ use super::findings::{counted, refuse, report, tell_lost};
 use super::keys::{SigningKey, VERIFIER_KEY, VerifierKeys, own_verifier, signing_path, verifiers};
 use super::offline;
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::trail::note::Verifier;
@@ -85,6 +85,7 @@ impl Leaf for VerifyFlags {
         about: "Recompute the audit trail and compare",
         examples: "orgctl audit verify\norgctl audit verify --deep --org SAHYADRI -o json\norgctl audit verify --checkpoint /mnt/other/checkpoints.txt --key audit.pub\norgctl audit verify --file trail.jsonl --checkpoint checkpoints.txt --key audit.pub",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

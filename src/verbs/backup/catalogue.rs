@@ -16,7 +16,7 @@ pub use super::sidecar::{archives, entry_of, in_folder, read_entry, read_sidecar
 use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Manifest};
 use crate::model::kinds::org::SYSTEM;
@@ -418,6 +418,7 @@ impl Leaf for ListFlags {
         about: "List backups, newest first",
         examples: "orgctl backup list\norgctl backup list --from /mnt/backups -o json",
     };
+    const UNUSED: Unused = Unused::NONE.org();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

@@ -11,12 +11,13 @@ use super::catalogue::{CatalogueUpdate, enter, entry_of, folder, short, stamp, u
 use super::retention::Keeps;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, in_words};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, FORMAT, HeadEntry, Manifest, TableEntry};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::setting::BACKUP_RECIPIENTS;
+use crate::model::trail::audit::Action;
 use crate::model::trail::lineage::Logs;
 use crate::model::trail::note::{Checkpoint, SignerKey};
 use crate::model::values::value::rfc3339;
@@ -125,6 +126,8 @@ impl Leaf for CreateFlags {
         about: "Make a backup",
         examples: "orgctl backup create\norgctl backup create --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --to /mnt/backups\norgctl backup create --keep-daily 7 --keep-weekly 5 --keep-monthly 12",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Backup);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::archive::{Archive, Identities, MemberReader};
 use super::catalogue::find;
-use super::restore::{TrustFlags, require_readable, shapes_of, trust};
+use super::loading::{require_readable, shapes_of};
+use super::trust::{TrustFlags, trust};
 use crate::crud::context::Context;
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::backup::BackupType;
 use crate::model::kinds::Kinds;
@@ -273,6 +274,7 @@ impl Leaf for DiffFlags {
         about: "Show what changed since a backup was made: recorded kinds, the archive against now",
         examples: "orgctl backup diff latest\norgctl backup diff 1a2b3c4d --record user:asha@sahyadri.example\norgctl backup diff latest --identity backup.key -o json",
     };
+    const UNUSED: Unused = Unused::NONE.org();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;

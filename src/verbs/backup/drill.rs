@@ -11,10 +11,11 @@ use super::catalogue::{KnownBackups, folder, in_folder, short};
 use super::verify::TrialFlags;
 use super::verify::{VerifyPlan, prove_one};
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupType};
 use crate::model::problem::Problem;
+use crate::model::trail::audit::Action;
 use crate::model::values::value::rfc3339;
 use crate::ui::format::report;
 use crate::ui::text::size;
@@ -67,6 +68,8 @@ impl Leaf for DrillFlags {
         about: "Restore the newest backup into a database that is thrown away, and tell what came of it",
         examples: "orgctl backup drill\n15 4 * * 0  orgctl --quiet backup drill --from /mnt/backups --identity /etc/orgctl/backup.identity --key /etc/orgctl/audit.pub",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Backup);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

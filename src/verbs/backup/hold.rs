@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::catalogue::{KnownBackups, enter_by, short};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::crud::times::time_to_come;
 use crate::crud::write::dry_run_note;
@@ -121,6 +121,8 @@ impl Leaf for HoldFlags {
         about: "Hold a backup: nothing removes it before a day",
         examples: "orgctl backup hold 1a2b3c4d --until 2027-12-31",
     };
+    const UNUSED: Unused = Unused::NONE.org().rows();
+    const RECORDED: Option<Action> = Some(Action::Backup);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -155,6 +157,8 @@ impl Leaf for ReleaseFlags {
         about: "End or shorten the hold of a backup; a right of its own",
         examples: "orgctl backup release 1a2b3c4d\norgctl backup release 1a2b3c4d --until 2026-12-31",
     };
+    const UNUSED: Unused = Unused::NONE.org().rows();
+    const RECORDED: Option<Action> = Some(Action::Backup);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

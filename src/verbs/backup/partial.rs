@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::archive::{Archive, Identities};
 use super::catalogue::short;
-use super::restore::{Source, load_each, seconds, shapes_of};
+use super::loading::{Source, load_each, seconds, shapes_of};
 use super::target::EmptyTarget;
 use crate::crud::context::Context;
 use crate::crud::gate::Verb;

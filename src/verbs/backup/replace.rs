@@ -12,17 +12,17 @@ use super::archive::{self, Archive, Identities, remove_partial, scratch};
 use super::catalogue::{folder, short, sidecar_path, write_sidecar};
 use super::create::{self, Made};
 use super::replaced_schemas;
-use super::restore::{Restore, Restored, named, tell};
+use super::restoring::{Replaces, Restore, Restored, named, tell};
 use super::selection::Loss;
 use super::target::{fill_scratch, folder_of, followed};
 use crate::crud::gate;
 use crate::crud::read::quote;
 use crate::crud::session::Session;
-use crate::model::backup::{BackupEntry, BackupType};
+use crate::model::backup::BackupType;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::trail::merkle::Hash;
 use crate::model::values::value::{rfc3339, unhex};
-use crate::store::backup::swap::{self, Counter, DatabaseState, Erasure};
+use crate::store::backup::swap::{self, DatabaseState};
 use crate::store::backup::swap_postgres::{self, Replacement};
 use crate::store::backup::swap_sqlite::{self, Swap};
 use crate::store::backup::{catalogue, dump_lines};
@@ -34,17 +34,6 @@ use crate::store::trail::retention::wipe;
 use crate::store::tx;
 use crate::verbs::audit::keys;
 use crate::verbs::audit::keys::SigningKey;
-
-/// What of the replaced database the new one keeps, and must not undo.
-pub struct Replaces {
-    /// Of each tree, how many records both trails have in common.
-    pub common: BTreeMap<i32, u64>,
-    pub erasures: Vec<Erasure>,
-    pub counters: Vec<Counter>,
-    pub catalogue: Vec<BackupEntry>,
-    /// On a server: the schema that is replaced.
-    pub aside: Option<Replacement>,
-}
 
 /// Whether a place holds a database that would be replaced; leads the session there.
 pub async fn is_filled(s: &mut Session<'_>, into: &Location) -> Result<bool> {

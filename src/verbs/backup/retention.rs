@@ -15,7 +15,7 @@ use super::archive::Archive;
 use super::catalogue::{KnownBackups, read_sidecar, short, sidecar_path, unwritable};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{BackupEntry, BackupStatus, Fate, KeepPolicy, objections, retention};
@@ -232,6 +232,8 @@ impl Leaf for PruneFlags {
         about: "Remove backups that nothing keeps",
         examples: "orgctl backup prune --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\norgctl backup prune --keep-last 3 --from /mnt/backups --yes",
     };
+    const UNUSED: Unused = Unused::NONE.org();
+    const RECORDED: Option<Action> = Some(Action::Backup);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;
@@ -352,6 +354,8 @@ impl Leaf for ForgetFlags {
         about: "Remove a backup: its archive, and what is known of it",
         examples: "orgctl backup forget 1a2b3c4d\norgctl backup forget 1a2b3c4d --from /mnt/backups --yes",
     };
+    const UNUSED: Unused = Unused::NONE.org().rows();
+    const RECORDED: Option<Action> = Some(Action::Backup);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

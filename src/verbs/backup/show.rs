@@ -7,7 +7,7 @@ use super::archive::Archive;
 use super::catalogue::{KnownBackups, find, read_entry};
 use crate::crud::context::Context;
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
@@ -47,6 +47,7 @@ impl Leaf for ShowFlags {
         about: "Show what a backup holds, to whom it is encrypted and who signed it",
         examples: "orgctl backup show latest\norgctl backup show 1a2b3c4d --from /mnt/backups -o json",
     };
+    const UNUSED: Unused = Unused::NONE.org();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;

@@ -7,7 +7,7 @@ use super::catalogue::{KnownBackups, folder, short};
 use super::replaced_schemas;
 use crate::crud::context::Context;
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::crud::times::time;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType};
@@ -134,6 +134,7 @@ impl Leaf for StatusFlags {
         about: "Tell how it stands with the backups; exit code 1 where the newest is too old, 8 where one did not hold",
         examples: "orgctl backup status\n@hourly  orgctl --quiet backup status --max-age 26h || mail -s 'no backup' root",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

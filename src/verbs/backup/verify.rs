@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use super::archive::{Archive, Identities};
 use super::catalogue::{archives, folder, locate_any, read_entry, read_sidecar, short, tell_database, write_sidecar};
-use super::restore::{Source, TrustFlags, load, prove, require_readable, shapes_of, trust};
+use super::loading::{Source, load, prove, require_readable, shapes_of};
 use super::scratch::Scratch;
+use super::trust::{TrustFlags, trust};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, Manifest};
 use crate::model::kinds::org::SYSTEM;
@@ -177,6 +178,8 @@ impl Leaf for VerifyFlags {
         about: "Prove that a backup restores: restore it into a database that is thrown away",
         examples: "orgctl backup verify latest\norgctl backup verify --all --quick\norgctl backup verify latest --against-live --scratch postgres://admin@db.example/postgres",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Backup);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

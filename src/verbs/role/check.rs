@@ -9,7 +9,7 @@ use super::words::{self, Names};
 use crate::access::{Answer, Explanation, Facts};
 use crate::crud::context::Context;
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::values::value::rfc3339;
@@ -55,6 +55,7 @@ impl Leaf for CheckFlags {
         about: "Tell in a word, and by the exit code, whether a user may do something: allow 0, deny 5, needs approval 9, unknown 1",
         examples: "orgctl role check asha@sahyadri.example users:update\norgctl role check asha@sahyadri.example users:update --target ravi@sahyadri.example\norgctl role check ravi@sahyadri.example reports:export --branch MUM01 --at 2026-03-31",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let ui = &s.context.ui;
@@ -122,6 +123,7 @@ impl Leaf for ExplainFlags {
         about: "Explain why a user may do something, or what is missing",
         examples: "orgctl role explain asha@sahyadri.example users:update\norgctl role explain ravi@sahyadri.example users:update --target asha@sahyadri.example\norgctl role explain ravi@sahyadri.example users:delete --at 2026-03-31 -o json\norgctl role explain --denied 31 --org SAHYADRI",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

@@ -10,7 +10,7 @@ use super::words;
 use crate::access::permission::Permission;
 use crate::crud::deletion::Mode;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find;
 use crate::crud::read::{known_columns, print_changed};
 use crate::crud::remove::Delete;
@@ -244,6 +244,7 @@ impl Leaf for RevokeFlags {
         about: "Take permissions from a role",
         examples: "orgctl role revoke AUDITOR audit:read\norgctl role revoke AUDITOR '*:export' --yes",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

@@ -70,6 +70,7 @@ impl Leaf for BlockFlags {
         about: "Block users: they can't sign in",
         examples: "orgctl user block ravi@sahyadri.example --reason 'lost laptop' --until 7d\norgctl user list --filter 'branch=MUM01' -o key | orgctl user block - --reason audit",
     };
+    const RECORDED: Option<Action> = Some(Action::UserBlock);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
@@ -130,6 +131,7 @@ impl Leaf for UnblockFlags {
         about: "Lift the block of users",
         examples: "orgctl user unblock ravi@sahyadri.example",
     };
+    const RECORDED: Option<Action> = Some(Action::UserUnblock);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;

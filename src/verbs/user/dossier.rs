@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::DESC;
 use crate::crud::gate;
 use crate::crud::keys::one_key;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find;
 use crate::crud::read::Exported;
 use crate::crud::session::Session;
@@ -49,6 +49,7 @@ impl Leaf for DossierFlags {
         about: "Write everything that is held about a person, as JSON",
         examples: "orgctl user dossier ravi@sahyadri.example > ravi.json",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

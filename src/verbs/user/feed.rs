@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::import::PeopleFlags;
 use super::leaver_limit::Absentees;
+use super::people_flags::PeopleFlags;
 use crate::crud::contents;
 use crate::crud::import::limit::names;
 use crate::crud::import::{Run, Scope, TOLD, Whole};

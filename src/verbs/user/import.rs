@@ -2,19 +2,19 @@
 //! branches and roles that rows refer to may be made on the way.
 
 use anyhow::Result;
-use clap::Command;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::feed::{Feed, Leavers, SyncReport};
 use super::leaver_limit::{Absentees, loses_access};
 use super::passwords::Passwords;
+use super::people_flags::PeopleFlags;
 use super::{create_missing, described_roles};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Merged, Opened, Report, Run, Terms, load};
-use crate::crud::leaf::{Besides, FlagGroup, KindVerb as _, flags};
+use crate::crud::leaf::{Besides, KindVerb as _, flags};
 use crate::crud::remove::Left;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
@@ -127,40 +127,6 @@ impl UserImport {
         let told = feed.process(tx, &run, &leaving).await?;
         let left = if lets_leave { told.left } else { 0 };
         Ok(UserReport { rows: run.finish(tx, &[("left", left)]).await?, feed: told })
-    }
-}
-
-/// What only a file of people says: their passwords, and whether it is the whole truth about who is there.
-#[derive(clap::Args, Default)]
-pub struct PeopleFlags {
-    /// Set the passwords of users that are there too; otherwise only new ones get those of the file
-    #[arg(long)]
-    pub reset_passwords: bool,
-    /// Take the file as the whole truth: who is not in it has left
-    #[arg(long, conflicts_with = "generate_codes")]
-    pub sync: bool,
-    /// The whole truth about one branch or department only: branch=MUM01
-    #[arg(long, value_name = "SCOPE", requires = "sync")]
-    pub scope: Option<String>,
-    /// What becomes of who has left: deactivate, block, delete or report
-    #[arg(long, value_name = "WHAT", requires = "sync", default_value = "deactivate", value_parser = ["deactivate", "block", "delete", "report"], hide_possible_values = true)]
-    pub leavers: String,
-    /// Let what leavers lead, and who reports to them, go to this one
-    #[arg(long, value_name = "KEY", conflicts_with = "orphan")]
-    pub reassign_to: Option<String>,
-    /// Let what leavers lead be led by nobody
-    #[arg(long)]
-    pub orphan: bool,
-    /// Make departments, branches and roles that rows refer to and that are not there; a role of a template's name has its permissions
-    #[arg(long)]
-    pub create_missing: bool,
-}
-
-impl FlagGroup for PeopleFlags {
-    fn in_words(c: Command, _: &Descriptor) -> Command {
-        let most = "Most who may leave or lose their access at once: 25, or 10% (default: the setting feed.max_leavers_percent)";
-        let any = "Let any number leave or lose their access; put people also where nobody works any more";
-        c.mut_arg("max_leavers", |a| a.help(most)).mut_arg("force", |a| a.help(any))
     }
 }
 

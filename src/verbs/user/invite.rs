@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DESC, as_targets, change_each, orgs_of, try_each};
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::{known_columns, print_changed};
 use crate::crud::session::Session;
 use crate::crud::times::time_to_come;
@@ -76,6 +76,8 @@ impl Leaf for InviteFlags {
         about: "Invite users: make a token for each, shown once",
         examples: "orgctl user invite ravi@sahyadri.example\norgctl user invite ravi@sahyadri.example --expires 2d -o json",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
+    const RECORDED: Option<Action> = Some(Action::Update);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
@@ -153,6 +155,8 @@ impl Leaf for UninviteFlags {
         about: "Take back invitations that are not accepted yet",
         examples: "orgctl user uninvite ravi@sahyadri.example",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
+    const RECORDED: Option<Action> = Some(Action::Update);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;

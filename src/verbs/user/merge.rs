@@ -10,7 +10,7 @@ use super::DESC;
 use crate::crud::contents::{delete_all, delete_with_contents};
 use crate::crud::deletion::stands;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::{find, find_in};
 use crate::crud::read::print_changed;
 use crate::crud::session::Session;
@@ -248,6 +248,7 @@ impl Leaf for MergeFlags {
         about: "Make one user of two: what points at the first points at the second",
         examples: "orgctl user merge ravi.old@sahyadri.example ravi@sahyadri.example",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let duplicate = find(s, DESC, &self.duplicate, Deleted::Exclude).await?;

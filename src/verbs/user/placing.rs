@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{DESC, as_targets, orgs_of};
 use crate::crud::flags::PutAnyway;
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::{find_in, find_ref};
 use crate::crud::session::Session;
 use crate::crud::write::{Target, change, dry_run_note, targets_of_one_org};
@@ -59,6 +59,7 @@ impl Leaf for MoveFlags {
         about: "Move users to another branch, department or superior",
         examples: "orgctl user move ravi@sahyadri.example --branch MUM02 --reports-to asha@sahyadri.example\norgctl user move ravi@sahyadri.example --department ''",
     };
+    const RECORDED: Option<Action> = Some(Action::Move);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let Some((org, moved)) = targets_of_one_org(s, DESC, &self.key).await? else { return Ok(()) };
@@ -138,6 +139,7 @@ impl Leaf for AssignBranchFlags {
         about: "Give users further branches",
         examples: "orgctl user assign-branch ravi@sahyadri.example --branch MUM02 --branch PUN01",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         assign_branches(s, &self.key, &self.branch, true).await
@@ -164,6 +166,7 @@ impl Leaf for UnassignBranchFlags {
         about: "Take further branches from users",
         examples: "orgctl user unassign-branch ravi@sahyadri.example --branch MUM02",
     };
+    const UNUSED: Unused = Unused::NONE.columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         assign_branches(s, &self.key, &self.branch, false).await

@@ -9,7 +9,7 @@ use super::DESC;
 use crate::crud::flags::depth;
 use crate::crud::gate;
 use crate::crud::keys::one_key;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find;
 use crate::crud::session::Session;
 use crate::model::kinds::user::User;
@@ -44,6 +44,7 @@ impl Leaf for ReportsFlags {
         about: "Show who reports to a user, as a tree",
         examples: "orgctl user reports asha@sahyadri.example\norgctl user reports ravi@sahyadri.example --up",
     };
+    const UNUSED: Unused = Unused::NONE.columns();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

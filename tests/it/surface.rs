@@ -251,8 +251,6 @@ fn files_stand_in_no_circle() {
         "model::trail::audit",
         "model::values::permission",
         "model::values::s",
-        // The phases of an import are those of one value.
-        "crud::import",
     ];
     let arrows = arrows();
     let mut seen = 0;

@@ -9,9 +9,8 @@ use uuid::Uuid;
 
 use super::lists::NewLinks;
 use super::rows::{self, BuildOrder, ImportPlan, RowBuilder};
-use super::run::Run;
+use super::run::{BATCH, CHANNEL_DEPTH, HASHED_BATCH, Run};
 use super::secrets::NewSecret;
-use super::{BATCH, CHANNEL_DEPTH, HASHED_BATCH};
 use crate::crud::defaults::blank;
 use crate::model::password::StoredHash;
 use crate::model::resource::Field;

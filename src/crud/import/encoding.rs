@@ -18,8 +18,7 @@ use anyhow::Result;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{self as enc, DecoderResult, EncoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::source::unreadable;
-use crate::model::problem::{Problem, nearest};
+use crate::model::problem::{Problem, io_message, nearest};
 use crate::model::values::scalar::{fold, truncate};
 
 /// The encoding of a file.
@@ -481,4 +480,11 @@ fn is_word_like(text: &str) -> bool {
     let is_accented = |c: &char| !c.is_ascii() && script(*c) == Some(Script::Latin);
     let drawn = letters.iter().any(|c| matches!(c, '\u{2500}'..='\u{259f}'));
     pairs && between && !drawn && !letters.windows(4).any(|w| w.iter().all(is_accented))
+}
+
+/// What becomes of a file that can't be read.
+pub fn unreadable(shown: &str, e: &io::Error) -> Problem {
+    let missing =
+        (e.kind() == io::ErrorKind::NotFound).then_some("FILE is a file of CSV or JSON, or - for standard input");
+    Problem::failed(format!("can't read {shown}: {}", io_message(e))).hint_maybe(missing.map(str::to_owned))
 }

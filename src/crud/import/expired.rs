@@ -3,22 +3,13 @@
 use anyhow::Result;
 
 use super::rows::Parsed;
-use super::run::Run;
+use super::run::{Expired, Run};
 use crate::crud::write::end;
-use crate::model::resource::Record;
 use crate::model::resource::lifecycle::EXPIRES;
 use crate::model::values::value::Value;
 use crate::store::import::match_target::{Given, HeldRow, Match};
 use crate::store::records;
 use crate::store::tx::Tx;
-
-/// A record that holds no more, since its time has passed.
-#[derive(Debug)]
-pub struct Expired {
-    record: Record,
-    /// The rows that take its place.
-    rows: Vec<u64>,
-}
 
 impl Run<'_> {
     /// Lets what holds no more be none that a row stands for which holds; one that is over itself tells of what is there.

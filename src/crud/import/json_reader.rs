@@ -11,9 +11,9 @@ use std::io::{self, Read};
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
+use super::columns::is_reject_column;
 use super::csv_reader::{LONGEST, is_blank};
 use super::json_input::{Broken, DEEPEST, Flaw, Input, Stop};
-use super::mapping::is_reject_column;
 use crate::model::values::scalar::truncate;
 use crate::model::values::set;
 

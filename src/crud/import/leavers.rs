@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::{Import, OnConflict};
+use super::arguments::{Import, OnConflict};
 use crate::crud::remove::Mode;
 use crate::model::problem::ErrorKind;
 use crate::model::resource::Field;

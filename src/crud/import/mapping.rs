@@ -1,15 +1,12 @@
 //! Which column of a file fills which field.
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 
-use super::Terms;
-use super::flags::FileFlags;
+use super::columns::{ListColumn, ListSource, SecretColumn, StatusColumn, is_org_column, is_reject_column};
+use super::file_flags::FileFlags;
 use super::nested::{self, Nested};
-use super::routing::is_org_column;
-use super::secrets::SecretColumn;
 use super::source::Source;
-use super::status_columns::StatusColumn;
+use super::terms::Terms;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Field, List};
@@ -72,59 +69,6 @@ fn filled_twice(field: &str, header: &[String], (first, second): (usize, usize))
         second + 1
     ))
     .hint("--map says which column is meant; rename or remove the other")
-}
-
-/// The columns that give several records of another kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListColumn {
-    /// The list's place among those of the kind.
-    pub list: usize,
-    /// What the first of these says comes first.
-    pub sources: Vec<ListSource>,
-    /// The first of them is the record's own: no other column tells it.
-    pub tells_first: bool,
-    /// Columns that say of all that a row names what their links say besides, and those fields: `role_expires_at`.
-    pub attributes: Vec<(usize, String)>,
-}
-
-/// One column that says something of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListSource {
-    pub at: usize,
-    /// The member that a yes gives; without one, the cell names members.
-    pub given_by_yes: Option<String>,
-    /// The cell says in words of its own what one member is.
-    pub describes: bool,
-    /// Cells may be JSON, whose objects say more of a member than its name.
-    pub is_json: bool,
-    /// What such an object says that is not known is passed over.
-    pub passes_over: bool,
-}
-
-impl ListColumn {
-    /// The column that messages are about.
-    pub fn at(&self) -> usize {
-        self.sources.first().map_or(usize::MAX, |source| source.at)
-    }
-
-    pub fn is_at(&self, at: usize) -> bool {
-        self.sources.iter().any(|source| source.at == at) || self.attributes.iter().any(|(column, _)| *column == at)
-    }
-
-    /// Whether no column names members: what they say then adds some, and nothing takes others away but such as were described.
-    pub fn only_adds(&self) -> bool {
-        self.sources.iter().all(|source| source.given_by_yes.is_some() || source.describes)
-    }
-
-    /// Whether a cell says what one member is, and none that is like another one.
-    pub fn describes(&self) -> bool {
-        self.sources.iter().any(|source| source.describes)
-    }
-}
-
-/// The columns that a file of rejects adds; a file fed back in still has them.
-pub fn is_reject_column(header: &str) -> bool {
-    matches!(header, "reject_line" | "reject_column" | "reject_code" | "reject_reason")
 }
 
 /// What a column of a file of these records may be: a field, a list, or whose the row is.

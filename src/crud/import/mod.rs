@@ -9,20 +9,26 @@
 //! ([`crate::store::import::stage`]): its key, its references, an id. Then all rows are checked against each other, in the
 //! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.
 
+mod arguments;
+mod columns;
 mod create;
 mod csv_reader;
 mod dates;
 mod encoding;
 mod expired;
+mod file_flags;
 mod flags;
 mod json_input;
 mod json_reader;
+pub mod kind_limit;
 mod leavers;
 pub mod limit;
 mod lists;
 mod mapping;
 pub mod missing;
 pub mod nested;
+mod phases;
+mod plan;
 mod probe;
 mod reference_rules;
 pub mod report;
@@ -34,248 +40,38 @@ pub mod secrets;
 mod source;
 mod stage_rows;
 mod status_columns;
+mod terms;
 mod tolerance;
 mod update;
+mod within;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::flags::{FileFlags, ImportFlags, Leavers, Opened, Rejects};
-use self::limit::LeaverLimit;
-use self::mapping::ListColumn;
-use self::nested::{Found, Nested, NestedFault, Within, WithinReports};
+use self::arguments::Refused;
+pub use self::arguments::{Import, OnConflict, Report, TOLD, Whole};
+pub use self::file_flags::{FileFlags, Leavers, Rejects};
+pub use self::flags::{ImportFlags, Opened};
+use self::nested::Found;
 use self::report::{More, tell};
 pub use self::routing::Merged;
-use self::routing::Routing;
-use self::rows::ImportPlan;
 pub use self::run::Run;
 pub use self::scope::Scope;
-use self::secrets::{SecretColumn, SecretKeeper};
-use self::source::Source;
-use self::status_columns::StatusColumn;
+pub use self::terms::Terms;
 use super::gate::{self, Verb};
-use super::remove::Mode;
 use super::session::Session;
 use super::write::note_contents;
 use crate::crud::leaf::{KindVerb, Unused};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::org::SYSTEM;
+use crate::model::resource::Descriptor;
 use crate::model::resource::verbs::Verb as VerbName;
-use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::values::scalar::ParseContext;
-use crate::store::import::stage::{Reference, Reject};
 use crate::store::tx::Tx;
-use crate::ui::progress::Progress;
-
-/// What only the imports of some kinds say of their files.
-#[derive(Default)]
-pub struct Terms {
-    /// The column that holds codes under the name of another key.
-    pub code: Option<usize>,
-    /// Whether what columns hold of secrets is set of records that are there too.
-    pub resets_secrets: bool,
-    /// Who keeps secrets that columns may hold.
-    pub secrets: Option<&'static dyn SecretKeeper>,
-    pub whole: Option<Whole>,
-    /// What becomes of what those are in charge of that are deactivated.
-    pub mode: Mode,
-    /// Columns whose cells hold rows of other kinds.
-    pub nested: &'static [Nested],
-}
-
-/// How a file is the whole truth about what is there: what it does not name is gone.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Whole {
-    /// What all rows must refer to; none: it is about all.
-    pub scope: Option<Scope>,
-    /// Who is blocked since hands over what he or she is in charge of.
-    pub hands_over_from_blocked: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OnConflict {
-    Error,
-    Skip,
-    Update,
-}
-
-/// Loads a file. Its arguments are complete: the columns are mapped.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Import {
-    pub noun: String,
-    pub org: Option<i32>,
-    /// Rows go to the organisations that a column names.
-    pub routing: Option<Routing>,
-    pub source: Source,
-    /// For each column of the file, the field that it fills; none where it is passed over.
-    pub columns: Vec<Option<String>>,
-    /// References that are looked up by another field than the key: the reference and that field (`parent`, `name`).
-    pub lookups: Vec<(String, String)>,
-    /// Columns that are empty in some rows, and others that then fill the same field.
-    pub fallbacks: Vec<(usize, usize)>,
-    /// Rows without a code get one, also where it is what they are known by.
-    pub makes_codes: bool,
-    /// Values that every row gets.
-    pub constants: Vec<(String, String)>,
-    /// The key that tells whether a row is there already.
-    pub key: String,
-    pub on_conflict: OnConflict,
-    pub keep_going: bool,
-    pub rejects: Option<PathBuf>,
-    /// The column that holds what records sign in with.
-    pub secret: Option<SecretColumn>,
-    /// Columns that give several records of another kind each.
-    pub lists: Vec<ListColumn>,
-    /// Columns that tell the state of records.
-    pub states: Vec<StatusColumn>,
-    /// Records that are there get the secrets of the file too.
-    pub resets_secrets: bool,
-    /// The file is the whole truth about what is there.
-    pub whole: Option<Whole>,
-    /// How many may be deactivated by it.
-    pub limit: LeaverLimit,
-    /// What becomes of what those are in charge of that are deactivated.
-    pub mode: Mode,
-    /// Fields of which a value that can't be read is left blank.
-    pub on_invalid: Vec<String>,
-    /// Words that mean nothing or nobody.
-    pub none: Vec<String>,
-    /// How the dates of a field are written.
-    pub date_formats: Vec<(String, String)>,
-    /// What stands within its rows.
-    within: Vec<Within>,
-    /// What of that can't be read.
-    nested_faults: Vec<NestedFault>,
-    /// Rows that are passed over with what stands within them, by their numbers.
-    #[serde(skip)]
-    left_out: HashSet<u64>,
-    /// The database refused a row: which, is to be found before rows are written.
-    probes: bool,
-    #[serde(skip)]
-    progress: Progress,
-}
-
-/// What came of an import.
-#[derive(Debug, Default)]
-pub struct Report {
-    pub read: u64,
-    pub created: u64,
-    pub updated: u64,
-    pub unchanged: u64,
-    pub skipped: u64,
-    pub rejected: u64,
-    /// Members of lists that were there for a time, and keep their end.
-    pub kept_ends: u64,
-    /// The first records that rows changed, with the fields, where the file is the whole truth.
-    pub changed: Vec<String>,
-    /// What rows deactivate.
-    pub leaving: Vec<Record>,
-    /// Rows that name somebody who has left: they are read otherwise.
-    pub names_leaver: u64,
-    /// What was made because rows refer to it.
-    pub created_records: Vec<String>,
-    /// Values that could not be read and were left blank, by field.
-    pub blanked: Vec<(&'static str, u64)>,
-    /// Phone numbers that are possible, but not known to be valid.
-    pub doubtful: u64,
-    /// Texts with characters that another program has lost.
-    pub lost: u64,
-    /// Columns of dates that a usual format would read.
-    pub readable: Vec<(&'static str, Vec<&'static str>)>,
-    /// The first of them.
-    pub rejects: Vec<Reject>,
-    /// The numbers of all of them, where that matters to what stands within them.
-    rejected_rows: Vec<u64>,
-    /// What came of what stood within rows.
-    pub within: WithinReports,
-    /// Nothing was written because of rejected rows.
-    pub refused: bool,
-}
-
-/// Rejected rows that the report shows.
-const SHOWN: usize = 20;
-
-/// Changed records that are told by name.
-pub const TOLD: usize = 50;
-
-/// Rows that are written together.
-const BATCH: usize = 250;
-
-/// The same where each row's password is hashed.
-const HASHED_BATCH: usize = 32;
-
-/// Pieces of work that wait for the other thread.
-const CHANNEL_DEPTH: usize = 2;
 
 impl Import {
-    /// Loads rows of a kind as they are: no column is mapped yet.
-    fn new(desc: &Descriptor, source: Source) -> Import {
-        Import {
-            noun: desc.noun.into(),
-            org: None,
-            routing: None,
-            source,
-            columns: Vec::new(),
-            lookups: Vec::new(),
-            fallbacks: Vec::new(),
-            makes_codes: false,
-            constants: Vec::new(),
-            key: desc.key().name(),
-            on_conflict: OnConflict::Error,
-            keep_going: false,
-            rejects: None,
-            secret: None,
-            lists: Vec::new(),
-            states: Vec::new(),
-            resets_secrets: false,
-            whole: None,
-            limit: LeaverLimit::default(),
-            mode: Mode::default(),
-            on_invalid: Vec::new(),
-            none: Vec::new(),
-            date_formats: Vec::new(),
-            within: Vec::new(),
-            nested_faults: Vec::new(),
-            left_out: HashSet::new(),
-            probes: false,
-            progress: Progress::default(),
-        }
-    }
-
-    fn plan(&self, desc: &'static Descriptor, context: &ParseContext) -> Result<ImportPlan> {
-        let field = |name: &str| desc.field(name).ok_or_else(|| anyhow::anyhow!("a {} has no {name}", desc.noun));
-        let columns: Vec<Option<&'static Field>> =
-            self.columns.iter().map(|c| c.as_deref().map(field).transpose()).collect::<Result<_>>()?;
-        let mut constants = Vec::new();
-        for (name, text) in &self.constants {
-            let field = field(name)?;
-            constants.push((field, field.parse(text, context)?));
-        }
-        let key = desc.all_keys().find(|key| key.name() == self.key);
-        let key = key.ok_or_else(|| anyhow::anyhow!("{} is no key of a {}", self.key, desc.noun))?;
-        let mut plan = ImportPlan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, context)?;
-        (plan.org, plan.routing) = (self.org, self.routing.clone());
-        plan.fallbacks.clone_from(&self.fallbacks);
-        plan.makes_codes = self.makes_codes;
-        plan.tolerance = tolerance::Tolerance::new(desc, &self.on_invalid, &self.none);
-        plan.dates = dates::Dates::new(&plan.columns, &self.date_formats)?;
-        plan.states.clone_from(&self.states);
-        plan.is_whole = self.whole.is_some();
-        plan.left_out.clone_from(&self.left_out);
-        plan.nested_faults = nested::by_number(&self.nested_faults);
-        for column in &self.lists {
-            let list = desc.lists.get(column.list).and_then(|list| Some((list, list.link()?)));
-            let (list, link) = list.ok_or_else(|| anyhow::anyhow!("a list of nothing"))?;
-            let field = list.first.and_then(|first| desc.field(first)).unwrap_or(link.item.0);
-            plan.lists.push((column.clone(), Reference { field, target: link.item.1, by: None }));
-        }
-        Ok(plan)
-    }
-
     /// All phases, of one organisation's rows.
     async fn load(&self, tx: &mut Tx<'_>) -> Result<Report> {
         self.load_noting(tx, None).await
@@ -377,17 +173,6 @@ impl Loads for Import {
         self
     }
 }
-
-/// An import that was undone because of rejected rows.
-#[derive(Debug)]
-struct Refused(Report);
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("rows were rejected")
-    }
-}
-impl std::error::Error for Refused {}
 
 impl KindVerb for ImportFlags {
     const VERB: VerbName = VerbName::Import;

@@ -10,10 +10,10 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::lists::NewLinks;
+use super::missing;
 use super::rows;
-use super::run::Run;
+use super::run::{BATCH, Run};
 use super::secrets::Secrets;
-use super::{BATCH, missing};
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
 use crate::store::Error;

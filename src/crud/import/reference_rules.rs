@@ -3,8 +3,9 @@
 use anyhow::Result;
 use uuid::Uuid;
 
+use super::arguments::{Import, OnConflict};
 use super::rows::{ImportPlan, pick, resolved};
-use super::{BATCH, Import, OnConflict};
+use super::run::BATCH;
 use crate::model::problem::Problem;
 use crate::model::resource::{Field, Record};
 use crate::model::values::value::Value;

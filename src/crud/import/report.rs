@@ -10,13 +10,14 @@ use serde_json::{Map, Value as Json, json};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::spawn_blocking;
 
+use super::arguments::{Import, OnConflict, Report};
+use super::columns::is_reject_column;
 use super::csv_reader::loose_cells;
 use super::dates;
+use super::encoding::unreadable;
 use super::json_reader::members as members_of;
-use super::mapping::is_reject_column;
 use super::rows::{ENCODING, ImportPlan};
-use super::source::{FileRows, Lines, QUOTES, Source, unreadable};
-use super::{Import, OnConflict, Report};
+use super::source::{FileRows, Lines, QUOTES, Source};
 use crate::crud::context::Context;
 use crate::crud::remove::Mode;
 use crate::crud::write::dry_run_note;

@@ -1,93 +1,27 @@
 //! A column that says whose the rows are: each goes to the organisation that it names. The rows of each are an import by
 //! themselves, one after another in the order in which organisations are locked, in one transaction: all or none.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::nested::WithinReport;
+use super::arguments::{Import, Refused, Report, WithinReport};
+use super::columns::Routing;
 use super::rows::ImportPlan;
 use super::source::FileRow;
-use super::{Import, Refused, Report};
 use crate::crud::session::Session;
 use crate::crud::write::not_in_system;
-use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::Descriptor;
-use crate::model::values::scalar::{fold, truncate};
+use crate::model::values::scalar::truncate;
 use crate::store::Error;
 use crate::store::import::stage::Reject;
 use crate::store::records;
 
-/// The names of such a column.
-const NAMES: [&str; 2] = ["org", "orgcode"];
-
 /// Organisations that one file may name.
 const MOST: usize = 10_000;
-
-/// Whether a column says whose the rows are.
-pub fn is_org_column(desc: &Descriptor, name: &str) -> bool {
-    let is_of_one = !desc.is_org() && !desc.is_of_the_installation();
-    is_of_one && NAMES.contains(&fold(name).as_str()) && desc.field_for_header(name).is_none()
-}
-
-/// Where rows go.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Routing {
-    /// The column that says it.
-    pub at: usize,
-    /// Organisations that are there, by the texts that name them.
-    pub(super) known: HashMap<String, i32>,
-    /// The one that all rows must be of, and its code.
-    only: Option<(i32, String)>,
-    /// Rows that name none are told of with those that are loaded now.
-    takes_rest: bool,
-}
-
-impl Routing {
-    /// The same, where another column says it.
-    pub fn by(self, at: usize) -> Routing {
-        Routing { at, ..self }
-    }
-
-    /// The organisations of the rows, in the order in which they are locked.
-    pub fn orgs(&self) -> Vec<i32> {
-        if let Some((only, _)) = &self.only {
-            return vec![*only];
-        }
-        let mut orgs: Vec<i32> = self.known.values().copied().collect::<BTreeSet<_>>().into_iter().collect();
-        orgs.sort_by_key(|org| if *org == SYSTEM { i32::MAX } else { *org });
-        orgs
-    }
-
-    /// Whether a row is dealt with when those of an organisation are.
-    pub fn takes(&self, org: Option<i32>, text: Option<&str>) -> bool {
-        match text.and_then(|text| self.known.get(text)) {
-            Some(of) if Some(*of) == org => true,
-            Some(_) => self.only.is_some(),
-            None => self.takes_rest,
-        }
-    }
-
-    /// Why a row goes nowhere.
-    pub fn fault(&self, org: Option<i32>, text: &str) -> Option<(&'static str, String)> {
-        let of = self.known.get(text).copied();
-        match &self.only {
-            Some(_) if text.is_empty() || of.is_some() && of == org => None,
-            Some((_, code)) => {
-                Some(("invalid", format!("org is {}, and the rows go to {code} (--org)", truncate(text))))
-            }
-            None if text.is_empty() => Some(("required", "org must not be empty".to_owned())),
-            None if of.is_none() => {
-                Some((ErrorKind::NotFound.as_str(), format!("org {} does not exist", truncate(text))))
-            }
-            None => None,
-        }
-    }
-}
 
 impl ImportPlan {
     /// What a row says of whose it is.

@@ -10,15 +10,13 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender};
 use uuid::Uuid;
 
+use super::columns::{ListColumn, ListSource, NestedFault, Routing, StatusColumn, is_reject_column};
 use super::csv_reader::{KeyTest, Layout, What};
 use super::dates::Dates;
 use super::json_reader::Shape;
-use super::mapping::{ListColumn, ListSource, is_reject_column};
-use super::nested::{self, NestedFault};
-use super::routing::Routing;
+use super::nested;
 use super::secrets::{GivenSecret, NewSecret, Secrets};
 use super::source::{self, FileRows, RowFault, Source};
-use super::status_columns::StatusColumn;
 use super::tolerance::Tolerance;
 use crate::model::code_generator::CodeGenerator;
 use crate::model::kinds::org::SYSTEM;

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::rows::ImportPlan;
 use crate::model::resource::{Field, Record};
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::store::import::match_target::Given;
@@ -37,11 +36,16 @@ impl Scope {
     }
 
     /// Why a row is about nothing of which the file is the truth.
-    pub fn out_of_scope(&self, plan: &ImportPlan, number: u64, line: u64, values: &Given) -> Option<Reject> {
-        let reference = plan.references.iter().find(|r| r.field.column == self.column)?;
+    pub fn out_of_scope(
+        &self,
+        (references, context): (&[Reference], &ParseContext),
+        (number, line): (u64, u64),
+        values: &Given,
+    ) -> Option<Reject> {
+        let reference = references.iter().find(|r| r.field.column == self.column)?;
         let (_, value) = values.iter().rfind(|(f, _)| f.column == self.column)?;
         let text = value.to_text();
-        if self.is_meant(reference, &text, &plan.context) {
+        if self.is_meant(reference, &text, context) {
             return None;
         }
         let name = reference.field.name();

@@ -2,18 +2,15 @@
 //! keeps the hash of each. Which kind that is, and what it holds, the verb brings along.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::run::Run;
+use super::columns::SecretColumn;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::resource::{Descriptor, Meta, Record};
 use crate::model::setting::Settings;
-use crate::model::values::scalar::fold;
 use crate::model::values::value::Value;
 use crate::store::import::match_target::Given;
 use crate::store::tx::Tx;
@@ -53,31 +50,6 @@ pub struct SecretRules {
     pub min_length: usize,
     /// Earlier ones of an owner that are remembered.
     pub remembered: u32,
-}
-
-/// The column that holds them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecretColumn {
-    pub at: usize,
-    /// It holds hashes, not passwords.
-    pub is_hash: bool,
-}
-
-impl SecretColumn {
-    pub fn name(self) -> &'static str {
-        if self.is_hash { "password_hash" } else { "password" }
-    }
-
-    /// Whether a header names one.
-    pub(super) fn of(desc: &Descriptor, at: usize, header: &str) -> Option<SecretColumn> {
-        let header = fold(header);
-        let is_hash = match header.strip_prefix(desc.noun).unwrap_or(&header) {
-            "password" => false,
-            "passwordhash" | "hashedpassword" => true,
-            _ => return None,
-        };
-        Some(SecretColumn { at, is_hash })
-    }
 }
 
 /// How the secrets of a file are read and kept.
@@ -189,47 +161,4 @@ pub struct SecretReset {
     pub given: GivenSecret,
     /// The row changed something else.
     pub is_changed: bool,
-}
-
-impl Run<'_> {
-    /// Sets the secrets of those that are there, where the file says others than they have.
-    pub(super) async fn reset_secrets(&mut self, tx: &mut Tx<'_>, resets: Vec<SecretReset>) -> Result<()> {
-        let plan = Arc::clone(&self.plan);
-        let Some(secrets) = &plan.secrets else { return Ok(()) };
-        let mut wanted = Vec::new();
-        for SecretReset { owner, given, is_changed } in resets {
-            let present = secrets.keeper.present(tx, &owner).await?;
-            let is_same = match (&given, &present) {
-                (GivenSecret::Hash(hash), Some(present)) => hash.text() == present.text(),
-                (GivenSecret::Clear(secret), Some(present)) => present.verify(secret),
-                (_, None) => false,
-            };
-            if is_changed || !is_same {
-                self.report.updated += 1;
-            } else {
-                self.report.unchanged += 1;
-            }
-            // A hash that nothing matches shuts its owner out.
-            if let GivenSecret::Hash(hash) = &given
-                && !hash.is_usable()
-                && present.is_some_and(|p| p.is_usable())
-                && secrets.keeper.needs(&owner, tx)
-            {
-                self.losing.push(owner.meta.id);
-            }
-            if !is_same {
-                wanted.push((owner, given));
-            }
-        }
-        let salts = tx.salts(wanted.len());
-        let (owners, given): (Vec<Record>, Vec<GivenSecret>) = wanted.into_iter().unzip();
-        let given = given.into_iter().map(Some).zip(salts).collect();
-        let hashing = Arc::clone(&plan);
-        let hash_all = move || hashing.secrets.as_ref().map(|s| s.hash_all(given)).unwrap_or_default();
-        let hashes = spawn_blocking(hash_all).await?;
-        for (owner, hash) in owners.iter().zip(hashes.into_iter().flatten()) {
-            secrets.keeper.set(tx, owner, &hash, secrets.rules.remembered).await?;
-        }
-        Ok(())
-    }
 }

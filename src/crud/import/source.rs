@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::csv_reader::{Fault, LONGEST, Layout, Records};
-use super::encoding;
+use super::encoding::{self, unreadable};
 use super::json_input::Stop;
 use super::json_reader::{self, IsWhole, JsonFault, JsonRows, Keys, Shape};
 use crate::model::backup::Digest32;
@@ -831,12 +831,6 @@ pub const PASS_OVER: &str = "the first line names the columns; --skip-lines N pa
 
 /// Where a quote stands wrong.
 pub const QUOTES: &str = "is the file complete? in a quoted cell each quote is written twice";
-
-pub fn unreadable(shown: &str, e: &io::Error) -> Problem {
-    let missing =
-        (e.kind() == io::ErrorKind::NotFound).then_some("FILE is a file of CSV or JSON, or - for standard input");
-    Problem::failed(format!("can't read {shown}: {}", io_message(e))).hint_maybe(missing.map(str::to_owned))
-}
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::OnConflict;
+use super::arguments::OnConflict;
 use super::rows::{Parsed, before_resolved};
 use super::run::Run;
 use super::secrets::GivenSecret;
@@ -111,7 +111,9 @@ impl Run<'_> {
         let row = &mut it.row;
         let mut faults = std::mem::take(&mut row.faults);
         let scope = import.whole.as_ref().and_then(|whole| whole.scope.as_ref());
-        faults.extend(scope.and_then(|s| s.out_of_scope(plan, row.number, row.line, &it.values)));
+        faults.extend(
+            scope.and_then(|s| s.out_of_scope((&plan.references, &plan.context), (row.number, row.line), &it.values)),
+        );
         let is_faultless = faults.is_empty();
         rejects.append(&mut faults);
         let Some(found) = &it.found else {

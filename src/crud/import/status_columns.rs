@@ -1,10 +1,10 @@
 //! Columns that tell a record's state: an export has them, and what they say is obeyed or refused.
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Import;
+use super::arguments::Import;
+use super::columns::{STATUS, StatusColumn};
 use super::rows::{ImportPlan, Parsed, before_resolved};
 use super::source;
 use crate::model::resource::status::{self, Test, Word};
@@ -15,35 +15,6 @@ use crate::store::import::match_target::{Given, HeldRow, Match};
 use crate::store::import::stage::Reject;
 use crate::store::records;
 use crate::store::tx::Tx;
-
-/// A column that fills no field, but says in which state the record is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatusColumn {
-    pub at: usize,
-    /// As messages call it: `status`, or one that says by what it holds that the record is deleted.
-    name: String,
-    /// Words that are no state are passed over.
-    passes_over: bool,
-}
-
-const STATUS: &str = "status";
-
-const DELETED: &[&str] = &["deleted_at", "deleted_by", "deleted", "is_deleted"];
-
-impl StatusColumn {
-    /// The one that a header names, with or without the noun in front.
-    pub fn of(desc: &Descriptor, at: usize, header: &str, passes_over: bool) -> Option<StatusColumn> {
-        let header = fold(header);
-        let names = |name: &&&str| fold(name) == header.strip_prefix(desc.noun).unwrap_or(&header);
-        let has_status = desc.has_status();
-        let name = Some(&STATUS).filter(|_| has_status).into_iter().chain(DELETED).find(names)?;
-        Some(StatusColumn { at, name: (*name).to_owned(), passes_over })
-    }
-
-    pub fn is_status(&self) -> bool {
-        self.name == STATUS
-    }
-}
 
 /// The word that says that a record is not in use, where no other field says it.
 fn out_of_use(desc: &Descriptor) -> &'static str {

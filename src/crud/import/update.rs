@@ -9,11 +9,11 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use super::arguments::TOLD;
 use super::probe::Trial;
 use super::rows::{self, Picked};
-use super::run::Run;
+use super::run::{CHANNEL_DEPTH, Run};
 use super::secrets::{GivenSecret, SecretReset};
-use super::{CHANNEL_DEPTH, TOLD};
 use crate::crud::defaults::blank;
 use crate::crud::former;
 use crate::model::resource::{Field, IS_ACTIVE, Record};
@@ -265,4 +265,47 @@ fn action_of(before: &Record, after: &Record) -> Action {
     let desc = before.desc;
     let of_use = desc.field(IS_ACTIVE).and_then(became);
     of_use.or_else(|| desc.fields.iter().find_map(became)).unwrap_or(Action::Update)
+}
+
+impl Run<'_> {
+    /// Sets the secrets of those that are there, where the file says others than they have.
+    pub(super) async fn reset_secrets(&mut self, tx: &mut Tx<'_>, resets: Vec<SecretReset>) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let Some(secrets) = &plan.secrets else { return Ok(()) };
+        let mut wanted = Vec::new();
+        for SecretReset { owner, given, is_changed } in resets {
+            let present = secrets.keeper.present(tx, &owner).await?;
+            let is_same = match (&given, &present) {
+                (GivenSecret::Hash(hash), Some(present)) => hash.text() == present.text(),
+                (GivenSecret::Clear(secret), Some(present)) => present.verify(secret),
+                (_, None) => false,
+            };
+            if is_changed || !is_same {
+                self.report.updated += 1;
+            } else {
+                self.report.unchanged += 1;
+            }
+            // A hash that nothing matches shuts its owner out.
+            if let GivenSecret::Hash(hash) = &given
+                && !hash.is_usable()
+                && present.is_some_and(|p| p.is_usable())
+                && secrets.keeper.needs(&owner, tx)
+            {
+                self.losing.push(owner.meta.id);
+            }
+            if !is_same {
+                wanted.push((owner, given));
+            }
+        }
+        let salts = tx.salts(wanted.len());
+        let (owners, given): (Vec<Record>, Vec<GivenSecret>) = wanted.into_iter().unzip();
+        let given = given.into_iter().map(Some).zip(salts).collect();
+        let hashing = Arc::clone(&plan);
+        let hash_all = move || hashing.secrets.as_ref().map(|s| s.hash_all(given)).unwrap_or_default();
+        let hashes = spawn_blocking(hash_all).await?;
+        for (owner, hash) in owners.iter().zip(hashes.into_iter().flatten()) {
+            secrets.keeper.set(tx, owner, &hash, secrets.rules.remembered).await?;
+        }
+        Ok(())
+    }
 }

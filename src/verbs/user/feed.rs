@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::leaver_limit::Absentees;
 use super::people_flags::PeopleFlags;
 use crate::crud::contents;
-use crate::crud::import::limit::names;
+use crate::crud::import::kind_limit::names;
 use crate::crud::import::{Run, Scope, TOLD, Whole};
 use crate::crud::lookup::find_in;
 use crate::crud::remove::{self, Mode};

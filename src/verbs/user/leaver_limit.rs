@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::crud::import::Run;
-use crate::crud::import::limit::{first_names, stopped};
+use crate::crud::import::kind_limit::first_names;
+use crate::crud::import::limit::stopped;
 use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::resource::Record;
 use crate::store::tx::Tx;

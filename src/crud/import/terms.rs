@@ -1,0 +1,22 @@
+//! What only the imports of some kinds say.
+
+use super::arguments::Whole;
+use super::nested::Nested;
+use super::secrets::SecretKeeper;
+use crate::crud::remove::Mode;
+
+/// What only the imports of some kinds say of their files.
+#[derive(Default)]
+pub struct Terms {
+    /// The column that holds codes under the name of another key.
+    pub code: Option<usize>,
+    /// Whether what columns hold of secrets is set of records that are there too.
+    pub resets_secrets: bool,
+    /// Who keeps secrets that columns may hold.
+    pub secrets: Option<&'static dyn SecretKeeper>,
+    pub whole: Option<Whole>,
+    /// What becomes of what those are in charge of that are deactivated.
+    pub mode: Mode,
+    /// Columns whose cells hold rows of other kinds.
+    pub nested: &'static [Nested],
+}

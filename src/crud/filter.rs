@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::context::Context;
 use super::lookup::not_found;
 use super::session::Session;
-use super::times::{time, time_to_come};
 use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::{ErrorKind, Problem, nearest};
 use crate::model::resource::{Descriptor, Field, Resource as _};
@@ -297,8 +296,8 @@ fn part(column: &Column, text: &str) -> Result<String, Problem> {
 fn within(context: &Context<'_>, column: Column, op: Op, text: &str, commas: &[usize]) -> Result<Vec<Condition>> {
     let is_to_come = column.field.is_some_and(Field::is_to_come);
     let read = |text: &str| match span(text.trim()).filter(|_| is_to_come) {
-        Some(_) => time_to_come(text, context.clock.now(), context.origin.zone).map(|at| (at, at)),
-        None => time(text, context.clock.now(), context.origin.zone),
+        Some(_) => context.time_to_come(text).map(|at| (at, at)),
+        None => context.time(text),
     };
     let one = |op, value| Condition { column: column.clone(), op, values: vec![Value::Time(value)] };
     // A date names a whole day.

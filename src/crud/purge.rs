@@ -16,7 +16,6 @@ use super::lookup::find_each_deleted;
 use super::remove::{FIRST, first_keys, lines};
 use super::seed;
 use super::session::Session;
-use super::times::time;
 use super::write::{Target, described, dry_run_note};
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
@@ -284,7 +283,7 @@ impl KindVerb for PurgeFlags {
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         let ui = &s.context.ui;
         let records: Vec<Record> = if let Some(text) = &self.deleted_before {
-            let (before, _) = time(text, s.context.clock.now(), s.context.origin.zone)?;
+            let (before, _) = s.context.time(text)?;
             ui.status(&format!("deleted before {}", rfc3339(before)));
             let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
             records::deleted_before(s.db().await?, desc, org, before).await?

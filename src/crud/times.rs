@@ -35,6 +35,18 @@ fn time_of_any_year(
     zone.read(text).ok_or_else(wrong)
 }
 
+impl Context<'_> {
+    /// A time that somebody gives now ([`time`]), and the end of what it names.
+    pub fn time(&self, text: &str) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
+        time(text, self.clock.now(), self.origin.zone)
+    }
+
+    /// A time to come, as people give it: RFC 3339, a date (its beginning), or `2h` or `7d` from now.
+    pub fn time_to_come(&self, text: &str) -> Result<DateTime<Utc>, Problem> {
+        time_to_come(text, self.clock.now(), self.origin.zone)
+    }
+}
+
 /// From when on, and up to when.
 type FromTo = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
@@ -58,7 +70,7 @@ impl FlagGroup for Span {
 impl Span {
     /// The beginning of the one, and the end of the other.
     pub fn times(&self, context: &Context<'_>) -> Result<FromTo> {
-        let of = |text: &String| time(text, context.clock.now(), context.origin.zone);
+        let of = |text: &String| context.time(text);
         let (since, until) = (self.since.as_ref().map(of).transpose()?, self.until.as_ref().map(of).transpose()?);
         let (since, until) = (since.map(|(start, _)| start), until.map(|(_, end)| end));
         in_order(since, until)?;
@@ -76,8 +88,7 @@ pub fn in_order(since: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>) -> R
     }
 }
 
-/// A time to come as people give it: RFC 3339, a date (its beginning), or `2h` or `7d` from now.
-pub fn time_to_come(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<DateTime<Utc>, Problem> {
+fn time_to_come(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<DateTime<Utc>, Problem> {
     let (given, _) = time(text, now, zone).map_err(|p| Problem {
         hints: vec!["write 2026-12-24, 2026-12-24T09:30:00+05:30, 2h or 7d (from now)".into()],
         ..p

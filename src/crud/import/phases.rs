@@ -9,9 +9,11 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::arguments::{Refused, Report};
 use super::columns::NestedFault;
+use super::missing;
 use super::nested::Found;
+use super::probe;
+use super::rows;
 use super::run::{CHANNEL_DEPTH, Run};
-use super::{missing, probe, rows};
 use crate::crud::remove::{self, Mode};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;

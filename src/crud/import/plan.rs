@@ -4,8 +4,9 @@ use anyhow::Result;
 
 use super::arguments::Import;
 use super::columns::by_number;
+use super::dates;
 use super::rows::ImportPlan;
-use super::{dates, tolerance};
+use super::tolerance;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::scalar::ParseContext;
 use crate::store::import::stage::Reference;

@@ -14,7 +14,6 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find_in;
 use crate::crud::session::Session;
-use crate::crud::times::time;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::redact::{is_secret_name, typed};
@@ -203,7 +202,7 @@ fn read_details(context: &Context<'_>, members: &mut Members) -> Result<Map<Stri
     }
     if let Some(at) = members.text("at")? {
         // When it happened, as the other program says; the record's own time is that of its writing.
-        let (at, _) = time(&at, context.clock.now(), context.origin.zone).map_err(|p| Problem::invalid(p.sentence))?;
+        let (at, _) = context.time(&at).map_err(|p| Problem::invalid(p.sentence))?;
         details.insert("happened_at".into(), rfc3339(at).into());
     }
     Ok(details)

@@ -22,7 +22,6 @@ use crate::crud::lookup::GoneRecord;
 use crate::crud::outcome::CommandTarget;
 use crate::crud::session::Session;
 use crate::crud::subjects::records_of;
-use crate::crud::times::time;
 use crate::crud::write::{described, dry_run_note};
 use crate::model::kinds::system_log::Level;
 use crate::model::kinds::user::User;
@@ -127,7 +126,7 @@ impl Leaf for ArchiveFlags {
         let org = s.the_org().await?;
         let code = records::org_code(s.db().await?, org).await?;
         let text = self.before;
-        let (before, _) = time(&text, s.context.clock.now(), s.context.origin.zone)?;
+        let (before, _) = s.context.time(&text)?;
         let path = self.out;
         if fs::symlink_metadata(&path).is_ok() {
             return Err(Problem::conflict(format!("{path} is there already; an archive is never overwritten"))

@@ -10,7 +10,6 @@ use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
-use crate::crud::times::time_to_come;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::BackupEntry;
 use crate::model::kinds::org::SYSTEM;
@@ -78,7 +77,7 @@ async fn meant(s: &mut Session<'_>, from: Option<&str>, backup: &str) -> Result<
 }
 
 fn until(context: &Context<'_>, text: Option<&str>) -> Result<Option<DateTime<Utc>>> {
-    Ok(text.map(|text| time_to_come(text, context.clock.now(), context.origin.zone)).transpose()?)
+    Ok(text.map(|text| context.time_to_come(text)).transpose()?)
 }
 
 async fn set(s: &mut Session<'_>, mut entry: BackupEntry, until: Option<DateTime<Utc>>, shortens: bool) -> Result<()> {

@@ -10,7 +10,6 @@ use serde_json::{Value as Json, json};
 use super::archive::Archive;
 use super::catalogue::{KnownBackups, find, in_folder, short};
 use crate::crud::session::Session;
-use crate::crud::times::time;
 use crate::model::backup::Manifest;
 use crate::model::problem::Problem;
 use crate::model::values::value::rfc3339;
@@ -26,7 +25,7 @@ pub async fn choose(s: &mut Session<'_>, from: Option<&str>, word: Option<&str>,
             .hint("leave the name of the backup out, or --at")
             .into());
     }
-    let (_, upto) = time(at, s.context.clock.now(), s.context.origin.zone)?;
+    let (_, upto) = s.context.time(at)?;
     let known = KnownBackups::reachable(s, from).await?;
     let taken = known.newest(Some(upto))?.clone();
     known.tell_passed_over(s.context, &taken, Some(upto));

@@ -9,7 +9,6 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::known_columns;
 use crate::crud::session::Session;
-use crate::crud::times::time_to_come;
 use crate::crud::write::{ChangedRecord, Target, targets, tell_changed};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
@@ -74,19 +73,19 @@ impl Leaf for BlockFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
-        let until =
-            self.until.as_ref().map(|t| time_to_come(t, s.context.clock.now(), s.context.origin.zone)).transpose()?;
-        let reason = match &self.reason {
-            Some(reason) => reason.clone(),
-            None if s.context.ui.style.interactive => {
+        let ui = &s.context.ui;
+        let until = self.until.as_ref().map(|text| s.context.time_to_come(text)).transpose()?;
+        let reason = match self.reason {
+            Some(reason) => reason,
+            None if ui.style.interactive => {
                 let given =
                     |text: &str| if text.trim().is_empty() { Err("a reason is needed".to_owned()) } else { Ok(()) };
-                s.context.ui.ask("Reason", None, given).await?
+                ui.ask("Reason", None, given).await?
             }
             None => return Err(Problem::usage("the reason is missing").hint("give it with --reason TEXT").into()),
         };
         if let Some(until) = until {
-            s.context.ui.status(&format!("until {}", rfc3339(until)));
+            ui.status(&format!("until {}", rfc3339(until)));
         }
         known_columns(s.context, DESC)?;
         let changed = gate::write(s, &Block { targets: as_targets(&records), reason, until }).await?;

@@ -9,7 +9,6 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::{known_columns, print_changed};
 use crate::crud::session::Session;
-use crate::crud::times::time_to_come;
 use crate::crud::write::{ChangedRecord, Target, dry_run_note, targets};
 use crate::model::kinds::user::User;
 use crate::model::password::Secret;
@@ -88,7 +87,7 @@ impl Leaf for InviteFlags {
                 .into());
         }
         let expires = self.expires.as_ref().map_or("7d", String::as_str);
-        let expires_at = time_to_come(expires, s.context.clock.now(), s.context.origin.zone)?;
+        let expires_at = s.context.time_to_come(expires)?;
         let random = s.context.random;
         let tokens: Vec<Secret> = records.iter().map(|_| token::make(&mut |bytes| random.fill(bytes))).collect();
         let verb =

@@ -3,13 +3,13 @@
 pub mod matching;
 pub mod validate;
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::Result;
 use zeroize::Zeroizing;
 
-use crate::crud::session::Session;
+use crate::crud::context::Context;
 use crate::model::problem::{Problem, io_message};
 use crate::ui::interruptible;
 
@@ -28,9 +28,9 @@ struct Lines {
 
 impl Lines {
     /// Of a file, or of standard input for `-`. What was given is never told: it may be a number.
-    fn open(s: &mut Session<'_>, path: &str) -> Result<Lines> {
+    fn open(context: &Context<'_>, path: &str) -> Result<Lines> {
         let from: Box<dyn Read> = match path {
-            "-" => Box::new(std::mem::replace(&mut s.ui.io.stdin, Box::new(io::empty()))),
+            "-" => context.ui.take_stdin(),
             path => Box::new(interruptible::open(Path::new(path)).map_err(|e| {
                 Problem::failed(format!("can't read the file that was given: {}", io_message(&e))).hint(
                     "a number or name itself is never an argument, which others can see: '-' reads standard input",

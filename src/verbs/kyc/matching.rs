@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Lines, OF_EVERYBODY};
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::identity::name_match::compare;
 use crate::model::problem::Problem;
@@ -28,11 +28,12 @@ impl Leaf for MatchFlags {
         about: "Tell how alike two names are, on two lines",
         examples: "orgctl kyc match names.txt\norgctl kyc match - < names.txt",
     };
+    const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let Some(path) = self.file else { return Err(missing().into()) };
-        let mut lines = Lines::open(s, &path)?;
+        let mut lines = Lines::open(s.context, &path)?;
         let mut names = Vec::new();
         while let Some((_, text)) = lines.next()? {
             if !text.trim().is_empty() {
@@ -46,13 +47,13 @@ impl Leaf for MatchFlags {
         };
         let found = compare(one, other);
         let score = format!("{}.{:02}", found.score / 100, found.score % 100);
-        if is_for_programs(&s.ui) {
+        if is_for_programs(&s.context.ui) {
             return report(
-                &mut s.ui,
+                &s.context.ui,
                 &json!({ "score": score, "band": found.band().as_str(), "reason": found.reason }),
             );
         }
-        s.ui.out(&format!("{score} {}: {}\n", found.band().as_str(), found.reason))
+        s.context.ui.out(&format!("{score} {}: {}\n", found.band().as_str(), found.reason))
     }
 }
 

@@ -5,7 +5,7 @@ use clap::builder::PossibleValuesParser;
 
 use super::{LONGEST, Lines, OF_EVERYBODY};
 use crate::crud::gate;
-use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::identity::{Fault, Number, NumberKind};
 use crate::model::problem::Problem;
@@ -32,31 +32,32 @@ impl Leaf for ValidateFlags {
         about: "Tell which numbers of a list can be right, by their form and check digits",
         examples: "orgctl kyc validate --kind pan numbers.txt\norgctl kyc validate --kind aadhaar -o csv - < numbers.txt\norgctl kyc validate --kind ifsc -",
     };
+    const UNUSED: Unused = Unused::NONE.org();
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
         let kind = NumberKind::parse(&self.kind)
             .ok_or_else(|| Problem::usage(format!("'{}' is no kind of number", self.kind)))?;
         let today = s.context.clock.now().date_naive();
-        let mut listing = Listing::new(&s.ui, heads(), 1);
+        let mut listing = Listing::new(&s.context.ui, heads(), 1);
         let (mut many, mut wrong) = (0_u64, 0_u64);
         let mut tell = |s: &mut Session<'_>, line: u64, text: &str| {
             let read = Number::read(kind, text, today);
             many += 1;
             wrong += u64::from(read.is_err());
-            listing.row(&mut s.ui, row(line, &read))
+            listing.row(&s.context.ui, row(line, &read))
         };
         match self.file {
             Some(path) => {
-                let mut lines = Lines::open(s, &path)?;
+                let mut lines = Lines::open(s.context, &path)?;
                 while let Some((line, text)) = lines.next()? {
                     if !text.trim().is_empty() {
                         tell(s, line, text)?;
                     }
                 }
             }
-            None if s.ui.style.interactive => {
-                let typed = s.ui.ask_secret(kind.label(), None).await?;
+            None if s.context.ui.style.interactive => {
+                let typed = s.context.ui.ask_secret(kind.label(), None).await?;
                 tell(s, 1, typed.expose())?;
             }
             None => {
@@ -65,11 +66,11 @@ impl Leaf for ValidateFlags {
                     .into());
             }
         }
-        listing.finish(&mut s.ui)?;
+        listing.finish(&s.context.ui)?;
         let label = kind.label();
         match wrong {
-            0 if many == 0 => s.ui.status("there is no number to look at"),
-            0 => s.ui.status(&format!("{many} of {many} can be right")),
+            0 if many == 0 => s.context.ui.status("there is no number to look at"),
+            0 => s.context.ui.status(&format!("{many} of {many} can be right")),
             _ => {
                 return Err(Problem::invalid(format!("{wrong} of {many} can't be right as {label}"))
                     .hint(format!(

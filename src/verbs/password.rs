@@ -21,9 +21,10 @@ use crate::model::password::{Params, Secret, StoredHash, generate, hash, policy}
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::bytes;
 use crate::model::resource::{Descriptor, Record, Resource as _};
-use crate::model::setting::{self, Settings};
+use crate::model::setting::{self, Place, Settings};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::rfc3339;
 use crate::store::records::{self, Deleted};
 use crate::store::records::{credentials, settings};
 use crate::store::tx::Tx;
@@ -254,22 +255,37 @@ impl Leaf for CheckPasswordFlags {
         let password = Arc::new(given(s.context, &self.password, false).await?);
         let credential = credentials::load(s.db().await?, &user).await?;
         let seen = credential.as_ref().map(credentials::Held::version);
+        let place = Place { org: user.meta.org_id, user: Some(user.meta.id) };
+        let rules = settings::for_place(s.db().await?, place).await?;
+        let expires_at = credential.as_ref().map(|c| c.expires_at(&rules)).transpose()?.flatten();
         let must_change = credential.as_ref().is_some_and(|c| c.stored.value.must_change);
         let Some(stored) = credential.map(|c| c.password) else {
             return Err(Problem::not_found(format!("{} has no password", user.title()))
                 .hint(format!("set one: orgctl user passwd {}", user.key()))
                 .into());
         };
-        let rules = settings::for_org(s.db().await?, user.meta.org_id).await?;
         let params = credentials::params(&rules)?;
         let (tried, wanted) = (Arc::clone(&password), params.clone());
         let (is_right, is_old, scheme) =
             spawn_blocking(move || (stored.verify(&tried), stored.needs_rehash(&wanted), stored.scheme())).await?;
-        report(&s.context.ui, &json!({ "user_code": user.key(), "id": user.meta.id, "is_right": is_right }))?;
+        // Who does not know it learns nothing of it.
+        let expired = expires_at.filter(|at| is_right && *at <= s.context.clock.now());
+        let mut told = json!({ "user_code": user.key(), "id": user.meta.id, "is_right": is_right });
+        if is_right {
+            told["must_change"] = must_change.into();
+            told["expires_at"] = expires_at.map(rfc3339).into();
+            told["is_expired"] = expired.is_some().into();
+        }
+        report(&s.context.ui, &told)?;
         if !is_right {
             return Err(Problem::new(ErrorKind::Failed, format!("this is not the password of {}", user.title())).into());
         }
         s.context.ui.status(&format!("this is the password of {}", user.title()));
+        match expired {
+            Some(at) => s.context.ui.status(&format!("it has expired at {}: another one is to be set", rfc3339(at))),
+            None if must_change => s.context.ui.status("the user is to choose another one at the next sign-in"),
+            None => {}
+        }
         if is_old {
             let hash = hashed(s.context, password, params).await?;
             let keep = rules.get(setting::PASSWORD_HISTORY)?;

@@ -329,6 +329,22 @@ fn a_password_is_set_checked_and_never_seen() {
         p.run_with("user check-password ravi --password-stdin", made).fails(0);
         assert_eq!(p.run("user passwd meena --generate --dry-run").ok(), "", "a dry run shows none");
         assert!(p.run_with("user check-password meena --password-stdin", made).fails(3).contains("has no password"));
+        // One that is old is still right, and is told to be; the user's own days go before the organisation's.
+        let check = "user check-password asha --password-stdin";
+        assert_eq!(p.run_with(&format!("{check} -o json"), good).json()["expires_at"], serde_json::Value::Null);
+        p.run("setting set password.expiry_days 90").ok();
+        assert_eq!(p.run_with(&format!("{check} -o json"), good).json()["is_expired"], false);
+        p.wait(91 * 24 * 3600);
+        let said = p.run_with(check, good);
+        assert!(said.err.contains("it has expired at 2027-02-"), "{}", said.err);
+        said.fails(0);
+        let wrong = p.run_with(&format!("{check} -o json"), "wrong");
+        assert!(wrong.json().get("is_expired").is_none(), "who does not know it learns nothing");
+        p.run("setting set password.expiry_days 365 --user asha").ok();
+        assert!(!p.run_with(check, good).err.contains("expired"));
+        p.run_with("user passwd asha --password-stdin", "the seventh pass phrase now").fails(0);
+        p.run("setting reset password.expiry_days --user asha").ok();
+        assert!(!p.run_with(check, "the seventh pass phrase now").err.contains("expired"));
         // Neither the passwords nor their hashes are told anywhere.
         let told = [
             p.run("user show asha -o json").ok(),
@@ -339,7 +355,7 @@ fn a_password_is_set_checked_and_never_seen() {
         for text in told {
             assert!(!text.contains(good) && !text.contains(made) && !text.contains("$argon2"), "{text}");
         }
-        assert_eq!(p.column("audit list --all --action password_change --status success", "key").len(), 9);
+        assert_eq!(p.column("audit list --all --action password_change --status success", "key").len(), 10);
         assert_eq!(p.column("audit list --all --action password_change --status failed", "key").len(), 9);
         assert_eq!(int(p, "select count(*) from password_history"), 5);
         assert_eq!(p.run("user dossier ravi").json()["records"]["credentials"][0]["must_change"], json!(true));

@@ -1,6 +1,6 @@
 //! What users prove themselves with: the hash of a password, and those that it had before.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, Utc};
 use serde_json::Map;
 use uuid::Uuid;
 
@@ -33,6 +33,15 @@ impl Held {
     /// Counts every change of it.
     pub fn version(&self) -> i64 {
         self.stored.meta.version
+    }
+
+    /// When the password must have been changed: none where it may stay. The user's own days count before those of the
+    /// settings, and 0 days are never.
+    pub fn expires_at(&self, settings: &Settings) -> Result<Option<DateTime<Utc>>> {
+        let credential = &self.stored.value;
+        let own = credential.expiry_days.as_ref().map(|days| days.0);
+        let days = own.map_or_else(|| settings.get(setting::PASSWORD_EXPIRY_DAYS), Ok)?;
+        Ok(if days == 0 { None } else { credential.changed_at.0.checked_add_days(Days::new(days.into())) })
     }
 }
 

@@ -101,9 +101,10 @@ impl Facts {
 
     /// All that somebody has of a permission now, whatever it is of: the role that is held, the one that gives it, and what
     /// that says.
-    pub fn ways<'a>(&'a self, asked: &'a Permission) -> impl Iterator<Item = (&'a Held, usize, &'a Given)> {
+    pub fn ways<'a>(&'a self, asked: &Permission) -> impl Iterator<Item = (&'a Held, usize, &'a Given)> {
         let held = self.held.iter().filter(|held| held.lack(self.at).is_none());
-        held.flat_map(|held| self.roles.giving(held.role, asked).map(move |(role, given)| (held, role, given)))
+        let patterns = self.roles.patterns(asked);
+        held.flat_map(move |held| self.roles.giving(held.role, patterns).map(move |(role, given)| (held, role, given)))
     }
 
     /// May he or she do it? Of several ways one is enough, and one without approval wins over one with it.

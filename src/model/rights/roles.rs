@@ -98,6 +98,13 @@ struct Givers {
     set: Bits,
 }
 
+/// Who gives a permission by its own words or by stars, of some roles.
+#[derive(Clone, Copy)]
+pub struct Patterns<'a> {
+    givers: [Option<&'a Givers>; 4],
+    is_critical: bool,
+}
+
 /// Where the star is in [`Roles::words`].
 const STAR: u32 = 0;
 
@@ -177,8 +184,8 @@ impl Roles {
         }
     }
 
-    /// The patterns that a permission may be given by.
-    fn patterns(&self, asked: &Permission) -> impl Iterator<Item = &Givers> {
+    /// The patterns that a permission may be given by, looked up once for all roles that are asked about it.
+    pub fn patterns(&self, asked: &Permission) -> Patterns<'_> {
         let (resource, action) = (self.words.get(asked.resource()), self.words.get(asked.action()));
         let pairs = [
             resource.zip(action).map(|(r, a)| (*r, *a)),
@@ -186,20 +193,20 @@ impl Roles {
             action.map(|a| (STAR, *a)),
             Some((STAR, STAR)),
         ];
-        pairs.into_iter().flatten().filter_map(|key| self.index.get(&key))
+        let givers = pairs.map(|key| key.and_then(|key| self.index.get(&key)));
+        Patterns { givers, is_critical: self.is_critical(asked) }
     }
 
     /// What a role gives, of itself and by those that it inherits from, that fits a permission: the role that gives it, and
     /// what it says. The way of everything that is decided.
-    pub fn giving<'a>(&'a self, from: usize, asked: &'a Permission) -> impl Iterator<Item = (usize, &'a Given)> {
+    pub fn giving<'a>(&'a self, from: usize, asked: Patterns<'a>) -> impl Iterator<Item = (usize, &'a Given)> {
         let reached = self.reached.get(from);
-        let is_critical = self.is_critical(asked);
-        self.patterns(asked)
-            .zip(std::iter::repeat(reached))
+        let givers = asked.givers.into_iter().flatten().zip(std::iter::repeat(reached));
+        givers
             .filter_map(|(givers, reached)| Some((givers, reached?)))
             .flat_map(|(givers, reached)| givers.within(reached))
             .map(|(at, which)| (at, &self.roles[at].given[which]))
-            .filter(move |(at, given)| !is_critical || self.contains(*at, given))
+            .filter(move |(at, given)| !asked.is_critical || self.contains(*at, given))
     }
 
     /// All that a role gives, of itself and by those that it inherits from: the role that gives it, and what it says.
@@ -307,7 +314,7 @@ mod tests {
         let roles = Roles::new(all.into_iter().chain(rest).collect(), []);
         let found = |from, word: &str| {
             let asked = Permission::parse(word).expect("two words");
-            roles.giving(from, &asked).map(|(at, _)| at).collect::<Vec<_>>()
+            roles.giving(from, roles.patterns(&asked)).map(|(at, _)| at).collect::<Vec<_>>()
         };
         assert_eq!((found(0, "x:any"), found(0, "a:b"), found(0, "y:z")), (vec![3], vec![], vec![]));
         assert_eq!((found(1, "a:b"), found(4, "y:z")), (vec![], vec![4]));
@@ -323,7 +330,7 @@ mod tests {
             (0..200).map(|n| role(n, &[n + 1, n + 2], n % 3 != 0, &[("a", "b"), ("*", "b")])).collect();
         let roles = Roles::new(all, []);
         let asked = Permission::parse("a:b").expect("two words");
-        let mut found: Vec<usize> = roles.giving(1, &asked).map(|(at, _)| at).collect();
+        let mut found: Vec<usize> = roles.giving(1, roles.patterns(&asked)).map(|(at, _)| at).collect();
         found.sort_unstable();
         let expected: Vec<usize> = (1..200).filter(|n| n % 3 != 0).flat_map(|n| [n, n]).collect();
         assert_eq!(found, expected);

@@ -85,8 +85,9 @@ impl Leaf for WhoCanFlags {
         let roles = access::roles(s.db().await?, org, Which::Giving, Some(&asked)).await?;
         let mut by_conditions: BTreeMap<Own, Vec<Uuid>> = BTreeMap::new();
         let is_of_all = asked.is_of_the_installation() && org > 0;
+        let patterns = roles.patterns(&asked);
         for (place, role) in roles.all().iter().enumerate().filter(|_| !is_of_all) {
-            let given = roles.giving(place, &asked).map(|(_, g)| (g.own_branch, g.own_department, g.own_records));
+            let given = roles.giving(place, patterns).map(|(_, g)| (g.own_branch, g.own_department, g.own_records));
             given
                 .collect::<BTreeSet<Own>>()
                 .into_iter()

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 
-use super::{LONGEST, Lines, OF_EVERYBODY};
+use super::{Lines, OF_EVERYBODY};
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
@@ -67,15 +67,15 @@ impl Leaf for ValidateFlags {
             }
         }
         listing.finish(&s.context.ui)?;
+        // What it comes to stands below it.
+        s.context.ui.flush()?;
         let label = kind.label();
         match wrong {
             0 if many == 0 => s.context.ui.status("there is no number to look at"),
             0 => s.context.ui.status(&format!("{many} of {many} can be right")),
             _ => {
                 return Err(Problem::invalid(format!("{wrong} of {many} can't be right as {label}"))
-                    .hint(format!(
-                        "a number is at most {LONGEST} bytes; what is wrong with each stands beside its line"
-                    ))
+                    .hint("what is wrong with each stands beside its line")
                     .into());
             }
         }

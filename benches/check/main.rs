@@ -37,7 +37,7 @@ fn roles() -> Roles {
         let (level, place) = (n / LEVEL, n % LEVEL);
         let parent = |by: usize| id(1, (level + 1) * LEVEL + (place * 7 + by) % LEVEL);
         let given = |j: usize| Given {
-            resource: if j == 9 && n % 97 == 0 { "*".into() } else { format!("res{}", (n * 7 + j) % 300) },
+            resource: if j == 9 && n.is_multiple_of(97) { "*".into() } else { format!("res{}", (n * 7 + j) % 300) },
             action: ["read", "update", "approve", "*"][(n + j) % 4].to_owned(),
             own_branch: j % 3 == 1,
             own_department: j % 5 == 2,

@@ -671,6 +671,7 @@ fn nothing_is_placed_within_reach() {
             "role create --code PLACER --name Placer",
             "role grant PLACER users:read users:create users:update users:import branches:read branches:update branches:create departments:read departments:update user_branches:create user_branches:update user_branches:delete user_branches:import",
             "role grant PLACER users:delete departments:delete --own-branch",
+            "role grant PLACER audit:read roles:read",
             "role grant PLACER users:block --own-department",
             "role assign PLACER bob",
             "user update bob --branch B1 --department D1",
@@ -710,6 +711,15 @@ fn nothing_is_placed_within_reach() {
                 ("user create --username new --name New --branch B1 --as bob", ""),
                 ("user import - --key username --as bob < username,name,branch\nnova,Nova,B1\n", ""),
             ],
+        );
+        // The refusal tells what would have sufficed.
+        let said = p.run("branch assign B1 cat --as bob").fails(5);
+        let (_, line) = said.split_once("'orgctl ").expect("a command");
+        let told = p.run(line.split('\'').next().expect("its end"));
+        assert!(
+            told.out.contains("may not users:delete") && told.out.contains("PLACER gives users:delete"),
+            "{}",
+            told.out
         );
         // Who may do it everywhere gains nothing by it.
         p.run("role assign KEEPER bob").ok();

@@ -20,7 +20,7 @@ use crate::model::rights::facts::{Facts, Held};
 use crate::model::rights::permission::Permission;
 use crate::model::rights::refusal::Refusal;
 use crate::model::rights::roles::{Given, Roles};
-use crate::model::scope::Belongings;
+use crate::model::scope::{About, Belongings};
 use crate::model::setting::ACCESS_INCLUDE_SUB_BRANCHES;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::Result;
@@ -148,7 +148,12 @@ impl Bounded {
             let what = title(db, desc, bound.org, id).await?;
             let asked = &bound.permission;
             let sentence = format!("{asked} is not allowed: it would bring {what} within your reach of {gained}");
-            return Err(Problem::denied(sentence).hint(FOR_YOU).refusing(Refusal::of(ESCALATE)).into());
+            // What would have sufficed is to be allowed it of the record as it was.
+            let refusal = match Permission::parse(&gained) {
+                Some(_) => Refusal::of(&gained).about(About::Record(&before)).of_record(desc.noun, id),
+                None => Refusal::of(ESCALATE),
+            };
+            return Err(Problem::denied(sentence).hint(FOR_YOU).refusing(refusal).into());
         }
         Ok(())
     }

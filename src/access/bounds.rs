@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::permission::{OF_EVERYBODY, Permission};
+use super::permission::Permission;
 use super::{Facts, Scope};
 use crate::model::rights::bounds::{Above, Asked, Beyond, Bounds, Excess, Moved, Reach};
 use crate::model::rights::facts::Held;
@@ -129,11 +129,10 @@ fn implies(some: &Conditions, others: &Conditions, above: &Above) -> bool {
         && others.own_of.is_none_or(|person| some.own_of == Some(person))
 }
 
-/// What everybody may do, and what nobody of an organisation may, whoever gives it.
+/// What nobody of an organisation may do, whoever gives it.
 fn goes_nowhere(org: i32, given: &Given) -> bool {
-    let word = format!("{}:{}", given.resource, given.action);
-    OF_EVERYBODY.contains(&word.as_str())
-        || (org > 0 && Permission::parse(&word).is_some_and(|word| word.is_of_the_installation()))
+    let word = Permission::parse(&format!("{}:{}", given.resource, given.action));
+    org > 0 && word.is_some_and(|word| word.is_of_the_installation())
 }
 
 impl Bounds for OwnBounds {
@@ -316,8 +315,7 @@ mod tests {
             ("kyc:*", "kyc:reveal", Some(Beyond::NotAtAll)),
             ("kyc:reveal", "kyc:reveal", none),
             ("kyc:*", "kyc:*", none),
-            // What everybody may, and what nobody may.
-            ("users:read", "users:whoami", none),
+            // What nobody may.
             ("users:read", "backups:create", none),
         ] {
             assert_eq!(beyond(vec![grant(own)], grant(other)), expected, "{own} and {other}");

@@ -54,6 +54,9 @@ impl Context<'_> {
     }
 }
 
+/// The permission of what everybody may ask, whatever is granted: who he or she is, and what is brought along.
+pub const OF_EVERYBODY: &str = "";
+
 /// What a leaf of the command tree declares about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {

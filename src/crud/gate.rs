@@ -10,11 +10,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::context::Access;
-use super::context::Context;
+use super::context::{Access, Context, OF_EVERYBODY};
 use super::session::Session;
 use super::stored::StoredCommand;
-use crate::access::permission::{OF_EVERYBODY, Permission};
+use crate::access::permission::Permission;
 use crate::access::{self, About, Actor, Decision, Facts, OwnBounds, Reason, Subject};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::system_log::{Level, SystemLog};
@@ -156,7 +155,7 @@ fn decided(context: &Context<'_>, permission: &str) -> Result<(), Problem> {
 }
 
 fn decided_of(subject: &Subject, kinds: Kinds, permission: &str) -> Result<(), Problem> {
-    if OF_EVERYBODY.contains(&permission) {
+    if permission == OF_EVERYBODY {
         return Ok(());
     }
     let asked = Permission::parse(permission);

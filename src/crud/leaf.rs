@@ -18,7 +18,7 @@ pub struct Spec {
     /// What it is a verb of; none for a verb that stands by itself.
     pub noun: &'static str,
     pub verb: &'static str,
-    /// `users:block`
+    /// `users:block`, or [`OF_EVERYBODY`](super::context::OF_EVERYBODY).
     pub permission: &'static str,
     /// Whether it changes the database.
     pub writes: bool,

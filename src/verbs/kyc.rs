@@ -13,9 +13,6 @@ use crate::crud::context::Context;
 use crate::model::problem::{Problem, io_message};
 use crate::ui::interruptible;
 
-/// Everybody may ask: what is asked about is brought along.
-const OF_EVERYBODY: &str = "kyc:validate";
-
 /// Longer than any number or name.
 const LONGEST: u64 = 1000;
 

@@ -17,6 +17,7 @@ pub mod reports;
 use anyhow::Result;
 
 use super::stats;
+use crate::crud::context::OF_EVERYBODY;
 use crate::crud::gate;
 use crate::crud::leaf::{Besides, FlagGroup, Leaf, Spec, Unused, flags};
 use crate::crud::read;
@@ -141,7 +142,7 @@ impl Leaf for WhoamiFlags {
     const SPEC: Spec = Spec {
         noun: "user",
         verb: "whoami",
-        permission: "users:whoami",
+        permission: OF_EVERYBODY,
         writes: false,
         about: "Show who the command runs as",
         examples: "orgctl user whoami\norgctl user whoami -o json",

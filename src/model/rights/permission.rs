@@ -25,9 +25,6 @@ pub struct Permission {
     action: Cow<'static, str>,
 }
 
-/// What everybody may ask, whatever is granted: who he or she is, and what form numbers of papers have.
-pub const OF_EVERYBODY: &[&str] = &["users:whoami", "kyc:validate"];
-
 impl Permission {
     /// Reads `branches:update`; nothing where it is not two words.
     pub fn parse(text: &str) -> Option<Permission> {

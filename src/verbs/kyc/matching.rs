@@ -3,7 +3,8 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::{Lines, OF_EVERYBODY};
+use super::Lines;
+use crate::crud::context::OF_EVERYBODY;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;

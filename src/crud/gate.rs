@@ -188,6 +188,9 @@ pub fn reader_of(subject: &Subject, kinds: Kinds, access: &Access) -> Option<Arc
         let reader = if is_telling { all() } else { reader_for(actor, kinds, None) };
         return Some(Arc::new(reader.with_trail()));
     }
+    if access.permission == OF_EVERYBODY {
+        return Some(Arc::new(reader_for(actor, kinds, None)));
+    }
     let own = kinds.by_table(access.resource())?;
     let besides = Some((own, Some(access.permission.as_str()).filter(|_| is_telling)));
     Some(Arc::new(reader_for(actor, kinds, besides)))

@@ -100,7 +100,7 @@ const MOST_WORDS: usize = 10;
 const INITIAL: f64 = 0.95;
 
 /// Less alike than this are different words: names are short, and share letters by chance.
-const DIFFERENT: f64 = 0.7;
+const DIFFERENT: f64 = 0.6;
 
 /// The words of a name, in capital letters without marks, titles and whose child somebody is.
 fn words_of(name: &str) -> Vec<String> {

@@ -250,6 +250,10 @@ pub fn compare(one: &str, other: &str) -> Match {
     if one == other {
         return of(10_000, "the same words in another order");
     }
+    // Which of the two is asked about first is no matter, to the last digit.
+    if words > others {
+        std::mem::swap(&mut words, &mut others);
+    }
     let (paired, left) = paired(&words, &others);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 10,000")]
     let score = (share(&paired, left) * 10_000.0).round() as u32;

@@ -16,8 +16,8 @@ use crate::ui::format::{is_for_programs, report};
 #[derive(clap::Args)]
 pub struct MatchFlags {
     /// File with a name on each of two lines ('-': standard input)
-    #[arg(value_name = "FILE", required = true)]
-    pub file: Option<String>,
+    #[arg(value_name = "FILE")]
+    pub file: String,
 }
 
 impl Leaf for MatchFlags {
@@ -33,8 +33,7 @@ impl Leaf for MatchFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let Some(path) = self.file else { return Err(missing().into()) };
-        let mut lines = Lines::open(s.context, &path)?;
+        let mut lines = Lines::open(s.context, &self.file)?;
         let mut names = Vec::new();
         while let Some((_, text)) = lines.next()? {
             if !text.trim().is_empty() {
@@ -56,9 +55,4 @@ impl Leaf for MatchFlags {
         }
         s.context.ui.out(&format!("{score} {}: {}\n", found.band().as_str(), found.reason))
     }
-}
-
-fn missing() -> Problem {
-    Problem::usage("the names are missing")
-        .hint("name a file with a name on each of two lines, or '-' for standard input")
 }

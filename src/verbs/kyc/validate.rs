@@ -85,12 +85,10 @@ impl Leaf for ValidateFlags {
 }
 
 fn heads() -> Vec<OutputColumn> {
-    let texts = ["number", "tells", "problem", "notes"].map(|name| OutputColumn::new(name, ValueType::Text));
-    let first =
-        [("line", ValueType::Int), ("is_valid", ValueType::Bool)].map(|(name, kind)| OutputColumn::new(name, kind));
-    let [line, valid] = first;
-    let [number, tells, problem, notes] = texts;
-    vec![line, number, valid, tells, problem, notes]
+    use ValueType::{Bool, Int, Text};
+    let heads =
+        [("line", Int), ("number", Text), ("is_valid", Bool), ("tells", Text), ("problem", Text), ("notes", Text)];
+    heads.map(|(name, kind)| OutputColumn::new(name, kind)).into()
 }
 
 const NONE: Value = Value::Null(ValueType::Text);

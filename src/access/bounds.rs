@@ -11,7 +11,7 @@ use super::{Facts, Scope};
 use crate::model::rights::bounds::{Above, Asked, Beyond, Bounds, Excess, Moved, Reach};
 use crate::model::rights::facts::Held;
 use crate::model::rights::roles::Given;
-use crate::model::scope::{Belongings, Conditions};
+use crate::model::scope::Conditions;
 use crate::model::values::permission::ALL;
 
 /// Who gives others more than he or she may do.
@@ -55,6 +55,12 @@ impl OwnBounds {
         let all = own.get(&(ALL.to_owned(), ALL.to_owned()));
         let are_none = all.is_some_and(|ways| ways.iter().any(whole));
         OwnBounds { facts, own, may_escalate, are_none }
+    }
+
+    /// The own ways to do something with records of some tables.
+    fn ways_of<'a>(&'a self, tables: &'a [&'a str]) -> impl Iterator<Item = &'a Own> {
+        let is_of_them = move |way: &&Own| way.given.resource == ALL || tables.contains(&way.given.resource.as_str());
+        self.own.values().flatten().filter(is_of_them)
     }
 
     /// The own ways that contain what a pattern names.
@@ -222,16 +228,26 @@ impl Bounds for OwnBounds {
         None
     }
 
-    fn ask_for_places(&self) -> bool {
-        !self.may_escalate && self.own.values().flatten().any(|way| !way.conditions.is_none())
+    fn is_narrowed(&self) -> bool {
+        !self.are_none && !self.may_escalate && self.own.values().flatten().any(|way| !way.conditions.is_none())
     }
 
-    fn of_placed(&self, tables: &[&str], before: &Belongings, after: &Belongings) -> Option<String> {
-        let is_of_them = |way: &&Own| way.given.resource == ALL || tables.contains(&way.given.resource.as_str());
-        let is_new = |way: &&Own| way.conditions.are_met_by(after) && !way.conditions.are_met_by(before);
-        let was_not = |own: &Own| (!own.conditions.are_met_by(before)).then_some(Beyond::Elsewhere);
-        let ways = self.own.values().flatten().filter(is_of_them).filter(is_new);
-        let gained = ways.filter(|way| self.lack_of(&way.given, way.contains_critical, was_not).is_some());
+    fn narrowed(&self, tables: &[&str]) -> Vec<Conditions> {
+        let mut all: Vec<Conditions> = Vec::new();
+        for way in self.ways_of(tables).filter(|way| !way.conditions.is_none()) {
+            if !all.contains(&way.conditions) {
+                all.push(way.conditions.clone());
+            }
+        }
+        all
+    }
+
+    fn of_placed(&self, tables: &[&str], before: &[&Conditions], after: &[&Conditions]) -> Option<String> {
+        let is_new = |way: &&Own| after.contains(&&way.conditions) && !before.contains(&&way.conditions);
+        let was_not =
+            |own: &Own| (!own.conditions.is_none() && !before.contains(&&own.conditions)).then_some(Beyond::Elsewhere);
+        let gained = self.ways_of(tables).filter(is_new);
+        let gained = gained.filter(|way| self.lack_of(&way.given, way.contains_critical, was_not).is_some());
         gained.map(|way| format!("{}:{}", way.given.resource, way.given.action)).min()
     }
 

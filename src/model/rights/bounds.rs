@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::facts::{Facts, Held};
 use super::permission::Permission;
 use super::roles::Given;
-use crate::model::scope::Belongings;
+use crate::model::scope::Conditions;
 use crate::model::values::value::rfc3339;
 
 /// The branches above each of some branches, itself among them.
@@ -92,11 +92,16 @@ pub trait Bounds {
     /// The first of some people, whoever moves it among them, who has something newly of a branch that was moved.
     fn of_moved(&self, people: &[Facts], moved: &[Moved]) -> Option<(Uuid, Excess)>;
 
-    /// Whether he or she may do something in some places alone, or of what is his or her own.
-    fn ask_for_places(&self) -> bool;
+    /// Whether he or she may do something under conditions alone, so that to place a record may be a gain.
+    fn is_narrowed(&self) -> bool;
 
-    /// What he or she may do with a record of one of some tables that belongs elsewhere now, and could not before.
-    fn of_placed(&self, tables: &[&str], before: &Belongings, after: &Belongings) -> Option<String>;
+    /// The conditions under which he or she may do something with records of one of some tables: where they hold tells apart what
+    /// lies within reach.
+    fn narrowed(&self, tables: &[&str]) -> Vec<Conditions>;
+
+    /// What he or she may do with a record of one of some tables that meets other ones of these conditions than before, and could
+    /// not do before.
+    fn of_placed(&self, tables: &[&str], before: &[&Conditions], after: &[&Conditions]) -> Option<String>;
 
     /// How far what a role gives goes.
     fn of_given(&self, given: &Given, contains_critical: bool) -> Reach;

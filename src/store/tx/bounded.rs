@@ -20,15 +20,15 @@ use crate::model::rights::facts::{Facts, Held};
 use crate::model::rights::permission::Permission;
 use crate::model::rights::refusal::Refusal;
 use crate::model::rights::roles::{Given, Roles};
-use crate::model::scope::{About, Belongings};
+use crate::model::scope::{About, Belongings, Conditions, Scope};
 use crate::model::setting::ACCESS_INCLUDE_SUB_BRANCHES;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::Result;
-use crate::store::access::{
-    TOGETHER, Which, above_each, belongings, chains, facts_of_people, holders, people_of_branches, roles,
-};
+use crate::store::access::{TOGETHER, Which, above_each, chains, facts_of_people, holders, people_of_branches, roles};
 use crate::store::engine::db::Db;
-use crate::store::records;
+use crate::store::engine::sql::Sql;
+use crate::store::reader;
+use crate::store::records::{self, status_sql};
 
 /// Who is bound: where, how far, and the permission that the command goes by.
 pub(super) struct Bound {
@@ -97,8 +97,8 @@ pub(super) struct Bounded {
     passed: BTreeSet<Uuid>,
     /// What was made, or brought back, by the same command: it was in nobody's reach before.
     made: BTreeSet<Uuid>,
-    /// Records that come to belong elsewhere, with what they belonged to before.
-    placed: BTreeMap<(&'static str, Uuid), (&'static Descriptor, Belongings)>,
+    /// Records that come to belong elsewhere, by table, with the conditions that each met before ([`Reached`]).
+    placed: BTreeMap<&'static str, BTreeMap<Uuid, Vec<bool>>>,
 }
 
 impl Bounded {
@@ -116,41 +116,45 @@ impl Bounded {
         self.made.extend(records);
     }
 
-    /// Takes note of what records belong to that are about to belong elsewhere.
+    /// Takes note of what is in reach, of records that are about to belong elsewhere.
     pub(super) async fn placing(
         &mut self,
         db: &mut Db,
         bound: &Bound,
         records: impl IntoIterator<Item = (&'static Descriptor, Uuid)>,
     ) -> Result<()> {
-        if bound.bounds.are_none() || !bound.bounds.ask_for_places() {
+        if !bound.bounds.is_narrowed() {
             return Ok(());
         }
+        let mut of: BTreeMap<&'static str, BTreeSet<Uuid>> = BTreeMap::new();
         for (desc, id) in records {
-            let at = (desc.table, id);
-            if self.made.contains(&id) || self.placed.contains_key(&at) {
-                continue;
+            let is_known = self.placed.get(desc.table).is_some_and(|placed| placed.contains_key(&id));
+            if !is_known && !self.made.contains(&id) {
+                of.entry(desc.table).or_default().insert(id);
             }
-            let Some(record) = records::load(db, desc, bound.org, id).await? else { continue };
-            self.placed.insert(at, (desc, belongings(db, &record).await?));
+        }
+        for (table, ids) in of {
+            let found = Reached::of(db, bound, table, ids).await?.met;
+            self.placed.entry(table).or_default().extend(found);
         }
         Ok(())
     }
 
     /// Refuses that whoever writes draws records into the own reach, for what could not be done with them before.
     async fn judge_placed(&mut self, db: &mut Db, bound: &Bound) -> Result<()> {
-        for ((_, id), (desc, before)) in std::mem::take(&mut self.placed) {
-            let Some(record) = records::load(db, desc, bound.org, id).await?.filter(Record::is_live) else { continue };
-            let tables: Vec<&str> = db.kinds().placed_by(desc).map(|kind| kind.table).collect();
-            let Some(gained) = bound.bounds.of_placed(&tables, &before, &belongings(db, &record).await?) else {
-                continue;
-            };
+        for (table, before) in std::mem::take(&mut self.placed) {
+            let now = Reached::of(db, bound, table, before.keys().copied().collect()).await?;
+            let gains = now.met.iter().find_map(|(id, met)| {
+                let [before, after] = [before.get(id)?, met].map(|met| now.named(met));
+                Some((*id, bound.bounds.of_placed(&now.tables, &before, &after)?))
+            });
+            let (Some((id, gained)), Some(desc)) = (gains, db.kinds().by_table(table)) else { continue };
             let what = title(db, desc, bound.org, id).await?;
             let asked = &bound.permission;
             let sentence = format!("{asked} is not allowed: it would bring {what} within your reach of {gained}");
-            // What would have sufficed is to be allowed it of the record as it was.
+            // What would have sufficed is to be allowed it of everything.
             let refusal = match Permission::parse(&gained) {
-                Some(_) => Refusal::of(&gained).about(About::Record(&before)).of_record(desc.noun, id),
+                Some(_) => Refusal::of(&gained).about(About::Record(&Belongings::default())).of_record(desc.noun, id),
                 None => Refusal::of(ESCALATE),
             };
             return Err(Problem::denied(sentence).hint(FOR_YOU).refusing(refusal).into());
@@ -175,7 +179,7 @@ impl Bounded {
     }
 
     fn takes(&mut self, bound: &Bound, desc: &Descriptor, id: Uuid, value: &dyn Fn(&str) -> Value) -> Result<()> {
-        if bound.bounds.ask_for_places() {
+        if bound.bounds.is_narrowed() {
             self.made.insert(id);
         }
         let Some(concern) = Concern::of(desc) else { return Ok(()) };
@@ -354,6 +358,49 @@ impl Bounded {
             judge(db, bound, some, None, &news).await?;
         }
         Ok(())
+    }
+}
+
+/// Which of the conditions that whoever writes is bound by are met by records of one table.
+struct Reached {
+    /// The tables whose records belong where those do.
+    tables: Vec<&'static str>,
+    conditions: Vec<Conditions>,
+    met: BTreeMap<Uuid, Vec<bool>>,
+}
+
+impl Reached {
+    /// Of those that are there and live; of none where nothing is narrowed.
+    async fn of(db: &mut Db, bound: &Bound, table: &str, ids: BTreeSet<Uuid>) -> Result<Reached> {
+        let mut found = Reached { tables: Vec::new(), conditions: Vec::new(), met: BTreeMap::new() };
+        let Some(desc) = db.kinds().by_table(table) else { return Ok(found) };
+        found.tables = db.kinds().placed_by(desc).map(|kind| kind.table).collect();
+        found.conditions = bound.bounds.narrowed(&found.tables);
+        if found.conditions.is_empty() {
+            return Ok(found);
+        }
+        let of = |one: &Conditions| {
+            let covered = reader::condition_of(db, desc, bound.org, &Scope::AnyOf(vec![one.clone()]));
+            format!(", coalesce({covered}, false)")
+        };
+        let columns: String = found.conditions.iter().map(of).collect();
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        for some in ids.chunks(TOGETHER) {
+            let mut sql = Sql::bulk(format!("select t.id{columns} from {table} t where t.org_id = "), db.engine());
+            sql.bind(bound.org).push(" and t.id in ").bind_rows(some.iter().copied());
+            sql.push(&format!(" and {}", status_sql::live(desc, "t")));
+            let kinds = [ValueType::Uuid].into_iter().chain(found.conditions.iter().map(|_| ValueType::Bool));
+            for row in db.all(sql.yields(kinds)).await? {
+                let met = row.0.iter().skip(1).map(|met| met.as_bool() == Some(true));
+                found.met.insert(row.uuid(0)?, met.collect());
+            }
+        }
+        Ok(found)
+    }
+
+    /// The conditions that are met.
+    fn named(&self, met: &[bool]) -> Vec<&Conditions> {
+        self.conditions.iter().zip(met).filter(|(_, met)| **met).map(|(one, _)| one).collect()
     }
 }
 

@@ -36,6 +36,33 @@ fn numbers_are_looked_at_without_a_database() {
     assert_eq!(left, ["numbers.txt"], "something was made");
 }
 
+/// A column of a file, with the holders' names beside it: a PAN of a person has the initial of the last name, any other that of
+/// the name; another letter is odd, and no fault.
+#[test]
+fn a_column_of_a_file_is_looked_at() {
+    let p = TestEnv::new(Engine::Sqlite);
+    let file = p.write(
+        "papers.csv",
+        "Name;PAN Number;note\r\nAsha Varma;AAPPV8261K;\"a; b\"\r\nAsha Rao;AAPPV8261K;\r\nNobody;;\r\nDeepak & Sons;AAKFD7113K;x\r\nSons of Deepak;AAKFD7113K;x\r\n",
+    );
+    let said = p.run(&format!("kyc validate --kind pan {file} --column pan_number --name-column name -o csv")).ok();
+    assert_eq!(
+        said,
+        "line,number,is_valid,tells,problem,notes\n\
+         2,AAPPVXXXXK,true,person,,\n\
+         3,AAPPVXXXXK,true,person,,its fifth letter is not the initial of the name\n\
+         5,AAKFDXXXXK,true,firm or LLP,,\n\
+         6,AAKFDXXXXK,true,firm or LLP,,its fifth letter is not the initial of the name\n"
+    );
+    let other = p.run(&format!("kyc validate --kind pan {file} --column pan")).fails(2);
+    assert!(other.contains("error: the file has no column pan"), "{other}");
+    let open = p.run_with("kyc validate --kind pan - --column a", "a,b\n\"AAPPV8261K,b\n").fails(6);
+    assert!(open.contains("line 2 has a quote that is not closed") && !open.contains("AAPPV8261K"), "{open}");
+    let headless = p.run_with("kyc validate --kind pan - --column pan", "AAPPV8261K\n").fails(2);
+    assert!(!headless.contains("AAPPV8261K"), "{headless}");
+    assert!(p.run_with("kyc validate --kind pan - --column pan", "").fails(6).contains("the file is empty"));
+}
+
 /// Whatever is wrong with a number, it stands in no answer.
 #[test]
 fn no_number_is_told_again() {

@@ -142,6 +142,15 @@ impl Number {
         &self.notes
     }
 
+    /// What is odd about it beside the name of its holder, and no fault either.
+    pub fn notes_beside(&self, name: &str) -> Vec<&'static str> {
+        let initial = match self.kind {
+            NumberKind::Pan => person::initial_beside(&self.text, name),
+            _ => None,
+        };
+        self.notes.iter().copied().chain(initial).collect()
+    }
+
     /// What it tells of itself, which is no secret: the kind of holder, the class, the bank.
     pub fn tells(&self) -> Option<&'static str> {
         self.tells

@@ -96,3 +96,15 @@ pub(super) fn pan(text: Zeroizing<String>) -> Result<Number, Fault> {
     let notes = old.then_some("the kind of its holder is one of older lists").into_iter().collect();
     Ok(Number { notes, tells: Some(tells), ..Number::plain(NumberKind::Pan, text) })
 }
+
+/// What is odd about a PAN beside the name of its holder: its fifth letter is the first of the last name of a person, and of the name
+/// of anybody else (Income Tax Department, "Know your PAN"). Whoever has one name, or another one since, has another letter: it is
+/// no fault.
+pub(super) fn initial_beside(pan: &str, name: &str) -> Option<&'static str> {
+    let mut letters = pan.chars().skip(3);
+    let (holder, initial) = (letters.next()?, letters.next()?);
+    let mut words = name.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    let word = if holder == 'P' { words.next_back() } else { words.next() }?;
+    let begins = word.chars().next()?.to_uppercase().next()?;
+    (begins.is_ascii() && begins != initial).then_some("its fifth letter is not the initial of the name")
+}

@@ -29,11 +29,14 @@ impl Acting {
     }
 }
 
-/// Whose rights hold instead of those of who asks, if a user is named.
+/// Whose rights hold instead of those of who asks, if a user is named. The connection stays open for a command about records, which
+/// saves it another one; what works on the database as a whole opens its own.
 pub async fn subject(s: &mut Session<'_>, key: Option<&str>) -> Result<Option<Acting>> {
     let Some(key) = key else { return Ok(None) };
     let acting = acting_as(s, key).await;
-    s.connection.close().await;
+    if acting.is_err() || s.kinds().by_table(s.access().resource()).is_none() {
+        s.connection.close().await;
+    }
     acting.map(Some).map_err(|e| gate::in_words(s, e))
 }
 

@@ -169,7 +169,7 @@ fn with_session(
     work: Work<'_>,
     called: String,
 ) -> (u8, Io) {
-    let (location, mut opening, origin, runtime) = match prepared(&ui, config, world, words, &called) {
+    let (location, opening, origin, runtime) = match prepared(&ui, config, world, words, &called) {
         Ok(prepared) => prepared,
         Err(e) => return end(ui, Err(e)),
     };
@@ -198,12 +198,16 @@ fn with_session(
             return end(context.ui, done);
         }
     };
+    let open = asker.connection.take();
     if let Some(acting) = &acting {
         acting.note(&mut context.origin);
         context.subject = &acting.subject;
     }
-    opening.reader = gate::reader_of(context.subject, world.program.kinds, &context.access);
     let mut session = Session::new(&context, Connection::new(location, opening, zone));
+    if let Some(db) = open {
+        session.connection.put(db);
+    }
+    session.connection.tell(gate::reader_of(context.subject, world.program.kinds, &context.access));
     let second = SecondSignal::new().ok();
     let done = runtime.block_on(async {
         let done = until_signal(&mut session, work, second.as_ref()).await;

@@ -1,5 +1,7 @@
 //! The database that a command works on: where it is, how it is opened, and the one connection to it.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 
 use crate::model::values::scalar::ParseContext;
@@ -7,6 +9,7 @@ use crate::model::values::zone::Zone;
 use crate::store::as_of::AsOf;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
+use crate::store::engine::opening::Telling;
 
 pub struct Connection {
     pub location: Location,
@@ -44,6 +47,14 @@ impl Connection {
     /// A connection of its own.
     pub async fn open(&self) -> Result<Db> {
         Ok(Db::open(&self.location, &self.opening).await?)
+    }
+
+    /// Tells no more than this from here on; none: everything.
+    pub fn tell(&mut self, reader: Option<Arc<dyn Telling>>) {
+        if let Some(db) = &mut self.db {
+            db.tell(reader.clone());
+        }
+        self.opening.reader = reader;
     }
 
     /// Takes it out, for work that needs the rest of the session beside it; [`Connection::put`] gives it back.

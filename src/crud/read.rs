@@ -822,7 +822,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Expo
             recorded: Action::Export.as_str(),
             writes: true,
         };
-        s.connection.opening.reader = gate::reader_of(s.context.subject, s.kinds(), &access);
+        s.connection.tell(gate::reader_of(s.context.subject, s.kinds(), &access));
         s.outcome.access = Some(access);
     }
     gate::allow(s)?;

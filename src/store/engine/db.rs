@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use super::dialect::Tables;
 use super::location::{Engine, Location, Opening};
+use super::opening::Telling;
 use super::sql::{Row, Sql};
 use super::sqlite_raw::HeldSqlite;
 use super::{postgres, sqlite};
@@ -101,6 +103,11 @@ impl Db {
     pub fn telling(&mut self) -> Seeing<'_> {
         let saw_all = std::mem::replace(&mut self.sees_all, false);
         Seeing { db: self, saw_all }
+    }
+
+    /// Tells no more than this from here on; none: everything.
+    pub fn tell(&mut self, reader: Option<Arc<dyn Telling>>) {
+        self.opening.reader = reader;
     }
 
     /// Whether there is anything that may not be told.

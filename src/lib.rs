@@ -32,8 +32,9 @@ pub fn run(
     io: ui::Io,
     clock: &dyn model::clock::Clock,
     random: &dyn model::random::Random,
+    operator: &model::operator::Operator,
     kinds: cli::tree::Program,
 ) -> u8 {
     let subject = &access::Subject::LocalOperator;
-    cli::run(argv, io, &cli::World { env, clock, random, program: kinds, subject, tape: None }).0
+    cli::run(argv, io, &cli::World { env, clock, random, operator, program: kinds, subject, tape: None }).0
 }

@@ -8,6 +8,7 @@ use std::os::fd::AsFd as _;
 use orgctl::cli::tree::Program;
 use orgctl::crud::context::Env;
 use orgctl::model::clock::Clock;
+use orgctl::model::operator::Operator;
 use orgctl::model::random::Random;
 use orgctl::ui::Io;
 use orgctl::ui::interruptible::Interruptible;
@@ -73,6 +74,9 @@ fn main() {
         stdout: Box::new(BufWriter::new(stdout())),
         stderr: Box::new(stderr()),
     };
-    let code = orgctl::run(std::env::args_os().collect(), &env, io, &System, &System, Program::default());
+    let login = std::fs::read_to_string("/proc/self/loginuid").ok();
+    let behind = env.get("SUDO_UID").map(String::as_str);
+    let operator = Operator::new(nix::unistd::getuid().as_raw(), login.as_deref(), behind);
+    let code = orgctl::run(std::env::args_os().collect(), &env, io, &System, &System, &operator, Program::default());
     std::process::exit(code.into());
 }

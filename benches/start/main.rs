@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use orgctl::cli::tree::Program;
 use orgctl::crud::context::Env;
 use orgctl::model::clock::Clock;
+use orgctl::model::operator::Operator;
 use orgctl::model::random::Random;
 use orgctl::ui::Io;
 
@@ -92,7 +93,7 @@ fn be(program: Program, argv: Vec<std::ffi::OsString>) -> ! {
         stdout: Box::new(BufWriter::new(stdout())),
         stderr: Box::new(stderr()),
     };
-    std::process::exit(orgctl::run(argv, &env, io, &System, &System, program).into())
+    std::process::exit(orgctl::run(argv, &env, io, &System, &System, &Operator::new(0, None, None), program).into())
 }
 
 /// Runs one command line in a process of its own; how long it took.

@@ -13,6 +13,9 @@ use crate::crud::transition::Move;
 use crate::crud::write::{Change, Create, End};
 use crate::verbs::audit::append::Append;
 use crate::verbs::audit::clock::CorrectClock;
+use crate::verbs::kyc::decide::{Reject, Verify};
+use crate::verbs::kyc::review::Review;
+use crate::verbs::kyc::risk::SetRisk;
 use crate::verbs::org::OrgImport;
 use crate::verbs::password::SetPassword;
 use crate::verbs::repair::Repair;
@@ -52,6 +55,10 @@ pub const COMMANDS: &[Storable] = &[
     Storable::of::<Apply>(),
     Storable::of::<Grant>(),
     Storable::of::<CloneRole>(),
+    Storable::of::<Review>(),
+    Storable::of::<Verify>(),
+    Storable::of::<Reject>(),
+    Storable::of::<SetRisk>(),
     Storable::of::<Set>(),
     Storable::of::<Reset>(),
     Storable::of::<Append>(),

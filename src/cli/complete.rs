@@ -431,7 +431,7 @@ fn filters(arg: Arg, lookup: &Arc<Lookup>) -> Arg {
     arg.add(ArgValueCompleter::new(move |begun: &OsStr| {
         let (Some(begun), Some(desc)) = (begun.to_str(), lookup.noun()) else { return Vec::new() };
         let mut columns = records::columns(desc);
-        columns.extend(records::place::columns(desc));
+        columns.extend(records::filter_columns(desc));
         let Some((name, _)) = begun.split_once('=') else {
             return beginning(columns.into_iter().map(|c| format!("{}=", c.name)), begun);
         };

@@ -32,6 +32,7 @@ use crate::crud::leaf::Leaf as _;
 use crate::crud::session::Session;
 use crate::crud::stored::{StoredCommand, Tape};
 use crate::model::clock::Clock;
+use crate::model::operator::Operator;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
 use crate::model::values::zone::Zone;
@@ -50,6 +51,8 @@ pub struct World<'a> {
     pub env: &'a Env,
     pub clock: &'a dyn Clock,
     pub random: &'a dyn Random,
+    /// The account that the command runs in.
+    pub operator: &'a Operator,
     /// The kinds of record that there are, and the verbs.
     pub program: Program,
     /// Who asks. Nothing that a user or the environment says makes it another one.

@@ -15,6 +15,7 @@ use crate::crud::link::{self, ITEM, LinkFlags, Linking};
 use crate::crud::session::Session;
 use crate::crud::transition::MoveFlags;
 use crate::crud::{create, history, import, journal, purge, read, remove, restore, write};
+use crate::model::kinds::kyc::Kyc;
 use crate::model::kinds::org::Org;
 use crate::model::kinds::role::Role;
 use crate::model::kinds::role_permission::RolePermission;
@@ -114,7 +115,7 @@ pub struct Plain {
 /// Nouns that are no kinds of record, in the order of help: behind those that are. One of two words stands below the noun
 /// that is the first.
 const NOUNS: &[(&str, &str)] = &[
-    ("kyc", "Check the numbers and names of identity papers"),
+    ("kyc risk", "Say how much is risked with people"),
     ("audit", "Look into the audit trail and prove it"),
     ("role template", "Make roles of templates that come with the program"),
     ("audit log", "Look into the system log: what the program itself had to say"),
@@ -204,6 +205,15 @@ pub const LEAVES: &[Leaf] = &[
     leaf::<setting::SetFlags>(),
     leaf::<setting::ResetFlags>(),
     leaf::<setting::ExplainFlags>(),
+    leaf::<kyc::submit::SubmitFlags>(),
+    leaf::<kyc::review::ClaimFlags>(),
+    leaf::<kyc::review::AssignFlags>(),
+    leaf::<kyc::review::StartFlags>(),
+    leaf::<kyc::decide::VerifyFlags>(),
+    leaf::<kyc::decide::RejectFlags>(),
+    leaf::<kyc::review::ReopenFlags>(),
+    leaf::<kyc::status::StatusFlags>(),
+    leaf::<kyc::risk::SetFlags>(),
     leaf::<kyc::validate::ValidateFlags>(),
     leaf::<kyc::matching::MatchFlags>(),
     leaf::<audit::ListFlags>(),
@@ -271,6 +281,9 @@ const GENERIC: &[Generic] = &[
 
 /// Those that take or do something else where they are about one noun.
 const OTHERWISE: &[(&str, Generic)] = &[
+    (Kyc::NOUN, generic::<kyc::queue::QueueFlags>()),
+    (Kyc::NOUN, generic::<kyc::shown::ShowFlags>()),
+    (Kyc::NOUN, generic::<kyc::shown::HistoryFlags>()),
     (Org::NOUN, generic::<org::ImportFlags>()),
     (User::NOUN, generic::<user::import::ImportFlags>()),
     (User::NOUN, generic::<user::ExportFlags>()),
@@ -334,7 +347,10 @@ impl Program {
         let desc = self.kinds.by_noun(noun);
         let generic = desc.into_iter().flat_map(move |d| self.generic(d).map(move |g| Found::Generic(g, d)));
         let plain = PLAIN.iter().filter(move |p| p.noun == noun).map(Found::Plain);
-        let moves = desc.into_iter().flat_map(|d| d.transitions().iter().map(move |t| Found::Move(t, d)));
+        let is_own = move |verb: &str| self.leaves().any(|l| l.spec.noun == noun && l.spec.verb == verb);
+        let moves = desc.into_iter().flat_map(|d| d.transitions().iter().map(move |t| (t, d)));
+        // One that is made in passing is no verb, and one that asks for more has a verb of its own.
+        let moves = moves.filter(move |(t, _)| !t.is_in_passing() && !is_own(t.verb)).map(|(t, d)| Found::Move(t, d));
         let links = desc.into_iter().flat_map(move |d| self.kinds.links_at(d)).flat_map(Found::of_link);
         let own = self.leaves().filter(move |l| l.spec.noun == noun).map(Found::Leaf);
         // `demo` is what somebody new looks for.

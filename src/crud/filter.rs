@@ -13,7 +13,6 @@ use crate::model::resource::{Descriptor, Field, Resource as _};
 use crate::model::values::scalar::{Scalar, fold, truncate};
 use crate::model::values::value::{Value, ValueType};
 use crate::model::values::zone::span;
-use crate::store::records::place;
 use crate::store::records::query::{Condition, Op, column};
 use crate::store::records::{self, Column, Deleted};
 use crate::store::trail;
@@ -31,7 +30,7 @@ pub async fn filter(
     text: &str,
     life: impl Fn(&[Condition]) -> Deleted,
 ) -> Result<Vec<Condition>> {
-    let columns = &[columns, &place::columns(desc)].concat();
+    let columns = &[columns, &records::filter_columns(desc)].concat();
     context_for_filter(s, columns, text, org).await?;
     let mut conditions = read(s, columns, text)?;
     let life = life(&conditions);

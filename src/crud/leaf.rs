@@ -109,6 +109,10 @@ pub trait Besides: Flags {
     /// What it is of the other kinds.
     type Of: KindVerb;
 
+    fn about(desc: &Descriptor) -> String {
+        Self::Of::about(desc)
+    }
+
     /// Lines that work on the demo.
     fn examples(desc: &Descriptor) -> String {
         Self::Of::examples(desc)
@@ -125,7 +129,7 @@ impl<T: Besides> KindVerb for T {
     const RECORDED: Option<Action> = T::Of::RECORDED;
 
     fn about(desc: &Descriptor) -> String {
-        T::Of::about(desc)
+        <T as Besides>::about(desc)
     }
 
     fn examples(desc: &Descriptor) -> String {

@@ -49,6 +49,7 @@ impl<'a> Session<'a> {
     pub fn origin(&self) -> Origin {
         let mut origin = self.context.origin.clone();
         origin.clock_is_sure = self.outcome.clock_is_sure;
+        origin.operator.owns_database = self.connection.location.is_owned_by(origin.operator.uid);
         if let Some(command) = &self.outcome.command {
             origin.command.clone_from(command);
         }

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod code_generator;
 pub mod identity;
 pub mod kinds;
+pub mod operator;
 pub mod partial;
 pub mod password;
 pub mod problem;

@@ -41,6 +41,7 @@ use super::invariants;
 use super::invariants::super_admin::SuperAdmins;
 use crate::model::clock::Clock;
 use crate::model::kinds::Kinds;
+use crate::model::operator::Operator;
 use crate::model::random::{BufferedRandom, Ids, Random};
 use crate::model::redact::secrets;
 use crate::model::resource::Meta;
@@ -197,6 +198,11 @@ impl<'a> Tx<'a> {
     /// The user who acts, in an organisation; none where that is somebody else.
     pub fn acting_user(&self, org: i32) -> Option<Uuid> {
         self.origin.user.filter(|(of, _)| *of == org).map(|(_, id)| id)
+    }
+
+    /// The account that the command runs in.
+    pub fn operator(&self) -> &Operator {
+        &self.origin.operator
     }
 
     /// Holds what is written against these rights from here on.

@@ -1,18 +1,64 @@
-//! Identity papers. What is here looks at numbers and names alone, and needs no database.
+//! Identity papers: numbers and names by themselves, which need no database, and the records of people that are submitted,
+//! looked at and verified.
 
 mod cells;
+pub mod decide;
 pub mod matching;
+pub mod paper;
+mod parties;
+pub mod queue;
+pub mod review;
+pub mod risk;
+pub mod shown;
+pub mod status;
+pub mod submit;
 pub mod validate;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::Result;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::crud::context::Context;
+use crate::model::kinds::kyc::Kyc;
 use crate::model::problem::{Problem, io_message};
-use crate::ui::interruptible;
+use crate::model::resource::states::Transition;
+use crate::model::resource::stored::Stored;
+use crate::model::resource::{Descriptor, Resource as _};
+use crate::model::values::scalar::{ParseContext, Scalar};
+use crate::store::engine::db::Db;
+use crate::store::records;
+use crate::ui::{bounded, interruptible};
+
+const DESC: &Descriptor = Kyc::DESCRIPTOR;
+
+/// Most bytes of what is read of a paper or of a provider.
+const MOST: usize = bounded::SMALL;
+
+/// A word of a closed set.
+fn choice<T: Scalar>(text: &str) -> Result<T, Problem> {
+    let value = (T::TYPE.parse)(text, &ParseContext::default()).map_err(Problem::invalid)?;
+    T::from_value(&value).ok_or_else(|| Problem::invalid("it is none of the words that there are"))
+}
+
+/// A move that records make.
+fn move_of(verb: &str) -> Result<&'static Transition> {
+    DESC.transitions().iter().find(|t| t.verb == verb).ok_or_else(|| anyhow::anyhow!("there is no move {verb}"))
+}
+
+/// That one of a kind waits, beside which another can't.
+fn waits_already(record: &Stored<Kyc>) -> Problem {
+    Problem::conflict(format!("{} waits already, and one of a kind waits at a time", record.record().title()))
+        .hint("verify or reject it first: 'orgctl kyc show' tells whose it is to look at")
+}
+
+/// All records of a person that are there.
+async fn live_of(db: &mut Db, org: i32, user: Uuid) -> Result<Vec<Stored<Kyc>>> {
+    let found = records::with_value(db, DESC, Some(org), DESC.known("user_id")?, &user.into()).await?;
+    Ok(found.iter().map(Stored::from_record).collect::<Result<_, _>>()?)
+}
 
 /// Longer than any number or name.
 const LONGEST: u64 = 1000;

@@ -10,6 +10,7 @@ use orgctl::crud::stored::StoredCommand;
 use orgctl::model::clock::Clock as _;
 use orgctl::model::kinds::Kinds;
 use orgctl::model::kinds::seeds::SEEDS;
+use orgctl::model::operator::Operator;
 use regex::Regex;
 use serde_json::Value as Json;
 
@@ -110,6 +111,10 @@ const AFTER: &[(Before, Sample)] = &[
     (ahead, ("audit correct-clock --now '2026-11-21T02:00:00Z'", "", &["audit correct-clock"])),
     (|_| {}, ("db seed", "", &["db seed"])),
     (head_moved, ("db repair --name NAME", "", &["db repair"])),
+    (submitted, ("kyc start asha:pan", "", &["kyc review"])),
+    (submitted, ("kyc reject asha:pan --reason mismatch", "", &["kyc reject"])),
+    (submitted, ("kyc risk set high asha:pan", "", &["kyc risk set"])),
+    (started, ("kyc verify asha:pan --method manual --note seen", "", &["kyc verify"])),
     (spoken, ("audit log prune --before 50d", "", &["prune", "prune"])),
 ];
 
@@ -128,6 +133,18 @@ fn head_moved(p: &TestEnv) {
     disarm(p);
     let far = on(p, "253402300799999999", "'9999-12-31'");
     p.sql(&format!("update audit_heads set at = {far} where tree = 1")).expect("planted");
+}
+
+/// Somebody else submitted a paper.
+fn submitted(p: &TestEnv) {
+    p.by(Operator::new(4321, None, None));
+    p.run_with("kyc submit pan asha --from -", "AAPPV8261K\nname: Asha\n").ok();
+    p.by(Operator::new(0, None, None));
+}
+
+fn started(p: &TestEnv) {
+    submitted(p);
+    p.run("kyc start asha:pan").ok();
 }
 
 /// The program had something to say, long ago.

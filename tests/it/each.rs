@@ -21,14 +21,18 @@ const EACH: &[(&str, &str, &str)] = &[
     ("role-inheritance", "role inherit R1 R2", "R1:R2"),
     ("role-grant", "role assign R1 u1", "R1:u1"),
     ("role-approver", "role add-approver R1 u1", "R1:u1"),
+    ("kyc", "kyc submit pan u1 --from -", "u1:pan:1"),
 ];
 
 /// Makes one of each kind in ACME.
 pub fn fill(p: &TestEnv) {
     for (_, line, _) in EACH {
-        p.run(line).ok();
+        p.run_with(line, PAPER).ok();
     }
 }
+
+/// What is read where a paper is submitted.
+const PAPER: &str = "AAPPV8261K\nname: One\n";
 
 /// The key of the one of a kind; none where the noun is that of no kind.
 pub fn key(noun: &str) -> Option<&'static str> {

@@ -19,6 +19,7 @@ use orgctl::crud::stored::{StoredCommand, Tape};
 use orgctl::model::clock::Clock;
 use orgctl::model::kinds::seeds::{SEEDS, Seeds};
 use orgctl::model::kinds::{Kinds, OWN};
+use orgctl::model::operator::Operator;
 use orgctl::model::problem::Problem;
 use orgctl::model::random::Random;
 use orgctl::ui::Io;
@@ -102,6 +103,7 @@ pub struct TestEnv {
     pub env: BTreeMap<String, String>,
     pub clock: TestClock,
     pub random: TestRandom,
+    operator: Mutex<Operator>,
     /// The kinds of record that there are, and their verbs.
     pub program: Program,
     /// Name of the database on the test server.
@@ -332,7 +334,8 @@ impl TestEnv {
         let clock = TestClock(AtomicI64::new(1_795_219_200_000_000), AtomicBool::new(false));
         let seed = next() << 32;
         let program = BARE;
-        TestEnv { engine, dir, url, program, env, clock, random: TestRandom(AtomicU64::new(seed)), database }
+        let operator = Mutex::new(Operator::new(nix::unistd::getuid().as_raw(), None, None));
+        TestEnv { engine, dir, url, program, env, clock, random: TestRandom(AtomicU64::new(seed)), operator, database }
     }
 
     /// Moves the clock on.
@@ -430,32 +433,46 @@ impl TestEnv {
         env: &BTreeMap<String, String>,
     ) -> Output {
         match subject {
-            Subject::LocalOperator => {
-                with_streams(stdin, terminal, |io| orgctl::run(argv, env, io, &self.clock, &self.random, self.program))
-            }
+            Subject::LocalOperator => with_streams(stdin, terminal, |io| {
+                orgctl::run(argv, env, io, &self.clock, &self.random, &self.operator(), self.program)
+            }),
             _ => {
-                let world = World { env, subject, ..self.world(&Subject::LocalOperator) };
+                let operator = &self.operator();
+                let world = World { env, subject, ..self.world(&Subject::LocalOperator, operator) };
                 with_streams(stdin, terminal, |io| orgctl::cli::run(argv, io, &world).0)
             }
         }
     }
 
-    fn world<'a>(&'a self, subject: &'a Subject) -> World<'a> {
-        World { env: &self.env, clock: &self.clock, random: &self.random, program: self.program, subject, tape: None }
+    /// The account that commands run in.
+    fn operator(&self) -> Operator {
+        *self.operator.lock().expect("nobody panics with it")
+    }
+
+    /// From now on commands run in this account.
+    pub fn by(&self, operator: Operator) {
+        *self.operator.lock().expect("nobody panics with it") = operator;
+    }
+
+    fn world<'a>(&'a self, subject: &'a Subject, operator: &'a Operator) -> World<'a> {
+        let (env, clock, random, program) = (&self.env, &self.clock, &self.random, self.program);
+        World { env, clock, random, operator, program, subject, tape: None }
     }
 
     /// Runs a command line, with the commands that come of it as they are kept, or why they can't be.
     pub fn run_taped(&self, line: &str, stdin: &str) -> (Output, Vec<Result<StoredCommand, Problem>>) {
         let tape = Tape::default();
         let argv = std::iter::once("orgctl".into()).chain(split(line).into_iter().map(OsString::from)).collect();
-        let world = World { tape: Some(&tape), ..self.world(&Subject::LocalOperator) };
+        let operator = &self.operator();
+        let world = World { tape: Some(&tape), ..self.world(&Subject::LocalOperator, operator) };
         let said = with_streams(stdin.as_bytes(), None, |io| orgctl::cli::run(argv, io, &world).0);
         (said, tape.into_inner())
     }
 
     /// Runs a command that was kept.
     pub fn run_stored(&self, stored: &StoredCommand) -> Output {
-        let world = self.world(&Subject::LocalOperator);
+        let operator = &self.operator();
+        let world = self.world(&Subject::LocalOperator, operator);
         with_streams(b"", None, |io| orgctl::cli::run_stored(stored, io, &world).0)
     }
 

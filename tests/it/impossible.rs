@@ -25,6 +25,7 @@ fn filled(p: &TestEnv) {
     p.run("role assign R1 asha@acme.example").ok();
     p.run("role add-approver R1 asha@acme.example").ok();
     p.run("user invite asha@acme.example").ok();
+    p.run_with("kyc submit pan asha@acme.example --from -", "AAPPV8261K\nname: Asha Rao\n").ok();
     for word in ["tumbling-violet-harbour-19", "quiet-copper-lantern-84"] {
         p.run_with("user passwd asha@acme.example --password-stdin", word).ok();
     }
@@ -54,7 +55,11 @@ fn unguarded(p: &TestEnv) {
             for row in texts(p, rules).iter().chain(&texts(p, triggers)) {
                 p.sql(&row[0]).expect("gone");
             }
-            p.sql("alter table departments alter column budget type numeric").expect("wide");
+            for column in
+                ["departments alter column budget", "kyc alter column amount", "kyc alter column name_match_score"]
+            {
+                p.sql(&format!("alter table {column} type numeric")).expect("wide");
+            }
         }
     }
 }
@@ -241,6 +246,10 @@ const ANY: &[(&str, &str, &str)] = &[
     ("system_log", "user_id", "tells of somebody who may be gone"),
     ("system_log", "request_id", "tells of a command that may have recorded nothing"),
     ("role_grants", "granted_by_id", "tells of somebody who may be gone"),
+    ("kyc", "submitted_by_id", "tells of somebody who may be gone"),
+    ("kyc", "decided_by_id", "tells of somebody who may be gone"),
+    ("kyc", "assigned_to_id", "tells of somebody who may be gone"),
+    ("kyc", "id", "verify"),
     ("tokens", "id", "an id of its own"),
     ("password_history", "id", "an id of its own"),
     ("credentials", "id", "verify"),

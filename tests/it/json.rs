@@ -142,6 +142,19 @@ const SAMPLES: &[(&str, &str)] = &[
     ("setting restore", "setting restore password.history"),
     ("setting reset", "setting reset password.history"),
     ("setting purge", "setting purge password.history --yes"),
+    ("kyc submit", "kyc submit pan asha@sahyadri.example --from %/paper.txt"),
+    ("kyc list", "kyc list"),
+    ("kyc show", "kyc show asha@sahyadri.example:pan"),
+    ("kyc exists", "kyc exists asha@sahyadri.example:pan:1"),
+    ("kyc history", "kyc history asha@sahyadri.example:pan"),
+    ("kyc export", "kyc export %/kyc.csv"),
+    ("kyc status", "kyc status asha@sahyadri.example"),
+    ("kyc assign", "kyc assign asha@sahyadri.example:pan --to AAA222"),
+    ("kyc assign", "kyc assign asha@sahyadri.example:pan --to ''"),
+    ("kyc start", "kyc start asha@sahyadri.example:pan"),
+    ("kyc risk set", "kyc risk set low asha@sahyadri.example:pan"),
+    ("kyc reject", "kyc reject asha@sahyadri.example:pan --reason unreadable"),
+    ("kyc reopen", "kyc reopen asha@sahyadri.example:pan:1"),
     ("kyc validate", "kyc validate --kind ifsc %/codes.txt"),
     ("kyc match", "kyc match %/names.txt"),
     ("audit list", "audit list"),
@@ -190,8 +203,17 @@ const SAMPLES: &[(&str, &str)] = &[
 ];
 
 /// Told elsewhere: they need something that a line can't give.
-const ELSEWHERE: &[&str] =
-    &["demo", "db grants", "log show", "user check-password", "audit revert", "audit erase", "audit correct-clock"];
+const ELSEWHERE: &[&str] = &[
+    "demo",
+    "db grants",
+    "log show",
+    "user check-password",
+    "audit revert",
+    "audit erase",
+    "audit correct-clock",
+    "kyc claim",
+    "kyc verify",
+];
 
 fn leaves(command: &clap::Command, path: &str, found: &mut BTreeSet<String>) {
     for sub in command.get_subcommands() {
@@ -273,6 +295,7 @@ fn samples() -> Vec<(String, String)> {
 
 /// The files that the samples read: of each kind its own example.
 fn write_files(p: &TestEnv) {
+    p.write("paper.txt", "AAPPV8261K\nname: ASHA RAO\n");
     p.write("codes.txt", "KARB0000001\n");
     p.write("names.txt", "Ravi Kumar\nKumar Ravi\n");
     p.write("more.csv", "code,name\nNEW1,New\n");

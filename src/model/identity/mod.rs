@@ -8,6 +8,7 @@ pub mod business;
 pub mod name_match;
 pub mod person;
 mod verhoeff;
+pub mod within;
 
 use std::fmt;
 

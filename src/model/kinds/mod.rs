@@ -7,6 +7,7 @@ pub mod dept;
 pub mod feature;
 pub mod former_key;
 pub mod former_password;
+pub mod kyc;
 pub mod org;
 pub mod permission;
 pub mod role;
@@ -77,6 +78,7 @@ pub const OWN: &[Kind] = &[
     Kind::of::<credential::Credential>(),
     Kind::of::<former_password::FormerPassword>(),
     Kind::of::<token::Token>(),
+    Kind::of::<kyc::Kyc>(),
     Kind::of::<specialty::Specialty>(),
     Kind::of::<consultant_specialty::ConsultantSpecialty>(),
     Kind::of::<feature::Feature>(),

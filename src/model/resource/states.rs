@@ -57,6 +57,8 @@ pub enum How {
     Permission(&'static str),
     /// The word under which it is recorded, instead of `update`.
     Told(Action),
+    /// Made by another verb in passing: it has none of its own.
+    InPassing,
 }
 
 /// Whether records in a state have a stamp.
@@ -104,6 +106,11 @@ impl Transition {
     /// The word under which it is recorded.
     pub fn action(&self) -> Action {
         self.how.iter().find_map(|how| if let How::Told(a) = how { Some(*a) } else { None }).unwrap_or(Action::Update)
+    }
+
+    /// Whether it has no verb of its own.
+    pub fn is_in_passing(&self) -> bool {
+        self.how.iter().any(|how| matches!(how, How::InPassing))
     }
 
     /// A record after the move, at a time; none where it is in that state already.
@@ -193,7 +200,7 @@ impl States {
     fn moves_of(&self, record: &Record) -> String {
         let Some((column, _)) = record.desc.states else { return String::new() };
         let is = record.get(column).to_text();
-        let moves = self.transitions.iter().filter(|t| t.from.contains(&is.as_str()));
+        let moves = self.transitions.iter().filter(|t| t.from.contains(&is.as_str()) && !t.is_in_passing());
         let moves: Vec<String> =
             moves.map(|t| format!("{} (orgctl {} {} {})", t.to, record.desc.noun, t.verb, record.key())).collect();
         match moves.as_slice() {

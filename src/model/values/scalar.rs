@@ -792,6 +792,26 @@ impl<const MAX: usize> Scalar for Concealed<MAX> {
     }
 }
 
+/// A value that is sealed, as it is kept: nobody reads it without the key. Nobody types one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(pub Vec<u8>);
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sealed(***)")
+    }
+}
+
+impl Scalar for Sealed {
+    const TYPE: Type = Type { label: "SEALED", ..Digest::TYPE };
+    fn into_value(self) -> Value {
+        Value::Bytes(self.0)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_bytes().map(|bytes| Sealed(bytes.to_vec()))
+    }
+}
+
 /// A moment, as [`Zone::read`] takes it: a day is its beginning. Where the time is known by which it is meant, `30d` is so far
 /// from then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,6 +17,15 @@ pub enum Location {
 }
 
 impl Location {
+    /// Whether it is a file that belongs to an account.
+    pub fn is_owned_by(&self, uid: u32) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        match self {
+            Location::Sqlite(path) => std::fs::metadata(path).is_ok_and(|file| file.uid() == uid),
+            Location::Postgres(_) => false,
+        }
+    }
+
     /// Reads `sqlite://FILE`, `postgres://...` or the path of a file. What can't be read is not repeated: it may hold a
     /// password.
     pub fn parse(text: &str) -> Result<Location, Problem> {

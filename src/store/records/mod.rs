@@ -1078,6 +1078,16 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     columns
 }
 
+/// The columns that are there to filter by alone: where a record belongs, and whether something is left to do.
+pub fn filter_columns(desc: &'static Descriptor) -> Vec<Column> {
+    let mut columns = place::columns(desc);
+    if desc.states.is_some() {
+        let expr = format!("({})", status_sql::open_condition(desc, "t"));
+        columns.push(Column { expr, ..Column::plain("open", ValueType::Bool, false) });
+    }
+    columns
+}
+
 /// What a field holds: of a reference the key.
 fn of_field(desc: &'static Descriptor, field: &'static Field) -> Column {
     let column = Column {

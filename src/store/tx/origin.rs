@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::model::clock::Clock;
+use crate::model::operator::Operator;
 use crate::model::rights::bounds::Bounds;
 use crate::model::scope::Scope;
 use crate::model::values::value::ValueType;
@@ -71,6 +72,8 @@ pub struct Origin {
     pub actor_kind: &'static str,
     /// The user who acts, and the organisation that the user is of; none where it is the local operator.
     pub user: Option<(i32, Uuid)>,
+    /// The account that the command runs in.
+    pub operator: Operator,
     pub source: &'static str,
     pub request_id: Uuid,
     /// The command line, without secrets (they are never in it).

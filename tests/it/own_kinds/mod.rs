@@ -10,6 +10,7 @@ use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::specialty::Specialty;
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
+use orgctl::model::operator::Operator;
 use orgctl::model::problem::Problem;
 use orgctl::model::resource::{Check, Resource as _};
 use orgctl::model::values::scalar::{Code, Count, Line, Moment, ParseContext, Ref};
@@ -378,6 +379,7 @@ pub fn run_verb<V: Verb>(
         actor_name: "Asha".into(),
         actor_kind: if user.is_some() { "user" } else { "operator" },
         user,
+        operator: Operator::new(0, None, None),
         source: "cli",
         request_id: uuid::Uuid::from_u128(7),
         command: Vec::new(),

@@ -1,0 +1,81 @@
+//! Numbers of identity papers that stand in a text where none belongs: in a note, a reason, a comment.
+
+use chrono::NaiveDate;
+
+use super::business::pan_within;
+use super::{Number, NumberKind};
+
+/// More words than a number is divided into.
+const MOST_WORDS: usize = 8;
+
+/// The first number that stands in a text and is that of a paper, by its form and check digits: an Aadhaar number or a PAN, one
+/// within a GSTIN too, however it is divided by blanks and hyphens, in digits of whatever script.
+pub fn found_in(text: &str) -> Option<NumberKind> {
+    let text: String = text.chars().map(western).flat_map(char::to_uppercase).collect();
+    let divides = |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}');
+    // What is divided by anything else belongs to something else.
+    text.split(|c: char| !c.is_ascii_alphanumeric() && !divides(c)).find_map(|part| {
+        let words: Vec<&str> = part.split(divides).filter(|word| !word.is_empty()).collect();
+        (0..words.len()).find_map(|from| joined_from(&words[from..]))
+    })
+}
+
+/// A number that begins with the first of some words.
+fn joined_from(words: &[&str]) -> Option<NumberKind> {
+    let mut joined = String::new();
+    words.iter().take(MOST_WORDS).find_map(|word| {
+        joined.push_str(word);
+        match joined.len() {
+            10 => is(NumberKind::Pan, &joined),
+            12 => is(NumberKind::Aadhaar, &joined),
+            15 => pan_within(&joined).and_then(|pan| is(NumberKind::Pan, pan)),
+            _ => None,
+        }
+    })
+}
+
+fn is(kind: NumberKind, text: &str) -> Option<NumberKind> {
+    Number::read(kind, text, NaiveDate::MIN).is_ok().then_some(kind)
+}
+
+/// A digit as it is written in the West; any other character as it is.
+fn western(c: char) -> char {
+    /// Where the digits of scripts begin (Unicode, decimal digits of India, Arabic ones, and wide ones).
+    const ZEROS: [u32; 14] =
+        [0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0x1c50, 0xabf0, 0xff10];
+    let digit = ZEROS.into_iter().find_map(|zero| (u32::from(c)).checked_sub(zero).filter(|n| *n < 10));
+    digit.and_then(|n| char::from_digit(n, 10)).unwrap_or(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers are those of FACTS.
+    #[test]
+    fn numbers_are_found_however_they_are_written() {
+        for (text, kind) in [
+            ("checked 234123412346 by phone", NumberKind::Aadhaar),
+            ("checked 2341 2341 2346.", NumberKind::Aadhaar),
+            ("2341-2341-2346", NumberKind::Aadhaar),
+            ("no. 7 2341 23412346", NumberKind::Aadhaar),
+            ("२३४१ २३४१ २३४६", NumberKind::Aadhaar),
+            ("PAN aappv8261k seen", NumberKind::Pan),
+            ("(AAPPV 8261 K)", NumberKind::Pan),
+            ("27AAPFU0939F1ZV", NumberKind::Pan),
+        ] {
+            assert_eq!(found_in(text), Some(kind), "{text}");
+        }
+        for text in [
+            "",
+            "checked 234123412347 by phone",
+            "UTR 2341234123461234",
+            "call +91 98200 12345",
+            "XXXX XXXX 2346",
+            "AAPPVXXXXK",
+            "12.03.2026, room 4",
+        ] {
+            assert_eq!(found_in(text), None, "{text}");
+        }
+    }
+}

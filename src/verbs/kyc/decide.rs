@@ -1,0 +1,348 @@
+//! `kyc verify` and `kyc reject`: what comes of a record.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use zeroize::Zeroizing;
+
+use super::parties::{another_person, named, not_anothers, one, without_numbers};
+use super::{DESC, MOST, choice, live_of, move_of, paper};
+use crate::crud::context::Context;
+use crate::crud::gate::{self, Verb};
+use crate::crud::keys::one_key;
+use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::read::{known_columns, print_changed};
+use crate::crud::session::Session;
+use crate::crud::write::{Target, dry_run_note};
+use crate::model::identity::name_match::compare;
+use crate::model::kinds::kyc::{Kyc, KycKind, KycState, Method, Rejection};
+use crate::model::kinds::user::User;
+use crate::model::problem::{Problem, io_message};
+use crate::model::resource::Record;
+use crate::model::resource::stored::Stored;
+use crate::model::strict_json;
+use crate::model::trail::audit::{Action, ChangeNote};
+use crate::model::values::scalar::{Line, ParseContext};
+use crate::model::values::value::{Decimal, Value};
+use crate::store::records::Deleted;
+use crate::store::tx::Tx;
+use crate::ui::bounded;
+
+/// Verifies a record, by the evidence that there is.
+#[derive(Serialize, Deserialize)]
+pub struct Verify {
+    target: Target,
+    /// Column and value of the evidence.
+    values: Vec<(String, Value)>,
+    /// What a provider answered, in clear.
+    #[serde(skip)]
+    response: Option<Zeroizing<String>>,
+    has_response: bool,
+}
+
+impl std::fmt::Debug for Verify {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Verify({:?}, ***)", self.target)
+    }
+}
+
+/// A record that is in force, and the one whose place it took.
+pub struct Verified {
+    record: Record,
+    former: Option<Record>,
+}
+
+impl Verb for Verify {
+    const NAME: &str = "kyc verify";
+
+    type Output = Verified;
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.target.org]
+    }
+
+    fn cannot_be_kept(&self) -> Option<&'static str> {
+        self.has_response.then_some("what the provider answered is kept nowhere in clear")
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Verified> {
+        let before = self.target.load(tx, DESC).await?;
+        let known: Stored<Kyc> = Stored::from_record(&before)?;
+        let Some(mut after) = move_of("verify")?.apply(&before, tx.at())? else {
+            return Err(Problem::conflict(format!("{} is verified already", before.title()))
+                .hint("a newer paper is submitted as another record")
+                .into());
+        };
+        not_anothers(tx, &known)?;
+        another_person(tx, &known)?;
+        for (column, value) in &self.values {
+            after.set(DESC.known(column)?.column, value.clone());
+        }
+        decided(tx, &mut after);
+        after.set("valid_until", super::risk::valid_until(known.value.risk, tx.today()));
+        if let Some(response) = &self.response {
+            matched(tx, &known, response, &mut after).await?;
+            for (column, value) in paper::sealed_response(tx, &after, response).await? {
+                after.set(column, value);
+            }
+        }
+        after.validate(tx.today())?;
+        let former = supersede(tx, &known).await?;
+        let written = tx.update(&before, after, ChangeNote::of_move(move_of("verify")?)).await?;
+        Ok(Verified { record: written.unwrap_or(before), former })
+    }
+}
+
+/// Who decides, and when that is done.
+fn decided(tx: &Tx<'_>, after: &mut Record) {
+    after.set("decided_by_id", tx.acting_user(after.meta.org_id).into());
+    after.set("decided_operator", tx.operator().told().into());
+}
+
+/// Lets the record in force make room for its successor, in the same transaction.
+async fn supersede(tx: &mut Tx<'_>, successor: &Stored<Kyc>) -> Result<Option<Record>> {
+    let (org, user) = (successor.meta.org_id, successor.value.user_id.0);
+    let all = live_of(tx.db, org, user).await?;
+    let is_former = |r: &&Stored<Kyc>| r.value.kind == successor.value.kind && r.value.state == KycState::Verified;
+    let Some(former) = all.iter().find(is_former).map(Stored::record) else { return Ok(None) };
+    let transition = move_of("supersede")?;
+    let Some(after) = transition.apply(&former, tx.at())? else { return Ok(None) };
+    Ok(tx.update(&former, after, ChangeNote::of_move(transition)).await?)
+}
+
+/// Where providers tell the holder's name.
+const NAMES: &[&str] = &[
+    "name",
+    "full_name",
+    "account_name",
+    "account_holder_name",
+    "beneficiary_name",
+    "registered_name",
+    "name_at_bank",
+];
+
+/// How alike the name that a provider tells of a bank account is to that of the user: the lesser score stands.
+async fn matched(tx: &mut Tx<'_>, record: &Stored<Kyc>, response: &str, after: &mut Record) -> Result<()> {
+    if record.value.kind != KycKind::Bank {
+        return Ok(());
+    }
+    let json = strict_json::parse(response).unwrap_or(Json::Null);
+    let user = tx.load_as::<User>(record.meta.org_id, record.value.user_id.0).await?;
+    let name = user.and_then(|user| user.value.name);
+    let (Some(told), Some(name)) = (name_in(&json), name) else { return Ok(()) };
+    let found = compare(told, name.as_str());
+    let score = Decimal(i64::from(found.score) * Decimal::ONE / 100);
+    if record.value.name_match_score.is_none_or(|known| score < known.0) {
+        after.set("name_match_score", Value::Decimal(score));
+        let reason = format!("as the provider has it: {}", found.reason);
+        after.set("name_match_reason", Line::<500>::cut(&reason).as_str().into());
+    }
+    Ok(())
+}
+
+fn name_in(json: &Json) -> Option<&str> {
+    match json {
+        Json::Object(members) => {
+            let own = NAMES.iter().find_map(|name| members.get(*name)?.as_str());
+            own.filter(|name| !name.trim().is_empty()).or_else(|| members.values().find_map(name_in))
+        }
+        Json::Array(all) => all.iter().find_map(name_in),
+        _ => None,
+    }
+}
+
+/// Rejects records, and says why.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reject {
+    targets: Vec<Target>,
+    code: String,
+    text: Option<String>,
+}
+
+impl Verb for Reject {
+    const NAME: &str = "kyc reject";
+
+    type Output = Vec<Record>;
+
+    fn orgs(&self) -> Vec<i32> {
+        self.targets.iter().map(|t| t.org).collect()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
+        let transition = move_of("reject")?;
+        let mut rejected = Vec::with_capacity(self.targets.len());
+        for before in Target::load_all(&self.targets, tx, DESC).await? {
+            let Some(mut after) = transition.apply(&before, tx.at())? else {
+                return Err(Problem::conflict(format!("{} is rejected already", before.title())).into());
+            };
+            not_anothers(tx, &Stored::from_record(&before)?)?;
+            after.set("rejection_code", self.code.as_str().into());
+            after.set("rejection_text", self.text.clone().into());
+            decided(tx, &mut after);
+            after.validate(tx.today())?;
+            rejected.push((before, after));
+        }
+        let titles: Vec<Record> = rejected.iter().map(|(before, _)| before.clone()).collect();
+        let written = tx.update_all(rejected, &ChangeNote::of_move(transition)).await?;
+        Ok(written.into_iter().zip(titles).map(|(after, before)| after.unwrap_or(before)).collect())
+    }
+}
+
+/// Verifies a record.
+#[derive(clap::Args)]
+pub struct VerifyFlags {
+    /// Record (USER:KIND)
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Option<String>,
+    /// How it was verified: manual (with --note), penny_drop (with --amount and --reference), api_digilocker, api_uidai, api_nsdl,
+    /// api_karza (with --response)
+    #[arg(long, value_name = "METHOD", required = true)]
+    pub method: String,
+    /// File with what the provider answered, in JSON ('-': standard input); it is kept sealed
+    #[arg(long, value_name = "FILE")]
+    pub response: Option<String>,
+    /// Reference of the evidence at the bank or provider
+    #[arg(long, value_name = "TEXT")]
+    pub reference: Option<String>,
+    /// Amount that was paid, in rupees
+    #[arg(long, value_name = "AMOUNT")]
+    pub amount: Option<String>,
+    /// What was looked at
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+}
+
+impl VerifyFlags {
+    /// What the method asks for that is missing, or is not there yet.
+    fn evidence(&self, method: Method) -> Result<(), Problem> {
+        let (is, missing) =
+            (method.as_str(), |flag: &str| Problem::invalid(format!("{} needs {flag}", method.as_str())));
+        match method {
+            Method::BankStatement | Method::OfflineXml => {
+                Err(Problem::invalid(format!("{is} needs an attached file, and files can't be attached yet"))
+                    .hint("verify by another method: manual, penny_drop, or by the answer of a provider"))
+            }
+            Method::Migrated => Err(Problem::invalid("migrated is what comes with a batch of an earlier system")
+                .hint("verify by what was looked at: manual, penny_drop, or by the answer of a provider")),
+            Method::Digilocker | Method::Uidai | Method::Nsdl | Method::Karza if self.response.is_none() => {
+                Err(missing("what the provider answered: --response FILE").field("response"))
+            }
+            Method::PennyDrop if self.amount.is_none() => Err(missing("--amount 1.00").field("amount")),
+            Method::PennyDrop if self.reference.is_none() => Err(missing("--reference TEXT").field("reference")),
+            Method::Manual if self.note.is_none() => Err(missing("--note TEXT: what was looked at").field("note")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a provider answered: JSON, and not more of it than one answers.
+async fn response(context: &Context<'_>, from: &str) -> Result<Zeroizing<String>> {
+    let text = match from {
+        "-" => context.ui.read_stdin_text(MOST).await.map_err(too_long)?,
+        path => bounded::read(Path::new(path), MOST).map_err(|e| {
+            too_long(Problem::invalid(format!("the answer of the provider can't be taken: {}", io_message(&e))).into())
+        })?,
+    };
+    let text = Zeroizing::new(text);
+    // What is wrong in it is not told: that would be a piece of it.
+    match strict_json::parse(&text) {
+        Ok(Json::Object(_) | Json::Array(_)) => Ok(text),
+        _ => Err(Problem::invalid("the answer of the provider is no JSON object").field("response").into()),
+    }
+}
+
+/// Evidence that can't be read is none.
+fn too_long(e: anyhow::Error) -> anyhow::Error {
+    match e.downcast::<Problem>() {
+        Ok(problem) => Problem { kind: crate::model::problem::ErrorKind::Invalid, ..problem }.into(),
+        Err(e) => e,
+    }
+}
+
+impl Leaf for VerifyFlags {
+    const SPEC: Spec = Spec {
+        noun: "kyc",
+        verb: "verify",
+        permission: "kyc:verify",
+        writes: true,
+        about: "Verify a record by the evidence that there is: it is in force from then on",
+        examples: "orgctl kyc verify asha@sahyadri.example:pan --method manual --note 'card seen'\norgctl kyc verify asha@sahyadri.example:bank --method penny_drop --amount 1.00 --reference UTR42\norgctl kyc verify asha@sahyadri.example:pan --method api_nsdl --response answer.json",
+    };
+    const RECORDED: Option<Action> = Some(Action::KycApprove);
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        known_columns(s.context, DESC)?;
+        let key = one_key(s, DESC, Deleted::Exclude, self.key.clone()).await?;
+        let record = one(s, &key).await?;
+        gate::authorize(s, &record).await?;
+        let method: Method = choice(&self.method)?;
+        self.evidence(method)?;
+        without_numbers("--note", self.note.as_deref())?;
+        s.use_context_of(record.meta.org_id).await?;
+        let mut values = vec![("verification_method".to_owned(), Value::from(method.as_str()))];
+        for (name, text) in [("reference", &self.reference), ("amount", &self.amount), ("note", &self.note)] {
+            if let Some(text) = text {
+                values.push((name.to_owned(), DESC.known(name)?.parse(text, &s.connection.parsing)?));
+            }
+        }
+        let response = match &self.response {
+            Some(from) => Some(response(s.context, from).await?),
+            None => None,
+        };
+        let verify = Verify { target: Target::of(&record), values, has_response: response.is_some(), response };
+        let Verified { record, former } = gate::write(s, &verify).await?;
+        s.context.ui.status(&format!("verified {}", record.title()));
+        if let Some(former) = former {
+            s.context.ui.status(&format!("it takes the place of {}", former.title()));
+        }
+        dry_run_note(s.context);
+        print_changed(s, DESC, &[record.meta.record_id()]).await
+    }
+}
+
+/// Rejects records.
+#[derive(clap::Args)]
+pub struct RejectFlags {
+    /// Records (USER:KIND); '-' reads them from standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub key: Vec<String>,
+    /// Why: unreadable, mismatch, expired_document, wrong_document, suspected_fraud, duplicate, incomplete, other (with --note)
+    #[arg(long, value_name = "CODE", required = true)]
+    pub reason: String,
+    /// Why, in words
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+}
+
+impl Leaf for RejectFlags {
+    const SPEC: Spec = Spec {
+        noun: "kyc",
+        verb: "reject",
+        permission: "kyc:reject",
+        writes: true,
+        about: "Reject records, and say why; what is in force stays so",
+        examples: "orgctl kyc reject ravi@sahyadri.example:pan --reason unreadable\norgctl kyc reject ravi@sahyadri.example:pan --reason other --note 'an old card'",
+    };
+    const RECORDED: Option<Action> = Some(Action::KycReject);
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        known_columns(s.context, DESC)?;
+        let records = named(s, &self.key).await?;
+        let code: Rejection = choice(&self.reason)?;
+        without_numbers("--note", self.note.as_deref())?;
+        let note = self.note.as_deref().map(|text| DESC.known("rejection_text")?.parse(text, &s.connection.parsing));
+        let note = note.transpose()?.map(|value| value.to_text());
+        let targets = records.iter().map(Target::of).collect();
+        let rejected = gate::write(s, &Reject { targets, code: code.as_str().to_owned(), text: note }).await?;
+        for record in &rejected {
+            s.context.ui.status(&format!("rejected {}: {}", record.title(), code.as_str()));
+        }
+        dry_run_note(s.context);
+        let which: Vec<_> = rejected.iter().map(|r| r.meta.record_id()).collect();
+        print_changed(s, DESC, &which).await
+    }
+}

@@ -1,0 +1,257 @@
+//! What a paper says, in clear: read from a prompt, a file or standard input, never from an argument, which others can see and
+//! which is recorded; held in memory alone, and wiped.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::Result;
+use chrono::NaiveDate;
+use zeroize::Zeroizing;
+
+use super::MOST;
+use crate::crud::context::Context;
+use crate::model::identity::business::pan_within;
+use crate::model::identity::{Number, NumberKind};
+use crate::model::kinds::kyc::{BusinessType, KycKind, Registration};
+use crate::model::problem::{Problem, io_message};
+use crate::model::strict_json;
+use crate::model::values::scalar::{Date, Line, ParseContext, Scalar as _};
+use crate::model::values::value::{Value, ValueType};
+use crate::ui::bounded;
+
+/// What is read of a paper, beside the number.
+const NAME: &str = "name";
+const FATHER_NAME: &str = "father_name";
+const DOB: &str = "dob";
+const ADDRESS: &str = "address";
+const NUMBER: &str = "number";
+
+/// What a paper says that is sealed.
+pub struct Paper {
+    pub kind: KycKind,
+    pub number: Number,
+    /// Of the person, of the business, or of the holder of the account.
+    pub name: Zeroizing<String>,
+    pub father_name: Option<Zeroizing<String>>,
+    pub dob: Option<NaiveDate>,
+    pub address: Option<Zeroizing<String>>,
+}
+
+impl fmt::Debug for Paper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Paper({}, ***)", self.kind.as_str())
+    }
+}
+
+/// What a kind of paper says beside the number and the name.
+fn further(kind: KycKind) -> &'static [&'static str] {
+    match kind {
+        KycKind::Aadhaar => &[DOB, ADDRESS],
+        KycKind::Pan => &[FATHER_NAME, DOB],
+        KycKind::Business => &[ADDRESS],
+        KycKind::Bank => &[],
+    }
+}
+
+/// What the number of a paper is.
+pub fn number_kind(kind: KycKind, registration: Option<Registration>) -> Result<NumberKind, Problem> {
+    Ok(match (kind, registration) {
+        (KycKind::Aadhaar, _) => NumberKind::Aadhaar,
+        (KycKind::Pan, _) => NumberKind::Pan,
+        (KycKind::Bank, _) => NumberKind::Account,
+        (KycKind::Business, Some(Registration::Gstin)) => NumberKind::Gstin,
+        (KycKind::Business, Some(Registration::Cin)) => NumberKind::Cin,
+        (KycKind::Business, Some(Registration::Llpin)) => NumberKind::Llpin,
+        (KycKind::Business, Some(Registration::Udyam)) => NumberKind::Udyam,
+        (KycKind::Business, None) => {
+            return Err(Problem::usage("what the number of the business is, is missing")
+                .hint("--registration gstin, cin, llpin or udyam"));
+        }
+    })
+}
+
+/// Texts as they were given, by what they are.
+#[derive(Default)]
+struct Texts(Vec<(&'static str, Zeroizing<String>)>);
+
+impl Texts {
+    fn take(&mut self, name: &str) -> Option<Zeroizing<String>> {
+        let at = self.0.iter().position(|(known, _)| *known == name)?;
+        Some(self.0.swap_remove(at).1).filter(|text| !text.trim().is_empty())
+    }
+
+    /// What is said of something that papers of the kind have; a name of anything else is refused, and is not told: it may be
+    /// a number.
+    fn put(&mut self, kind: KycKind, name: &str, text: Zeroizing<String>, at: &str) -> Result<(), Problem> {
+        let known = [NUMBER, NAME].iter().chain(further(kind)).copied();
+        let all: Vec<&'static str> = known.collect();
+        let named = crate::model::values::scalar::fold(name);
+        let Some(known) = all.iter().find(|n| crate::model::values::scalar::fold(n) == named) else {
+            let sentence = format!("{at} names nothing that {} has", kind.as_str());
+            return Err(Problem::invalid(sentence).hint(format!("it has {}", all.join(", "))));
+        };
+        if self.0.iter().any(|(n, _)| n == known) {
+            return Err(Problem::invalid(format!("{at} says {known} a second time")));
+        }
+        self.0.push((known, text));
+        Ok(())
+    }
+
+    /// Of an object, or of lines: the number by itself, and `name: ASHA RAO`.
+    fn read(kind: KycKind, text: &str) -> Result<Texts, Problem> {
+        let mut texts = Texts::default();
+        let text = text.trim_start_matches('\u{feff}');
+        if text.trim_start().starts_with('{') {
+            let wrong = || Problem::invalid("what was given of the paper is no JSON object of texts");
+            // What is wrong in it is not told: that would be a piece of it.
+            let json = strict_json::parse(text).map_err(|_| wrong())?;
+            for (n, (name, value)) in json.as_object().ok_or_else(wrong)?.iter().enumerate() {
+                let value = value.as_str().ok_or_else(wrong)?;
+                texts.put(kind, name, Zeroizing::new(value.to_owned()), &format!("member {}", n + 1))?;
+            }
+            return Ok(texts);
+        }
+        for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let at = format!("line {}", n + 1);
+            let (name, value) = line.split_once(':').unwrap_or((NUMBER, line));
+            texts.put(kind, name.trim(), Zeroizing::new(value.trim().to_owned()), &at)?;
+        }
+        Ok(texts)
+    }
+
+    /// Asks for them, one after the other; only the number is hidden.
+    async fn ask(context: &Context<'_>, kind: KycKind, number: NumberKind) -> Result<Texts> {
+        let mut texts = Texts::default();
+        let typed = context.ui.ask_secret(number.label(), None).await?;
+        texts.0.push((NUMBER, Zeroizing::new(typed.expose().to_owned())));
+        let name = context.ui.ask("Name as on the paper", None, |_| Ok(())).await?;
+        texts.0.push((NAME, Zeroizing::new(name)));
+        for what in further(kind) {
+            let prompt = match *what {
+                FATHER_NAME => "Father's name (empty: none)",
+                DOB => "Date of birth, as 1990-04-23 (empty: none)",
+                _ => "Address (empty: none)",
+            };
+            let text = context.ui.ask(prompt, Some(""), |_| Ok(())).await?;
+            texts.0.push((what, Zeroizing::new(text)));
+        }
+        Ok(texts)
+    }
+}
+
+/// What a paper says, from a file, standard input (`-`) or a person.
+pub async fn read(
+    context: &Context<'_>,
+    from: Option<&str>,
+    kind: KycKind,
+    registration: Option<Registration>,
+) -> Result<Paper> {
+    let number = number_kind(kind, registration)?;
+    let texts = match from {
+        Some("-") => Texts::read(kind, &Zeroizing::new(context.ui.read_stdin_text(MOST).await?))?,
+        Some(path) => {
+            let text = bounded::read(Path::new(path), MOST).map_err(|e| {
+                Problem::failed(format!("can't read the file that was given: {}", io_message(&e)))
+                    .hint("a number itself is never an argument, which others can see: '-' reads standard input")
+            })?;
+            Texts::read(kind, &Zeroizing::new(text))?
+        }
+        None if context.ui.style.interactive => Texts::ask(context, kind, number).await?,
+        None => {
+            return Err(Problem::usage("what the paper says is missing")
+                .hint("--from - reads it from standard input: the number on a line, then 'name: ASHA RAO'; it is never an argument")
+                .into());
+        }
+    };
+    let today = context.clock.now().with_timezone(&chrono::Utc).date_naive();
+    Ok(of_texts(texts, kind, number, today)?)
+}
+
+fn of_texts(mut texts: Texts, kind: KycKind, number: NumberKind, today: NaiveDate) -> Result<Paper, Problem> {
+    let missing = |what: &'static str| Problem::invalid(format!("the {what} is missing")).field(what);
+    let text = texts.take(NUMBER).ok_or_else(|| missing(NUMBER))?;
+    let label = number.label();
+    let number = Number::read(number, &text, today)
+        .map_err(|fault| Problem::invalid(format!("the {label} {fault}")).field(NUMBER))?;
+    let name = line(texts.take(NAME), NAME)?.ok_or_else(|| missing(NAME))?;
+    let dob = texts.take(DOB).map(|text| day(&text, today)).transpose()?;
+    let (father_name, address) = (line(texts.take(FATHER_NAME), FATHER_NAME)?, line(texts.take(ADDRESS), ADDRESS)?);
+    Ok(Paper { kind, number, name, father_name, dob, address })
+}
+
+/// A line of text; what is wrong with it is told without it.
+fn line(text: Option<Zeroizing<String>>, what: &'static str) -> Result<Option<Zeroizing<String>>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let wrong = |_| Problem::invalid(format!("the {what} must be one line of at most 500 characters")).field(what);
+    match (Line::<500>::TYPE.parse)(&text, &ParseContext::default()).map_err(wrong)? {
+        Value::Text(text) => Ok(Some(Zeroizing::new(text))),
+        _ => Ok(None),
+    }
+}
+
+fn day(text: &str, today: NaiveDate) -> Result<NaiveDate, Problem> {
+    let wrong = |why: &str| Problem::invalid(format!("the {DOB} {why}")).field(DOB);
+    let read = (Date::TYPE.parse)(text, &ParseContext::default());
+    let day = read.ok().and_then(|day| day.as_date()).ok_or_else(|| wrong("must be a date like 1990-04-23"))?;
+    if day >= today { Err(wrong("must be a day in the past")) } else { Ok(day) }
+}
+
+impl Paper {
+    /// What it says that can't be, held against itself and what is said beside it.
+    pub fn contradiction(&self, business: Option<BusinessType>) -> Option<Problem> {
+        let holder = match self.kind {
+            KycKind::Pan => self.number.tells()?,
+            KycKind::Business if self.number.kind() == NumberKind::Gstin => {
+                let pan = Number::read(NumberKind::Pan, pan_within(self.number.expose())?, NaiveDate::MIN).ok()?;
+                pan.tells()?
+            }
+            _ => return None,
+        };
+        let expected: &[&str] = match (self.kind, business) {
+            (KycKind::Pan, _) => &["person"],
+            (_, Some(BusinessType::SoleProprietorship)) => &["person"],
+            (_, Some(BusinessType::Partnership | BusinessType::Llp)) => &["firm or LLP"],
+            (_, Some(BusinessType::PrivateLimited | BusinessType::PublicLimited)) => &["company"],
+            (_, Some(BusinessType::Huf)) => &["Hindu undivided family"],
+            (_, Some(BusinessType::Trust)) => &["trust", "trust (Krish)"],
+            _ => return None,
+        };
+        if expected.contains(&holder) {
+            return None;
+        }
+        Some(match (self.kind, business) {
+            (KycKind::Pan, _) => Problem::invalid(format!("the PAN is that of a {holder}, not of a person"))
+                .hint("what is registered by it is a business: orgctl kyc submit business")
+                .field(NUMBER),
+            (_, business) => {
+                let is = business.map_or("business", BusinessType::as_str);
+                Problem::invalid(format!("the GSTIN is that of a {holder}, and the business a {is}")).field(NUMBER)
+            }
+        })
+    }
+
+    /// What is odd about it, and no fault: in words of the program.
+    pub fn notes(&self) -> Vec<&'static str> {
+        self.number.notes_beside(&self.name)
+    }
+}
+
+/// What is kept of a paper in columns that nobody reads without the key, under the lock of the organisation: none yet.
+#[expect(clippy::unused_async, reason = "sealing asks the database for keys")]
+pub async fn sealed(
+    _: &mut crate::store::tx::Tx<'_>,
+    _: &crate::model::resource::Record,
+    _: &Paper,
+) -> Result<Vec<(&'static str, Value)>> {
+    Ok(Vec::new())
+}
+
+/// What is kept of a provider's answer, beside what was sealed before.
+#[expect(clippy::unused_async, reason = "sealing asks the database for keys")]
+pub async fn sealed_response(
+    _: &mut crate::store::tx::Tx<'_>,
+    _: &crate::model::resource::Record,
+    _: &str,
+) -> Result<Vec<(&'static str, Value)>> {
+    Ok(vec![("response", Value::Null(ValueType::Bytes))])
+}

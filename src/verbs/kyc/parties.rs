@@ -1,0 +1,102 @@
+//! Who has to do with a record, and who may not decide about it.
+
+use anyhow::Result;
+
+use super::{DESC, live_of};
+use crate::crud::keys::keys;
+use crate::crud::lookup::{find, find_in};
+use crate::crud::session::Session;
+use crate::model::identity::within::found_in;
+use crate::model::kinds::kyc::{Kyc, KycKind, KycState};
+use crate::model::kinds::user::User;
+use crate::model::problem::Problem;
+use crate::model::resource::key::BETWEEN;
+use crate::model::resource::stored::Stored;
+use crate::model::resource::{Record, Resource as _};
+use crate::store::records::Deleted;
+use crate::store::tx::Tx;
+
+/// The records that keys name, each once: `asha@acme.in:pan:1`, or `asha@acme.in:pan` for the one that waits, or else the one
+/// in force.
+pub async fn named(s: &mut Session<'_>, given: &[String]) -> Result<Vec<Record>> {
+    let mut found: Vec<Record> = Vec::new();
+    for key in keys(s, DESC, Deleted::Exclude, given).await? {
+        let record = one(s, &key).await?;
+        if found.iter().all(|known| known.meta.id != record.meta.id) {
+            found.push(record);
+        }
+    }
+    if let Some(other) = found.iter().find(|r| r.meta.org_id != found[0].meta.org_id) {
+        let sentence = format!("{} belongs to another organisation than the others", other.title());
+        return Err(Problem::usage(sentence).hint("name those of one at a time").into());
+    }
+    Ok(found)
+}
+
+/// The record that a key names.
+pub async fn one(s: &mut Session<'_>, key: &str) -> Result<Record> {
+    let parts = key.rsplit_once(BETWEEN).and_then(|(user, kind)| Some((user, super::choice::<KycKind>(kind).ok()?)));
+    let Some((user, kind)) = parts else { return find(s, DESC, key, Deleted::Exclude).await };
+    let org = s.org_of(User::DESCRIPTOR).await?;
+    let user = find_in(s, User::DESCRIPTOR, org, user, Deleted::Exclude).await?;
+    let (org, id) = user.meta.record_id();
+    let mut all = live_of(s.db().await?, org, id).await?;
+    all.retain(|r| r.value.kind == kind);
+    let waits = all.iter().find(|r| r.value.state.is_pending());
+    let meant = waits.or_else(|| all.iter().find(|r| r.value.state == KycState::Verified));
+    let Some(meant) = meant else {
+        let (kind, title) = (kind.as_str(), user.title());
+        let hint = match all.len() {
+            0 => format!("submit one: orgctl kyc submit {kind} {}", user.key()),
+            _ => format!("others are named with their number: {}:{kind}:1", user.key()),
+        };
+        return Err(Problem::not_found(format!("{title} has no {kind} record that waits or is in force"))
+            .hint(hint)
+            .into());
+    };
+    let record = meant.record();
+    s.is_about(&record);
+    Ok(record)
+}
+
+/// Refuses what somebody else has taken up. Who acts by no user's rights may do everything.
+pub fn not_anothers(tx: &Tx<'_>, record: &Stored<Kyc>) -> Result<(), Problem> {
+    let acting = tx.acting_user(record.meta.org_id);
+    match (record.value.assigned_to_id, acting) {
+        (Some(holder), Some(acting)) if holder.0 != acting => {
+            let title = record.record().title();
+            Err(Problem::conflict(format!("{title} is somebody else's to look at")).hint(format!(
+                "'orgctl kyc assign' gives it to another one: orgctl kyc show {}",
+                record.record().key()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses who may not verify a record: the person it is about, who submitted it, and whoever works from an account that it was
+/// submitted from, with the rights of whomever.
+pub fn another_person(tx: &Tx<'_>, record: &Stored<Kyc>) -> Result<(), Problem> {
+    let (value, title) = (&record.value, record.record().title());
+    let acting = tx.acting_user(record.meta.org_id);
+    let is = |user: Option<uuid::Uuid>| user.is_some() && user == acting;
+    let why = if is(Some(value.user_id.0)) {
+        "it is about the one who would verify it"
+    } else if is(value.submitted_by_id.map(|user| user.0)) {
+        "who submitted it can't verify it"
+    } else if value.submitted_operator.as_ref().is_some_and(|told| tx.operator().is_one_of(told.as_str())) {
+        "it was submitted from the account that this is done from"
+    } else {
+        return Ok(());
+    };
+    Err(Problem::denied(format!("{title} can't be verified so: {why}"))
+        .hint("another person must verify it, from an account of his or her own"))
+}
+
+/// Refuses a text in words that holds the number of a paper: it would stand in clear where nobody looks for it.
+pub fn without_numbers(flag: &'static str, text: Option<&str>) -> Result<(), Problem> {
+    let Some(kind) = text.and_then(found_in) else { return Ok(()) };
+    let label = kind.label();
+    Err(Problem::invalid(format!("{flag} holds what can be a {label}, which is kept sealed alone"))
+        .hint("leave the number out: the record is named by its key, and shows the number masked"))
+}

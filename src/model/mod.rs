@@ -7,6 +7,7 @@
 //! | [`rights`] | what a decision goes by: permissions, roles, and what is known of somebody |
 //! | [`values`] | untyped values, and the types that parse them |
 //! | [`trail`] | audit records, their tree, and what proves it to others |
+//! | [`sealing`] | keys, and what is sealed by them |
 //! | [`password`] | hashing, policy, and the hashes of other software |
 
 pub mod backup;
@@ -23,6 +24,7 @@ pub mod redact;
 pub mod resource;
 pub mod rights;
 pub mod scope;
+pub mod sealing;
 pub mod search;
 pub mod seed;
 pub mod setting;

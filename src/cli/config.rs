@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::crud::context::{Env, xdg};
+use crate::crud::master_key::{MASTER_KEY, MasterKeySource};
 use crate::model::problem::{Problem, nearest};
 use crate::model::values::scalar::{fold, truncate};
 use crate::model::values::zone;
@@ -46,6 +47,8 @@ pub const COLOR: OptionName = OptionName("color");
 pub const WAIT: OptionName = OptionName("wait");
 pub const REQUEST_ID: OptionName = OptionName("request-id");
 pub const DRY_RUN: OptionName = OptionName("dry-run");
+pub const MASTER_KEY_FILE: OptionName = OptionName("master-key-file");
+pub const MASTER_KEY_COMMAND: OptionName = OptionName("master-key-command");
 
 /// A global flag, its variable and its place in the file.
 pub struct ConfigOption {
@@ -56,6 +59,8 @@ pub struct ConfigOption {
     pub help: &'static str,
     /// Whether the file may set it.
     pub in_file: bool,
+    /// Whether it is a flag; else a variable or the file says it.
+    pub is_flag: bool,
 }
 
 /// Every global setting.
@@ -66,14 +71,23 @@ pub const OPTIONS: &[ConfigOption] = &[
         value: Some("URL"),
         help: "Database: sqlite://FILE or postgres://...",
         in_file: true,
+        is_flag: true,
     },
-    ConfigOption { name: ORG, short: None, value: Some("CODE"), help: "Organisation to work in", in_file: true },
+    ConfigOption {
+        name: ORG,
+        short: None,
+        value: Some("CODE"),
+        help: "Organisation to work in",
+        in_file: true,
+        is_flag: true,
+    },
     ConfigOption {
         name: AS,
         short: None,
         value: Some("USER"),
         help: "Act with the rights of this user, on his or her behalf",
         in_file: false,
+        is_flag: true,
     },
     ConfigOption {
         name: OUTPUT,
@@ -81,6 +95,7 @@ pub const OPTIONS: &[ConfigOption] = &[
         value: Some("FORMAT"),
         help: "Output format: table, json, ndjson, csv, tsv, yaml or key",
         in_file: true,
+        is_flag: true,
     },
     ConfigOption {
         name: COLUMNS,
@@ -88,23 +103,40 @@ pub const OPTIONS: &[ConfigOption] = &[
         value: Some("A,B"),
         help: "Columns to show, in this order",
         in_file: false,
+        is_flag: true,
     },
-    ConfigOption { name: YES, short: Some('y'), value: None, help: "Answer yes to every question", in_file: false },
+    ConfigOption {
+        name: YES,
+        short: Some('y'),
+        value: None,
+        help: "Answer yes to every question",
+        in_file: false,
+        is_flag: true,
+    },
     ConfigOption {
         name: NO_INPUT,
         short: None,
         value: None,
         help: "Ask nothing; a missing value is an error",
         in_file: true,
+        is_flag: true,
     },
-    ConfigOption { name: QUIET, short: Some('q'), value: None, help: "Say nothing but data and errors", in_file: true },
-    ConfigOption { name: VERBOSE, short: Some('v'), value: None, help: "Say more", in_file: true },
+    ConfigOption {
+        name: QUIET,
+        short: Some('q'),
+        value: None,
+        help: "Say nothing but data and errors",
+        in_file: true,
+        is_flag: true,
+    },
+    ConfigOption { name: VERBOSE, short: Some('v'), value: None, help: "Say more", in_file: true, is_flag: true },
     ConfigOption {
         name: COLOR,
         short: None,
         value: Some("WHEN"),
         help: "Colours: auto, always or never",
         in_file: true,
+        is_flag: true,
     },
     ConfigOption {
         name: WAIT,
@@ -112,6 +144,7 @@ pub const OPTIONS: &[ConfigOption] = &[
         value: Some("SECONDS"),
         help: "How long to wait for a lock",
         in_file: true,
+        is_flag: true,
     },
     ConfigOption {
         name: REQUEST_ID,
@@ -119,6 +152,7 @@ pub const OPTIONS: &[ConfigOption] = &[
         value: Some("UUID"),
         help: "Id of this command in the audit trail",
         in_file: false,
+        is_flag: true,
     },
     ConfigOption {
         name: DRY_RUN,
@@ -126,6 +160,23 @@ pub const OPTIONS: &[ConfigOption] = &[
         value: None,
         help: "Do everything, then undo it and say what would be done",
         in_file: false,
+        is_flag: true,
+    },
+    ConfigOption {
+        name: MASTER_KEY_FILE,
+        short: None,
+        value: Some("FILE"),
+        help: "File of the master key",
+        in_file: true,
+        is_flag: false,
+    },
+    ConfigOption {
+        name: MASTER_KEY_COMMAND,
+        short: None,
+        value: Some("COMMAND"),
+        help: "Command that prints the master key",
+        in_file: true,
+        is_flag: false,
     },
 ];
 
@@ -142,7 +193,7 @@ impl ConfigOption {
 
 /// Adds the global flags to the root command.
 pub fn global_args(mut root: Command) -> Command {
-    for s in OPTIONS {
+    for s in OPTIONS.iter().filter(|s| s.is_flag) {
         let mut arg = Arg::new(s.name.0).long(s.name.0).global(true).help(s.help).help_heading("Global options");
         if let Some(short) = s.short {
             arg = arg.short(short);
@@ -191,6 +242,9 @@ fn default_database(env: &Env) -> Option<String> {
 
 /// The origin of what stands on the command line.
 const FLAG: &str = "flag";
+/// What those of variables and of the file begin with.
+const ENVIRONMENT: &str = "environment";
+const IN_FILE: &str = "file";
 
 impl Config {
     pub fn resolve(env: &Env, matches: &ArgMatches) -> Result<Config, Problem> {
@@ -202,7 +256,8 @@ impl Config {
         unknown_variables(env)?;
         let mut settings = Vec::new();
         for s in OPTIONS {
-            let from_flag = match (matches.value_source(s.name.0), s.value) {
+            let source = if s.is_flag { matches.value_source(s.name.0) } else { None };
+            let from_flag = match (source, s.value) {
                 (Some(ValueSource::CommandLine), Some(_)) => matches.get_one::<String>(s.name.0).cloned(),
                 (Some(ValueSource::CommandLine), None) => Some("true".to_owned()),
                 _ => None,
@@ -211,8 +266,8 @@ impl Config {
             let from_env = env.get(&variable).filter(|v| !v.is_empty());
             let (value, origin) = match (from_flag, from_env, file.get(&s.key())) {
                 (Some(v), _, _) => (Some(v), FLAG.to_owned()),
-                (None, Some(v), _) => (Some(v.clone()), format!("environment ({variable})")),
-                (None, None, Some(v)) => (Some(v.clone()), format!("file ({})", shown(path.as_ref()))),
+                (None, Some(v), _) => (Some(v.clone()), format!("{ENVIRONMENT} ({variable})")),
+                (None, None, Some(v)) => (Some(v.clone()), format!("{IN_FILE} ({})", shown(path.as_ref()))),
                 (None, None, None) => (default(s.name, env), "default".to_owned()),
             };
             settings.push(Resolved { name: s.name, value, origin });
@@ -275,6 +330,34 @@ impl Config {
         }
     }
 
+    /// Where the master key comes from: of the environment and the file the one that says it, and of the variables the one.
+    pub fn master_key(&self, env: &Env) -> Result<MasterKeySource, Problem> {
+        let of = |name: OptionName| self.settings.iter().find(|s| s.name == name).filter(|s| s.value.is_some());
+        let (file, command) = (of(MASTER_KEY_FILE), of(MASTER_KEY_COMMAND));
+        let is_variable = |s: &Option<&Resolved>| s.is_some_and(|s| s.origin.starts_with(ENVIRONMENT));
+        let has_key = env.get(MASTER_KEY).is_some_and(|v| !v.is_empty());
+        let variables = [has_key, is_variable(&file), is_variable(&command)];
+        let is_file = |s: &Option<&Resolved>| s.is_some_and(|s| s.origin.starts_with(IN_FILE));
+        let several = match variables.iter().filter(|is| **is).count() {
+            0 => is_file(&file) && is_file(&command),
+            n => n > 1,
+        };
+        if several {
+            return Err(Problem::usage("the master key is said to come from several places")
+                .hint(format!("give one of {MASTER_KEY}, ORGCTL_MASTER_KEY_FILE and ORGCTL_MASTER_KEY_COMMAND")));
+        }
+        let path = |s: &Resolved| s.value.clone().map(|path| MasterKeySource::File(path.into()));
+        let line = |s: &Resolved| s.value.clone().map(MasterKeySource::Command);
+        let source = match variables {
+            [true, ..] => Some(MasterKeySource::Variable),
+            [_, true, _] => file.and_then(path),
+            [.., true] => command.and_then(line),
+            _ if is_file(&command) => command.and_then(line),
+            _ => file.and_then(path),
+        };
+        Ok(source.unwrap_or(MasterKeySource::Nowhere))
+    }
+
     pub fn request_id(&self) -> Result<Option<uuid::Uuid>, Problem> {
         let Some(text) = self.get(REQUEST_ID) else { return Ok(None) };
         uuid::Uuid::try_parse(text).map(Some).map_err(|_| self.wrong(REQUEST_ID, "a UUID"))
@@ -288,6 +371,9 @@ fn shown(path: Option<&PathBuf>) -> String {
 fn default(name: OptionName, env: &Env) -> Option<String> {
     match name {
         DATABASE => default_database(env),
+        MASTER_KEY_FILE => {
+            xdg(env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/master.key").display().to_string())
+        }
         COLOR => Some("auto".into()),
         WAIT => Some("30".into()),
         YES | NO_INPUT | QUIET | VERBOSE | DRY_RUN => Some("false".into()),
@@ -345,7 +431,7 @@ const OF_THE_TESTS: &[&str] =
 /// A mistyped variable would be passed over in silence.
 fn unknown_variables(env: &Env) -> Result<(), Problem> {
     let mut known: Vec<String> = OPTIONS.iter().map(ConfigOption::variable).collect();
-    known.extend(["ORGCTL_CONFIG", SIGNING_KEY, VERIFIER_KEY].map(str::to_owned));
+    known.extend(["ORGCTL_CONFIG", SIGNING_KEY, VERIFIER_KEY, MASTER_KEY].map(str::to_owned));
     for (name, value) in env.iter().filter(|(n, _)| n.starts_with("ORGCTL_") && !OF_THE_TESTS.contains(&n.as_str())) {
         // What stands for bytes that could not be read.
         if value.contains(char::REPLACEMENT_CHARACTER) {

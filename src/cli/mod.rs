@@ -172,6 +172,10 @@ fn with_session(
     work: Work<'_>,
     called: String,
 ) -> (u8, Io) {
+    let master_key = match config.master_key(world.env) {
+        Ok(source) => source,
+        Err(problem) => return end(ui, Err(problem.into())),
+    };
     let (location, opening, origin, runtime) = match prepared(&ui, config, world, words, &called) {
         Ok(prepared) => prepared,
         Err(e) => return end(ui, Err(e)),
@@ -180,6 +184,7 @@ fn with_session(
     let mut context = Context {
         ui,
         env: world.env,
+        master_key,
         clock: world.clock,
         random: world.random,
         kinds: world.program.kinds,

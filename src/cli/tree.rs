@@ -30,8 +30,8 @@ use crate::model::trail::audit::{ACTIONS, Action};
 use crate::model::values::scalar::Noun as _;
 use crate::verbs::role::unknown_words::Warning;
 use crate::verbs::{
-    audit, backup, branch, database, db_copy, dept, diff, doctor, kyc, org, password, repair, revert, role, setting,
-    user,
+    audit, backup, branch, database, db_copy, dept, diff, doctor, key, kyc, org, password, repair, revert, role,
+    setting, user,
 };
 
 use super::config;
@@ -119,6 +119,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("audit", "Look into the audit trail and prove it"),
     ("role template", "Make roles of templates that come with the program"),
     ("audit log", "Look into the system log: what the program itself had to say"),
+    ("key", "Look after the keys of what is sealed"),
     ("backup", "Make backups, prove them, and bring them back"),
     ("db", "Manage the database itself"),
     ("config", "Show the options that hold and where they come from"),
@@ -235,6 +236,8 @@ pub const LEAVES: &[Leaf] = &[
     leaf::<audit::proof::CheckProofFlags>(),
     leaf::<audit::log::ListFlags>(),
     leaf::<audit::log::PruneFlags>(),
+    leaf::<key::init::InitFlags>(),
+    leaf::<key::status::StatusFlags>(),
     leaf::<backup::create::CreateFlags>(),
     leaf::<backup::catalogue::ListFlags>(),
     leaf::<backup::show::ShowFlags>(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
+use super::master_key::MasterKeySource;
 use super::stored::Tape;
 use crate::access::Subject;
 use crate::model::clock::Clock;
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     /// Where it speaks.
     pub ui: Ui,
     pub env: &'a Env,
+    /// Where the key comes from that wraps all others.
+    pub master_key: MasterKeySource,
     pub clock: &'a dyn Clock,
     pub random: &'a dyn Random,
     /// The kinds of record that there are.

@@ -10,6 +10,7 @@
 //! | [`access`] | what a decision goes by: of somebody, or of everybody who may |
 //! | [`as_of`] | the same reads, as of an earlier time |
 //! | [`trail`] | the audit trail: looked up, verified, checkpointed, repaired, retained |
+//! | [`keys`] | the keys of what is sealed, each wrapped by another |
 //! | [`import`] | staging tables, and matching a file's rows with existing records |
 //! | [`schema`] | migrations, and the schema that is there against the one that is expected |
 //! | [`backup`] | whole databases: dumped, rebuilt, compared, put in the place of another |
@@ -22,6 +23,7 @@ pub mod error;
 pub mod health;
 pub mod import;
 pub mod invariants;
+pub mod keys;
 pub mod reader;
 pub mod records;
 pub mod schema;

@@ -9,6 +9,7 @@ mod bulk;
 mod bulk_writer;
 mod code_counters;
 pub mod journal;
+mod key_log;
 pub mod lists;
 mod lock;
 mod origin;
@@ -18,6 +19,7 @@ mod row_writer;
 mod rows;
 mod typed;
 pub(super) mod waiting;
+mod wrapped_keys;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
@@ -28,6 +30,7 @@ use self::bounded::{Bound, Bounded};
 use self::bulk_writer::BulkWriter;
 pub use self::bulk_writer::{Loaders, PreparedLink, PreparedRow};
 use self::code_counters::CodeCounters;
+use self::key_log::KeyLog;
 pub use self::origin::{Origin, Permit, Rights, ensure_actor};
 use self::protection::Protection;
 use self::references::References;
@@ -58,6 +61,7 @@ pub struct Savepoint {
     filled: usize,
     defining: usize,
     bounded: usize,
+    keys: u64,
 }
 
 /// A transaction that can write. Its parts know nothing of each other, nor of it.
@@ -76,6 +80,7 @@ pub struct Tx<'a> {
     asked: Authorizer,
     bounded: Bounded,
     super_admins: SuperAdmins,
+    keys: KeyLog,
     /// All rules hold, and nothing is written any more.
     has_finished: bool,
     /// Whether the connection saw everything before, as it does until the transaction ends.
@@ -136,6 +141,7 @@ impl<'a> Tx<'a> {
             asked: Authorizer::new(permit),
             bounded: Bounded::default(),
             super_admins: SuperAdmins::default(),
+            keys: KeyLog::default(),
             has_finished: false,
             saw_all,
         }
@@ -233,6 +239,7 @@ impl<'a> Tx<'a> {
             filled: self.bulk.filled(),
             defining: self.protection.len(),
             bounded: self.bounded.len(),
+            keys: self.keys.noted(),
         })
     }
 
@@ -250,6 +257,7 @@ impl<'a> Tx<'a> {
         self.bulk.shrink_to(savepoint.filled);
         self.protection.shrink_to(savepoint.defining);
         self.bounded.shrink_to(savepoint.bounded);
+        self.keys.shrink_to(savepoint.keys);
         self.db.script("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part".into()).await
     }
 
@@ -279,6 +287,7 @@ impl<'a> Tx<'a> {
         }
         self.flush().await?;
         self.bulk.require_written()?;
+        self.keys.require_named()?;
         self.check_rules().await?;
         self.audit.seal(self.db).await?;
         if self.db.is_postgres() {

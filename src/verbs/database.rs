@@ -616,7 +616,7 @@ impl Leaf for GrantsFlags {
                 (_, "code_counters") => "SELECT, INSERT, UPDATE (next)",
                 // A log that anybody may write to could be filled with what was never signed.
                 (_, "audit_checkpoints" | "audit_lineages") if !self.checkpoints => "SELECT",
-                (Class::Recorded | Class::Volatile, _) => "SELECT, INSERT, UPDATE, DELETE",
+                (Class::Recorded | Class::Volatile | Class::Wrapped, _) => "SELECT, INSERT, UPDATE, DELETE",
                 // Taking payloads out is for the owner.
                 (Class::Journal, "audit_erased") => "SELECT",
                 // Kept for a time only, or as long as what it is within.

@@ -8,6 +8,7 @@ pub mod db_copy;
 pub mod dept;
 pub mod diff;
 pub mod doctor;
+pub mod key;
 pub mod kyc;
 pub mod org;
 pub mod password;

@@ -256,6 +256,7 @@ fn older(p: &TestEnv, version: i64) -> PathBuf {
                 Class::Recorded => "recorded",
                 Class::Journal => "journal",
                 Class::Volatile => "volatile",
+                Class::Wrapped => "wrapped",
             };
             manifest.tables.push(TableEntry {
                 name: shape.name.clone(),

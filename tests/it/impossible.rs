@@ -31,6 +31,7 @@ fn filled(p: &TestEnv) {
     }
     p.run("setting set password.min_length 20 --org ACME").ok();
     p.run("audit keygen").ok();
+    p.run("key init").ok();
     p.run("audit checkpoint").ok();
     p.run("backup create --label first").ok();
     p.wait(2 * 86_400);
@@ -174,6 +175,7 @@ const COMMANDS: &[&str] = &[
     "dept create --name More --dry-run",
     "org create --code NEW --name New --dry-run",
     "db status",
+    "key status",
     "db repair --dry-run",
     "audit log list",
     "audit checkpoint --dry-run",
@@ -255,6 +257,8 @@ const ANY: &[(&str, &str, &str)] = &[
     ("credentials", "id", "verify"),
     ("password_history", "request_id", "tells of a command that may have recorded nothing"),
     ("backups", "id", "an id of its own"),
+    ("wrapped_keys", "id", "an id of its own, to which the key is bound"),
+    ("wrapped_keys", "wrapping_id", "tells of a master key, which is in no database"),
     ("backups", "parent_id", "tells of a backup that may be gone"),
     // Any is an id; that the records are of another `audit verify --deep` says.
     ("orgs", "id", "verify"),

@@ -179,6 +179,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("audit log list", "audit log list"),
     ("audit log prune", "audit log prune --before 900d"),
     ("audit archive", "audit archive --before 900d --out %/a.gz --org ACME"),
+    ("key init", "key init"),
+    ("key status", "key status"),
     ("backup create", "backup create --to %/backups"),
     ("backup list", "backup list --from %/backups"),
     ("backup show", "backup show latest --from %/backups"),

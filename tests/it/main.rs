@@ -103,6 +103,7 @@ mod role_documents;
 mod roles;
 mod roundtrip;
 mod sameness;
+mod sealing;
 mod search;
 mod secrets;
 mod seeds;

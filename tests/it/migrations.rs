@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
 use crate::raw::{clear, done, int, on, start, text, texts, unique, wait};
 
-const LATEST: i64 = 18;
+const LATEST: i64 = 19;
 
 fn version(p: &TestEnv) -> i64 {
     int(p, "select coalesce(max(version), 0) from schema_migrations")
@@ -44,7 +44,7 @@ fn the_schema_goes_down_and_up_again_with_data_in_the_tables() {
         assert_eq!(version(p), LATEST);
         let planned = p.run("db rollback --dry-run");
         assert_eq!((planned.code, version(p)), (0, LATEST), "{}", planned.err);
-        assert!(planned.err.contains("0018_kyc"), "{}", planned.err);
+        assert!(planned.err.contains("0019_wrapped_keys"), "{}", planned.err);
         for left in (0..LATEST).rev() {
             p.wait(1);
             let said = p.run("db rollback --yes");
@@ -278,7 +278,8 @@ fn status_tells_version_and_migrations() {
                 "former_keys",
                 "roles",
                 "role_approvers",
-                "kyc"
+                "kyc",
+                "wrapped_keys"
             ]
         );
         assert!(status.err.contains(&format!("at version {LATEST}, the newest")), "{}", status.err);
@@ -302,13 +303,13 @@ fn who_was_granted_something_is_named_when_tables_are_made_anew() {
     let said = p.run("db migrate");
     let later = "audit_lineages, backups, consultant_specialties, features, former_keys, kyc, permissions, role_approvers, role_grants, role_inheritances, \
                  role_permissions, roles, specialties";
-    let told = format!("the role {role} has no right to {later}: 'orgctl db grants --role {role}'");
+    let told = format!("the role {role} has no right to {later}, wrapped_keys: 'orgctl db grants --role {role}'");
     assert!(said.err.contains(&told) && !said.err.contains(&reader), "{}", said.err);
     said.ok();
     p.sql(&p.run(&format!("db grants --role {role}")).ok()).expect("granted");
     p.run("db rollback --to 10 --yes").ok();
     let err = p.run("db migrate").err;
-    assert!(err.contains(&format!("no right to {later}, system_log:")), "{err}");
+    assert!(err.contains(&format!("no right to {later}, system_log, wrapped_keys:")), "{err}");
     p.sql(&format!("drop owned by {role}, {reader}; drop role {role}, {reader}")).expect("gone");
 }
 

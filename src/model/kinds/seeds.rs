@@ -329,6 +329,8 @@ pub const SEEDS: &Seeds = &Seeds {
         SeedPermission("backups", "release", "Let backups be pruned again", true),
         SeedPermission("backups", "delete", "Remove backups", true),
         SeedPermission("backups", "restore", "Bring a backup back in the place of what is there", true),
+        SeedPermission("keys", "init", "Set up the master key", true),
+        SeedPermission("keys", "read", "See how it stands with the keys", true),
         SeedPermission("database", "read", "See the state of the database", true),
         SeedPermission("database", "init", "Make a database", true),
         SeedPermission("database", "migrate", "Bring the schema to another version", true),

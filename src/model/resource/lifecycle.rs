@@ -30,7 +30,7 @@ pub enum Lifecycle {
     Volatile,
 }
 
-/// The three classes of table.
+/// The classes of table: the first three are those of kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// Every change of a row has an audit record.
@@ -39,6 +39,8 @@ pub enum Class {
     Journal,
     /// Rows change without a record.
     Volatile,
+    /// Wrapped keys: the record of the act that makes or destroys one names it, and wrapping all anew is one record.
+    Wrapped,
 }
 
 impl Lifecycle {

@@ -59,12 +59,12 @@ impl Permission {
         Ok(Permission { resource: word(resource)?, action: word(action)? })
     }
 
-    /// Whether it is about the installation, of which no organisation has a part: its backups, the database itself, the key
-    /// that signs the trails, and what takes out of them or dates them. Only who is allowed it in SYSTEM may do it.
+    /// Whether it is about the installation, of which no organisation has a part: its backups, its keys, the database itself, the
+    /// key that signs the trails, and what takes out of them or dates them. Only who is allowed it in SYSTEM may do it.
     pub fn is_of_the_installation(&self) -> bool {
         matches!(
             (self.resource(), self.action()),
-            ("backups" | "database", _)
+            ("backups" | "database" | "keys", _)
                 | ("audit", "archive" | "checkpoint" | "correct" | "erase" | "keygen")
                 | ("orgs", "create" | "delete" | "import" | "purge" | "restore")
         )

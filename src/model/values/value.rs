@@ -95,7 +95,7 @@ impl Value {
         match self {
             Value::Null(_) => serde_json::Value::Null,
             Value::Bool(b) => (*b).into(),
-            Value::Int(n) if n.abs() <= EXACT => (*n).into(),
+            Value::Int(n) if (-EXACT..=EXACT).contains(n) => (*n).into(),
             Value::Int(n) => n.to_string().into(),
             Value::Text(s) => s.as_str().into(),
             Value::Json(j) => (**j).clone(),

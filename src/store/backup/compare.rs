@@ -144,7 +144,7 @@ fn asked(kinds: Kinds, shape: Shape) -> Option<(Shape, Mode)> {
         Class::Journal if shape.name == "audit_records" => None,
         Class::Journal => Some((shape, Mode::Present)),
         Class::Recorded => Some((shape, Mode::Explained)),
-        Class::Volatile => None,
+        Class::Volatile | Class::Wrapped => None,
     }
 }
 

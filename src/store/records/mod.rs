@@ -62,7 +62,7 @@ const META_OF_JOURNAL: &[(&str, ValueType)] =
 fn meta_after(desc: &Descriptor) -> &'static [(&'static str, ValueType)] {
     match desc.lifecycle.class() {
         Class::Recorded => META_AFTER,
-        Class::Volatile => &META_AFTER[..UNDELETED],
+        Class::Volatile | Class::Wrapped => &META_AFTER[..UNDELETED],
         Class::Journal => META_OF_JOURNAL,
     }
 }

@@ -33,6 +33,7 @@ pub fn tables(kinds: Kinds) -> Vec<(&'static str, Class)> {
         // What is known of archives, which changes; their making, and what removes them, is in the trail.
         ("backups", Class::Volatile),
         ("code_counters", Class::Volatile),
+        ("wrapped_keys", Class::Wrapped),
     ];
     tables.extend(kinds.resources().map(|d| (d.table, d.lifecycle.class())));
     tables

@@ -105,7 +105,8 @@ impl Tx<'_> {
         self.audit.salts(n)
     }
 
-    pub(in crate::store) fn random(&self) -> &dyn Random {
+    /// Where chance comes from.
+    pub fn random(&self) -> &dyn Random {
         self.random
     }
 }

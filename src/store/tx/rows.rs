@@ -377,11 +377,13 @@ impl Tx<'_> {
         if let Some(bound) = self.bound() {
             self.bounded.changing(self.db, &bound, &rows).await?;
         }
+        self.destroy_keys_of(some).await?;
         self.rows.remove(self.db, some).await?;
         let subjects = self.subjects_of(some.iter()).await?;
         for (record, subject) in some.iter().zip(subjects) {
             let old = Some(audit::whole_row(record));
-            let payload = Payload { key: Some(record.key()), old, ..Payload::default() };
+            let details = self.keys_gone_with(record).into_iter().collect();
+            let payload = Payload { key: Some(record.key()), old, details, ..Payload::default() };
             let event = about(Event::of(record, Action::Purge, Effect::Purge), subject);
             self.append_later(record.meta.org_id, event, payload).await?;
         }

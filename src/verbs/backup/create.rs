@@ -286,6 +286,7 @@ fn class(class: Class) -> &'static str {
         Class::Recorded => "recorded",
         Class::Journal => "journal",
         Class::Volatile => "volatile",
+        Class::Wrapped => "wrapped",
     }
 }
 

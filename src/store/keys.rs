@@ -1,0 +1,177 @@
+//! Wrapped keys: a table of a class of its own. What is made and destroyed of them is named by the record of the act that
+//! causes it.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::engine::db::Db;
+use super::engine::sql::{Row, Sql};
+use crate::model::problem::Problem;
+use crate::model::sealing::{KeyPlace, Purpose};
+use crate::model::values::value::ValueType;
+use crate::store::Result;
+
+/// Keys that one statement names.
+pub(super) const MANY: usize = 1000;
+
+/// A key as it is kept.
+#[derive(Debug, Clone)]
+pub struct StoredKey {
+    pub org: i32,
+    pub id: Uuid,
+    pub purpose: Purpose,
+    /// Whose data; nil: the organisation's own.
+    pub subject: Uuid,
+    /// Of an index: `table.column`.
+    pub column: Option<String>,
+    /// By which it is wrapped.
+    pub wrapping: Uuid,
+    pub wrapped: Vec<u8>,
+    pub created_at: DateTime<Utc>,
+    /// Since when another one is written with.
+    pub retired_at: Option<DateTime<Utc>>,
+}
+
+impl StoredKey {
+    /// Where it belongs, in the organisation of a public id.
+    pub fn place(&self, org: Uuid) -> KeyPlace<'_> {
+        let subject = Some(self.subject).filter(|id| !id.is_nil());
+        KeyPlace { org, purpose: self.purpose, subject, column: self.column.as_deref(), id: self.id }
+    }
+}
+
+/// Which keys of an organisation.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// Those that wrap the others.
+    Organisation,
+    /// Of some subjects, for these purposes.
+    Subjects(&'a [Purpose], &'a [Uuid]),
+    /// Of the index of a column, by its name; the one that is written with first.
+    Column(&'a str),
+    Ids(&'a [Uuid]),
+    /// That are wrapped by a key, so many of them.
+    WrappedBy(Uuid, usize),
+}
+
+const COLUMNS: &str = "org_id, id, purpose, subject_id, column_name, wrapping_id, wrapped, created_at, retired_at";
+const KINDS: [ValueType; 9] = [
+    ValueType::Int,
+    ValueType::Uuid,
+    ValueType::Text,
+    ValueType::Uuid,
+    ValueType::Text,
+    ValueType::Uuid,
+    ValueType::Bytes,
+    ValueType::Time,
+    ValueType::Time,
+];
+
+fn read(row: &Row) -> Result<StoredKey> {
+    let unknown = |()| Problem::integrity(format!("the purpose of a key is none: '{}'", row.value(2).to_text()));
+    Ok(StoredKey {
+        org: row.org(0)?,
+        id: row.uuid(1)?,
+        purpose: row.text(2)?.parse().map_err(unknown)?,
+        subject: row.value(3).as_uuid().unwrap_or_default(),
+        column: row.value(4).as_text().map(str::to_owned),
+        wrapping: row.uuid(5)?,
+        wrapped: row.bytes(6)?.to_vec(),
+        created_at: row.time(7)?,
+        retired_at: row.value(8).as_time(),
+    })
+}
+
+async fn all(db: &mut Db, sql: Sql) -> Result<Vec<StoredKey>> {
+    db.all(sql.yields(KINDS)).await?.iter().map(read).collect()
+}
+
+/// A statement for keys of an organisation.
+fn select(db: &Db, org: i32) -> Sql {
+    let mut sql = Sql::bulk(format!("select {COLUMNS} from wrapped_keys where org_id = "), db.engine());
+    sql.bind(org);
+    sql
+}
+
+/// Keys of an organisation, retired ones too.
+pub async fn find(db: &mut Db, org: i32, which: Which<'_>) -> Result<Vec<StoredKey>> {
+    let mut sql = select(db, org);
+    match which {
+        Which::Organisation => {
+            sql.push(" and subject_id is null and purpose = 'organisation' order by retired_at is not null");
+        }
+        Which::Column(column) => {
+            sql.push(" and subject_id is null and purpose = 'index' and coalesce(column_name, '') = ").bind(column);
+            sql.push(" order by retired_at is not null");
+        }
+        Which::WrappedBy(key, most) => {
+            sql.push(" and wrapping_id = ").bind(key).push(&format!(" order by id limit {most}"));
+        }
+        Which::Ids(ids) => {
+            let mut found = Vec::with_capacity(ids.len());
+            for some in ids.chunks(MANY) {
+                let mut sql = select(db, org);
+                sql.push(" and id in ").bind_list(some.iter().copied());
+                found.extend(all(db, sql).await?);
+            }
+            return Ok(found);
+        }
+        Which::Subjects(purposes, subjects) => return of_subjects(db, org, purposes, subjects).await,
+    }
+    all(db, sql).await
+}
+
+async fn of_subjects(db: &mut Db, org: i32, purposes: &[Purpose], subjects: &[Uuid]) -> Result<Vec<StoredKey>> {
+    let words: Vec<String> = purposes.iter().map(|purpose| format!("'{purpose}'")).collect();
+    let (words, mut found) = (words.join(", "), Vec::with_capacity(subjects.len() * purposes.len()));
+    let people: Vec<Uuid> = subjects.iter().copied().filter(|id| !id.is_nil()).collect();
+    for some in people.chunks(MANY) {
+        let mut sql = select(db, org);
+        sql.push(&format!(" and purpose in ({words}) and subject_id in ")).bind_list(some.iter().copied());
+        found.extend(all(db, sql).await?);
+    }
+    if people.len() < subjects.len() {
+        let mut sql = select(db, org);
+        sql.push(&format!(" and purpose in ({words}) and subject_id is null"));
+        found.extend(all(db, sql).await?);
+    }
+    Ok(found)
+}
+
+/// The public id of an organisation, by which what is sealed in it is bound.
+pub async fn org_uuid(db: &mut Db, org: i32) -> Result<Uuid> {
+    let sql = Sql::new("select id from orgs where org_id = $1").with([org.into()]);
+    db.one(sql.yields([ValueType::Uuid])).await?.uuid(0)
+}
+
+/// How many keys there are of an organisation, by purpose and by what wraps them.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    pub org: i32,
+    pub purpose: Purpose,
+    pub wrapping: Uuid,
+    pub keys: u64,
+    /// Of them, those that another one is written with.
+    pub retired: u64,
+}
+
+/// Counts all keys, or those of an organisation.
+pub async fn count(db: &mut Db, org: Option<i32>) -> Result<Vec<Counted>> {
+    let mut sql = Sql::new("select org_id, purpose, wrapping_id, count(*), count(retired_at) from wrapped_keys");
+    if let Some(org) = org {
+        sql.push(" where org_id = ").bind(org);
+    }
+    sql.push(" group by org_id, purpose, wrapping_id order by org_id, purpose, wrapping_id");
+    let kinds = [ValueType::Int, ValueType::Text, ValueType::Uuid, ValueType::Int, ValueType::Int];
+    let counted = |row: &Row| {
+        let unknown = |()| Problem::integrity(format!("the purpose of a key is none: '{}'", row.value(1).to_text()));
+        Ok(Counted {
+            org: row.org(0)?,
+            purpose: row.text(1)?.parse().map_err(unknown)?,
+            wrapping: row.uuid(2)?,
+            keys: row.int(3)?.unsigned_abs(),
+            retired: row.int(4)?.unsigned_abs(),
+        })
+    };
+    db.all(sql.yields(kinds)).await?.iter().map(counted).collect()
+}

@@ -1,0 +1,132 @@
+//! Keys that are made, wrapped anew, retired and destroyed.
+
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use super::Tx;
+use super::key_log::{KEYS, KeyLog, named};
+use crate::model::resource::{Record, Subject};
+use crate::model::values::value::{Value, ValueType};
+use crate::store::engine::sql::Sql;
+use crate::store::keys::{MANY, StoredKey};
+use crate::store::{Error, Result};
+
+impl Tx<'_> {
+    /// Has a record name the keys that were made or destroyed of a subject (nil: the organisation's own), and those of the
+    /// organisation that no record has named. Every act that causes either calls it, for what its record tells.
+    pub fn name_keys(&mut self, subject: Uuid, details: &mut Map<String, Json>) {
+        let mut unnamed = self.keys.take(Uuid::nil());
+        if !subject.is_nil() {
+            unnamed.append(&mut self.keys.take(subject));
+        }
+        if !unnamed.is_empty() {
+            details.insert(KEYS.into(), named(&unnamed));
+        }
+    }
+
+    /// Lets what is done to many keys go without their names: one record, at the end of it all, tells how many and a digest.
+    pub fn keys_are_told_together(&mut self) {
+        self.keys = KeyLog::default();
+    }
+
+    /// Keeps new keys.
+    pub async fn add_keys(&mut self, keys: &[StoredKey]) -> Result<()> {
+        for some in keys.chunks(MANY) {
+            let mut sql = Sql::bulk(
+                "insert into wrapped_keys (org_id, id, purpose, subject_id, column_name, wrapping_id, wrapped, created_at)
+                 values ",
+                self.db.engine(),
+            );
+            for (i, key) in some.iter().enumerate() {
+                let subject = if key.subject.is_nil() { Value::Null(ValueType::Uuid) } else { key.subject.into() };
+                let values = [
+                    key.org.into(),
+                    key.id.into(),
+                    key.purpose.as_str().into(),
+                    subject,
+                    key.column.as_deref().into(),
+                    key.wrapping.into(),
+                    Value::Bytes(key.wrapped.clone()),
+                    key.created_at.into(),
+                ];
+                sql.push(if i == 0 { "" } else { ", " }).bind_list(values);
+            }
+            self.db.execute(sql).await?;
+            for key in some {
+                self.keys.note(key.subject, key.id, false);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps keys of an organisation as another key wraps them.
+    pub async fn rewrap_keys(&mut self, org: i32, by: Uuid, keys: &[(Uuid, Vec<u8>)]) -> Result<()> {
+        for some in keys.chunks(MANY) {
+            let mut sql = Sql::bulk("with v (id, wrapped) as (values ", self.db.engine());
+            for (i, (id, wrapped)) in some.iter().enumerate() {
+                sql.push(if i == 0 { "" } else { ", " });
+                sql.bind_list([Value::from(*id), Value::Bytes(wrapped.clone())]);
+            }
+            sql.push(") update wrapped_keys as k set wrapped = v.wrapped, wrapping_id = ").bind(by);
+            sql.push(" from v where k.org_id = ").bind(org).push(" and k.id = v.id");
+            if self.db.execute(sql).await? != some.len() as u64 {
+                return Err(Error::bug("keys are gone that were to be wrapped anew"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Others are written with from now on.
+    pub async fn retire_keys(&mut self, org: i32, ids: &[Uuid]) -> Result<()> {
+        let at = self.at();
+        for some in ids.chunks(MANY) {
+            let mut sql = Sql::bulk("update wrapped_keys set retired_at = ", self.db.engine());
+            sql.bind(at).push(" where retired_at is null and org_id = ").bind(org).push(" and id in ");
+            sql.bind_list(some.iter().copied());
+            self.db.execute(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Destroys keys: what they sealed is gone with them.
+    pub async fn destroy_keys(&mut self, org: i32, ids: &[Uuid]) -> Result<()> {
+        for some in ids.chunks(MANY) {
+            let mut sql = Sql::bulk("delete from wrapped_keys where org_id = ", self.db.engine());
+            sql.bind(org).push(" and id in ").bind_list(some.iter().copied());
+            sql.push(" returning id, subject_id");
+            self.destroy(sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn destroy(&mut self, sql: Sql) -> Result<()> {
+        let rows = self.db.all(sql.yields([ValueType::Uuid, ValueType::Uuid])).await?;
+        for row in &rows {
+            self.keys.note(row.value(1).as_uuid().unwrap_or_default(), row.uuid(0)?, true);
+        }
+        Ok(())
+    }
+
+    /// With records that go for good go the keys of their data: those of whoever they are, or all of an organisation.
+    pub(super) async fn destroy_keys_of(&mut self, some: &[Record]) -> Result<()> {
+        let Some(first) = some.first() else { return Ok(()) };
+        if first.desc.is_org() {
+            for org in some {
+                let sql = Sql::new("delete from wrapped_keys where org_id = $1").with([org.meta.org_id.into()]);
+                self.db.execute(sql).await?;
+            }
+        } else if first.desc.subject == Subject::Itself {
+            let mut sql = Sql::bulk("delete from wrapped_keys where org_id = ", self.db.engine());
+            sql.bind(first.meta.org_id).push(" and subject_id in ").bind_list(some.iter().map(|r| r.meta.id));
+            sql.push(" returning id, subject_id");
+            self.destroy(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// What a record of a purge says of the keys that went.
+    pub(super) fn keys_gone_with(&mut self, record: &Record) -> Option<(String, Json)> {
+        let gone = self.keys.take(record.meta.id);
+        (!gone.is_empty()).then(|| (KEYS.to_owned(), named(&gone)))
+    }
+}

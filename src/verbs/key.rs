@@ -1,0 +1,7 @@
+//! The keys of what is sealed: the master key, and all that it wraps.
+
+pub mod init;
+pub mod status;
+
+/// How the records of what is done to keys call it.
+pub const KIND: &str = "key";

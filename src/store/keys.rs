@@ -2,6 +2,7 @@
 //! causes it.
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::engine::db::Db;
@@ -50,8 +51,8 @@ pub enum Which<'a> {
     /// Of the index of a column, by its name; the one that is written with first.
     Column(&'a str),
     Ids(&'a [Uuid]),
-    /// That are wrapped by a key, so many of them.
-    WrappedBy(Uuid, usize),
+    /// That are wrapped by a key, behind an id and so many of them.
+    WrappedBy(Uuid, Uuid, usize),
 }
 
 const COLUMNS: &str = "org_id, id, purpose, subject_id, column_name, wrapping_id, wrapped, created_at, retired_at";
@@ -104,8 +105,9 @@ pub async fn find(db: &mut Db, org: i32, which: Which<'_>) -> Result<Vec<StoredK
             sql.push(" and subject_id is null and purpose = 'index' and coalesce(column_name, '') = ").bind(column);
             sql.push(" order by retired_at is not null");
         }
-        Which::WrappedBy(key, most) => {
-            sql.push(" and wrapping_id = ").bind(key).push(&format!(" order by id limit {most}"));
+        Which::WrappedBy(key, after, most) => {
+            sql.push(" and wrapping_id = ").bind(key).push(" and id > ").bind(after);
+            sql.push(&format!(" order by id limit {most}"));
         }
         Which::Ids(ids) => {
             let mut found = Vec::with_capacity(ids.len());
@@ -142,6 +144,37 @@ async fn of_subjects(db: &mut Db, org: i32, purposes: &[Purpose], subjects: &[Uu
 pub async fn org_uuid(db: &mut Db, org: i32) -> Result<Uuid> {
     let sql = Sql::new("select id from orgs where org_id = $1").with([org.into()]);
     db.one(sql.yields([ValueType::Uuid])).await?.uuid(0)
+}
+
+/// Tells all keys of an organisation by their ids and bytes, in order; and how many there are.
+pub async fn digest(db: &mut Db, org: i32) -> Result<([u8; 32], u64)> {
+    let (mut digest, mut keys) = (Sha256::new(), 0);
+    let sql = Sql::new("select id, wrapped from wrapped_keys where org_id = $1 order by id").with([org.into()]);
+    db.each(sql.yields([ValueType::Uuid, ValueType::Bytes]), |row| {
+        digest.update(row.uuid(0)?.as_bytes());
+        digest.update(row.bytes(1)?);
+        keys += 1;
+        Ok(())
+    })
+    .await?;
+    Ok((digest.finalize().into(), keys))
+}
+
+/// Keys of an organisation that are written with no more, by purpose.
+pub async fn retired(db: &mut Db, org: i32, purpose: Purpose) -> Result<Vec<Uuid>> {
+    let sql = Sql::new("select id from wrapped_keys where org_id = $1 and purpose = $2 and retired_at is not null");
+    let sql = sql.with([org.into(), purpose.as_str().into()]);
+    db.all(sql.yields([ValueType::Uuid])).await?.iter().map(|row| row.uuid(0)).collect()
+}
+
+/// The columns of an organisation that have a blind index.
+pub async fn indexed(db: &mut Db, org: i32) -> Result<Vec<String>> {
+    let sql = Sql::new("select distinct column_name from wrapped_keys where org_id = $1 and purpose = 'index'");
+    db.all(sql.with([org.into()]).yields([ValueType::Text]))
+        .await?
+        .iter()
+        .map(|row| Ok(row.text(0)?.to_owned()))
+        .collect()
 }
 
 /// How many keys there are of an organisation, by purpose and by what wraps them.

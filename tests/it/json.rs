@@ -181,6 +181,9 @@ const SAMPLES: &[(&str, &str)] = &[
     ("audit archive", "audit archive --before 900d --out %/a.gz --org ACME"),
     ("key init", "key init"),
     ("key status", "key status"),
+    ("key rotate", "key rotate"),
+    ("key reencrypt", "key reencrypt"),
+    ("key export", "key export %/master.age --to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"),
     ("backup create", "backup create --to %/backups"),
     ("backup list", "backup list --from %/backups"),
     ("backup show", "backup show latest --from %/backups"),
@@ -215,6 +218,7 @@ const ELSEWHERE: &[&str] = &[
     "audit correct-clock",
     "kyc claim",
     "kyc verify",
+    "key import",
 ];
 
 fn leaves(command: &clap::Command, path: &str, found: &mut BTreeSet<String>) {

@@ -8,17 +8,21 @@ use orgctl::crud::leaf::{self, Spec};
 use orgctl::crud::session::Session;
 use orgctl::crud::vault::{Cell, Vault};
 use orgctl::model::kinds::Kinds;
+use orgctl::model::kinds::kyc::Kyc;
 use orgctl::model::kinds::seeds::SEEDS;
+use orgctl::model::resource::Resource as _;
 use orgctl::model::sealing;
 use orgctl::model::trail::audit::Action;
 use orgctl::model::values::scalar::ParseContext;
+use orgctl::model::values::value::Value;
+use orgctl::store::records::sealed;
 use orgctl::store::tx::Tx;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
 use crate::harness::{TestEnv, on_both_engines_with, on_both_engines_with_acme};
-use crate::raw::{int, on, text};
+use crate::raw::{int, on, text, texts};
 
 const SECRET: &[u8] = b"3675 9834 6012";
 
@@ -57,6 +61,23 @@ impl Verb for Sealing {
         let ring = self.vault.keyring(tx, 1, &self.subjects).await?;
         let index = self.vault.index_keys(tx, 1, "papers", "number_index").await?;
         let mut sealed = vec![index.index(SECRET).to_vec()];
+        let mut rows = Vec::new();
+        for row in sealed::rows(tx.db, Kyc::DESCRIPTOR, &[], 1, Uuid::nil(), 100).await? {
+            if self.subjects.contains(&row.subject) {
+                let cell = Cell { table: "kyc", column: "number", row: row.id };
+                let name = Cell { column: "name", ..cell };
+                let kyc = self.vault.index_keys(tx, 1, "kyc", "number").await?;
+                rows.push((
+                    row.id,
+                    vec![
+                        Value::Bytes(ring.seal(row.subject, &cell, SECRET, tx.random())?),
+                        Value::Bytes(kyc.index(SECRET).to_vec()),
+                        Value::Bytes(ring.seal(row.subject, &name, b"Asha", tx.random())?),
+                    ],
+                ));
+            }
+        }
+        tx.reseal("kyc", &["number", "number_index", "name"], 1, rows).await?;
         for subject in &self.subjects {
             let cell = Cell { table: "papers", column: "number", row: *subject };
             sealed.push(ring.seal(*subject, &cell, SECRET, tx.random())?);
@@ -107,7 +128,39 @@ impl leaf::Leaf for Try {
     }
 }
 
-const TRY: &[Leaf] = &[leaf::<Try>()];
+/// Opens what is sealed in KYC records: by which key, and whether the number is found.
+#[derive(clap::Args)]
+struct Look {}
+
+impl leaf::Leaf for Look {
+    const SPEC: Spec = Spec {
+        noun: "key",
+        verb: "look",
+        permission: "keys:look",
+        writes: false,
+        about: "Open",
+        examples: "orgctl key look",
+    };
+
+    async fn run(self, s: &mut Session<'_>) -> anyhow::Result<()> {
+        let vault = Vault::of(s).await?;
+        let names = ["number", "number_index", "name"];
+        let index = vault.find_index_keys(s.db().await?, 1, "kyc", "number").await?.expect("keys of the index");
+        for row in sealed::rows(s.db().await?, Kyc::DESCRIPTOR, &names, 1, Uuid::nil(), 100).await? {
+            let bytes: Vec<&[u8]> = row.values.iter().filter_map(Value::as_bytes).collect();
+            let cell = Cell { table: "kyc", column: "number", row: row.id };
+            assert_eq!(vault.open(s.db().await?, 1, &cell, bytes[0]).await?.as_slice(), SECRET);
+            let name = Cell { column: "name", ..cell };
+            assert_eq!(vault.open(s.db().await?, 1, &name, bytes[2]).await?.as_slice(), b"Asha");
+            assert!(index.lookups(SECRET).iter().any(|lookup| lookup == bytes[1]));
+            let key = sealing::key_of(bytes[0]).expect("a key");
+            s.context.ui.out(&format!("{key} {}\n", hex::encode(bytes[1])))?;
+        }
+        Ok(())
+    }
+}
+
+const TRY: &[Leaf] = &[leaf::<Try>(), leaf::<Look>()];
 const PROGRAM: Program = Program::new(Kinds::new(&[orgctl::model::kinds::OWN]).bringing(SEEDS), &[LEAVES, TRY]);
 
 const PEOPLE: [&str; 4] = [
@@ -314,5 +367,175 @@ fn people_have_keys_of_their_own() {
         assert_eq!(p.json("key status")["keys"], json!([p.json("key status")["keys"][0]]));
         p.run("db check").ok();
         p.run("audit verify --deep").ok();
+    });
+}
+
+/// Two people with papers that are sealed.
+fn papers(p: &TestEnv) -> (String, String) {
+    p.run("key init").ok();
+    for who in ["ASHA22", "RAVK22"] {
+        p.run_with(&format!("kyc submit pan {who} --org ACME --from -"), "AAPPV8261K\nname: Asha Rao\n").ok();
+    }
+    let (asha, ravi) = (id_of(p, "ASHA22"), id_of(p, "RAVK22"));
+    p.run(&format!("key try {asha} {ravi}")).ok();
+    (asha, ravi)
+}
+
+fn rotations(p: &TestEnv, org: &str) -> serde_json::Value {
+    p.json(&format!("audit list --all --org {org} --action key_rotate --status success"))
+}
+
+/// All keys are wrapped anew, and open what they opened before.
+#[test]
+fn keys_are_rotated() {
+    on_both_engines_with(PROGRAM, &PEOPLE, |p| {
+        papers(p);
+        let (before, own) = (p.run("key look").ok(), wrapped_by(p));
+        assert!(p.run("key rotate --org ACME --dry-run").fails(0).contains("would wrap"));
+        assert_eq!(wrapped_by(p), own);
+        assert!(p.run("key rotate --org ACME").fails(0).contains("keys of ACME anew"));
+        assert_ne!(wrapped_by(p), own);
+        assert_eq!(p.run("key look").ok(), before);
+        let told = rotations(p, "ACME");
+        assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
+        assert_eq!(int(p, "select count(*) from wrapped_keys where retired_at is not null"), 0);
+        // All organisations that have keys.
+        p.run("key rotate").ok();
+        assert_eq!(
+            (rotations(p, "ACME").as_array().map(Vec::len), rotations(p, "SYSTEM").as_array().map(Vec::len)),
+            (Some(2), Some(1))
+        );
+        assert!(p.run("key rotate --org BETA").fails(3).contains("has no keys"));
+
+        // Another master key.
+        let (new, old) = (p.path("new.key"), key_file(p));
+        let line = format!("key rotate --to {}", new.display());
+        assert!(p.run(&format!("{line} --dry-run")).fails(0).contains("would make a master key"));
+        assert!(!new.exists());
+        let said = p.run(&line).fails(0);
+        assert!(said.contains("made the master key") && said.contains("tell every machine"), "{said}");
+        assert!(p.run("key look").fails(1).contains("is not that of this database"));
+        assert!(p.run("key rotate").fails(1).contains("is not that of this database"));
+        std::fs::rename(&new, &old).expect("moved");
+        assert_eq!(p.run("key look").ok(), before);
+        assert!(p.run(&format!("key rotate --to {}", old.display())).fails(4).contains("that is in use"));
+        assert_eq!(p.json("key status")["fits"], true);
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}
+
+/// By which key those of people are wrapped.
+fn wrapped_by(p: &TestEnv) -> String {
+    let sql = "select distinct HEX from wrapped_keys where purpose = 'data'";
+    text(p, &sql.replace("HEX", on(p, "hex(wrapping_id)", "wrapping_id::text")))
+}
+
+/// Everything is sealed anew, is found meanwhile and afterwards, and the old keys are gone.
+#[test]
+fn everything_is_sealed_anew() {
+    on_both_engines_with(PROGRAM, &PEOPLE, |p| {
+        let (asha, _) = papers(p);
+        let before = p.run("key look").ok();
+        let data = || {
+            texts(
+                p,
+                on(
+                    p,
+                    "select hex(id) from wrapped_keys where purpose in ('data', 'index')",
+                    "select id::text from wrapped_keys where purpose in ('data', 'index')",
+                ),
+            )
+        };
+        let fingerprint = |p: &TestEnv| p.run(&format!("key try {asha}")).ok().split(' ').nth(1).map(str::to_owned);
+        let old = data();
+        assert!(p.run("key reencrypt --dry-run").fails(0).contains("would seal 2 rows of ACME anew"));
+        assert_eq!(data(), old);
+        let fingerprinted = fingerprint(p);
+        // What stops it in the middle leaves what opens and is found.
+        p.sql(on(
+            p,
+            "create trigger halt before update on kyc begin select raise(abort, 'halt'); end",
+            "create function halt() returns trigger language plpgsql as $$ begin raise exception 'halt'; end $$;
+             create trigger halt before update on kyc for each row execute function halt()",
+        ))
+        .expect("a trigger");
+        for _ in 0..2 {
+            assert_ne!(p.run("key reencrypt").code, 0);
+            assert_eq!(p.run("key look").ok(), before);
+            assert!(p.run("key status").err.contains("give 'orgctl key rotate' or 'orgctl key reencrypt' again"));
+        }
+        p.sql(on(p, "drop trigger halt", "drop trigger halt on kyc; drop function halt()")).expect("gone");
+        let said = p.run("key reencrypt").fails(0);
+        assert!(said.contains("going on with ACME") && said.contains("sealed 2 rows of ACME anew"), "{said}");
+        let after = p.run("key look").ok();
+        for (before, after) in before.lines().zip(after.lines()) {
+            let (before, after): (Vec<_>, Vec<_>) = (before.split(' ').collect(), after.split(' ').collect());
+            assert!(before[0] != after[0] && before[1] != after[1], "{before:?} {after:?}");
+        }
+        let new = data();
+        assert!(new.iter().all(|key| !old.contains(key)), "{old:?} {new:?}");
+        assert_eq!(rotations(p, "ACME").as_array().map(Vec::len), Some(1));
+        // What tells that a secret changed stays as it is.
+        assert_eq!(fingerprint(p), fingerprinted);
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}
+
+/// A copy for somebody who keeps it, and back from there on another machine.
+#[test]
+fn a_master_key_is_kept_elsewhere() {
+    on_both_engines_with(PROGRAM, &PEOPLE, |p| {
+        papers(p);
+        let before = p.run("key look").ok();
+        let key = std::fs::read_to_string(key_file(p)).expect("a key");
+        let identity = age::x25519::Identity::generate();
+        let secret = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
+        let identities = p.write("identity.txt", secret);
+        let recipient = identity.to_public().to_string();
+        let (file, worded) = (p.path("copy.age").display().to_string(), p.path("worded.age").display().to_string());
+        p.run(&format!("key export {file}")).fails(2);
+        p.run(&format!("key export {file} --to age1nonsense")).fails(2);
+        p.run_with(&format!("key export {file} --passphrase-stdin"), "short").fails(6);
+        assert!(!p.path("copy.age").exists());
+        p.run(&format!("key export {file} --to {recipient}")).ok();
+        p.run_with(&format!("key export {worded} --passphrase-stdin"), "tumbling violet harbour\n").ok();
+        assert!(p.run(&format!("key export {file} --to {recipient}")).fails(4).contains("is there already"));
+        for name in ["copy.age", "worded.age"] {
+            let bytes = std::fs::read(p.path(name)).expect("a file");
+            assert_eq!(std::fs::metadata(p.path(name)).expect("a file").permissions().mode() & 0o777, 0o600);
+            assert!(bytes.starts_with(b"age-encryption.org/v1"));
+        }
+        let told = p.json("audit list --all --org SYSTEM --action export --resource key");
+        assert_eq!(told.as_array().map(Vec::len), Some(2), "{told}");
+
+        std::fs::rename(key_file(p), p.path("lost")).expect("lost");
+        p.run("key look").fails(3);
+        assert!(p.run(&format!("key import {file}")).fails(2).contains("--identity"));
+        let other = age::x25519::Identity::generate();
+        let others = p.write("other.txt", age::secrecy::ExposeSecret::expose_secret(&other.to_string()));
+        assert!(p.run(&format!("key import {file} --identity {others}")).fails(1).contains("does not open"));
+        p.run_with(&format!("key import {worded} --passphrase-stdin"), "another passphrase").fails(1);
+        assert!(p.run(&format!("key import {identities}  --identity {others}")).fails(6).contains("is no file that"));
+        assert!(!key_file(p).exists());
+        p.run(&format!("key import {file} --identity {identities}")).ok();
+        assert_eq!(p.run("key look").ok(), before);
+        assert!(p.run(&format!("key import {file} --identity {identities}")).fails(4).contains("is there already"));
+        std::fs::remove_file(key_file(p)).expect("gone");
+        p.run_with(&format!("key import {worded} --passphrase-stdin"), "tumbling violet harbour\n").ok();
+        assert_eq!(std::fs::read_to_string(key_file(p)).expect("a key"), key);
+        // That of another installation is not taken.
+        std::fs::remove_file(key_file(p)).expect("gone");
+        let there = TestEnv::with_acme(p.engine);
+        there.run("key init").ok();
+        let theirs = there.path("theirs.age").display().to_string();
+        there.run(&format!("key export {theirs} --to {recipient}")).ok();
+        assert!(
+            p.run(&format!("key import {theirs} --identity {identities}"))
+                .fails(1)
+                .contains("is not that of this database")
+        );
+        assert!(!key_file(p).exists());
     });
 }

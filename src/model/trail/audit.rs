@@ -54,6 +54,7 @@ pub enum Action {
     Revert,
     Backup,
     BackupRestore,
+    KeyRotate,
 }
 
 impl Action {
@@ -83,6 +84,7 @@ impl Action {
             Action::Revert => "revert",
             Action::Backup => "backup",
             Action::BackupRestore => "backup_restore",
+            Action::KeyRotate => "key_rotate",
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod people;
 pub mod place;
 pub mod pointing;
 pub mod query;
+pub mod sealed;
 pub mod search;
 pub mod settings;
 pub(super) mod status_sql;

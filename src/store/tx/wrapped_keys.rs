@@ -6,8 +6,9 @@ use uuid::Uuid;
 use super::Tx;
 use super::key_log::{KEYS, KeyLog, named};
 use crate::model::resource::{Record, Subject};
+use crate::model::sealing::Purpose;
 use crate::model::values::value::{Value, ValueType};
-use crate::store::engine::sql::Sql;
+use crate::store::engine::sql::{Sql, quoted};
 use crate::store::keys::{MANY, StoredKey};
 use crate::store::{Error, Result};
 
@@ -84,6 +85,48 @@ impl Tx<'_> {
             sql.bind(at).push(" where retired_at is null and org_id = ").bind(org).push(" and id in ");
             sql.bind_list(some.iter().copied());
             self.db.execute(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// The same of all keys of an organisation that are for a purpose; how many.
+    pub async fn retire_all_keys(&mut self, org: i32, purpose: Purpose) -> Result<u64> {
+        let sql = Sql::new(
+            "update wrapped_keys set retired_at = $1 where retired_at is null and org_id = $2 and purpose = $3",
+        );
+        self.db.execute(sql.with([self.at().into(), org.into(), purpose.as_str().into()])).await
+    }
+
+    /// Destroys all keys of an organisation that are for a purpose and retired; how many.
+    pub async fn destroy_retired_keys(&mut self, org: i32, purpose: Purpose) -> Result<u64> {
+        let sql = Sql::new("delete from wrapped_keys where retired_at is not null and org_id = $1 and purpose = $2");
+        self.db.execute(sql.with([org.into(), purpose.as_str().into()])).await
+    }
+
+    /// Writes sealed values of a kind anew, as others seal them: no record changes by that.
+    pub async fn reseal(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        org: i32,
+        rows: Vec<(Uuid, Vec<Value>)>,
+    ) -> Result<()> {
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let names: Vec<String> = (0..columns.len()).map(|i| format!(", c{i}")).collect();
+            let mut sql = Sql::bulk(format!("with v (id{}) as (values ", names.concat()), self.db.engine());
+            let mut n = 0;
+            for (id, values) in rows.by_ref().take(MANY) {
+                sql.push(if n == 0 { "" } else { ", " }).bind_list(std::iter::once(Value::from(id)).chain(values));
+                n += 1;
+            }
+            sql.push(&format!(") update {table} as t set "));
+            let sets: Vec<String> =
+                columns.iter().enumerate().map(|(i, c)| format!("{} = v.c{i}", quoted(c))).collect();
+            sql.push(&sets.join(", ")).push(" from v where t.org_id = ").bind(org).push(" and t.id = v.id");
+            if self.db.execute(sql).await? != n {
+                return Err(Error::bug("rows are gone that were to be sealed anew"));
+            }
         }
         Ok(())
     }

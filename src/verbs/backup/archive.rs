@@ -518,7 +518,7 @@ impl Archive {
             }
             let decryptor = age::Decryptor::new(Shared(shared.clone()))
                 .map_err(|e| Problem::integrity(format!("can't decrypt {}: {e}", at())))?;
-            let found = decryptor.decrypt(identities.0.iter().map(|i| &**i as &dyn age::Identity));
+            let found = decryptor.decrypt(identities.iter());
             match found {
                 Ok(reader) => Box::new(reader),
                 Err(age::DecryptError::NoMatchingKeys) => {
@@ -613,6 +613,11 @@ impl Identities {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn age::Identity> {
+        self.0.iter().map(|i| &**i as &dyn age::Identity)
     }
 }
 

@@ -73,7 +73,7 @@ impl Leaf for StatusFlags {
         let ui = &s.context.ui;
         let id = |id: Option<Uuid>| id.map_or_else(|| "none".to_owned(), |id| id.to_string());
         ui.status(&format!("the master key comes from {}: {}", source.shown(), id(given)));
-        if counted.iter().any(|c| c.retired > 0 || is_old(&counted, c)) {
+        if counted.iter().any(|c| (c.retired > 0 && c.purpose != Purpose::Index) || is_old(&counted, c)) {
             ui.status("keys are being made or wrapped anew: give 'orgctl key rotate' or 'orgctl key reencrypt' again");
         }
         match problem {

@@ -1,0 +1,84 @@
+//! What of records is sealed, as it is kept.
+
+use uuid::Uuid;
+
+use super::subjects;
+use crate::model::resource::{Descriptor, Field};
+use crate::model::values::scalar::Sealed;
+use crate::model::values::value::{Value, ValueType};
+use crate::store::Result;
+use crate::store::engine::db::Db;
+use crate::store::engine::sql::{Sql, quoted};
+
+/// The sealed columns of a kind, each with that of its blind index where it has one (`number`, `number_index`).
+pub fn columns(desc: &'static Descriptor) -> Vec<(&'static Field, Option<&'static str>)> {
+    let index = |field: &Field| {
+        let name = format!("{}_index", field.column);
+        desc.index(&name).map(|i| desc.fields[i].column)
+    };
+    desc.fields.iter().filter(|f| Sealed::is(&f.ty)).map(|f| (f, index(f))).collect()
+}
+
+/// A row, whosever data it holds, and values of it.
+pub struct SealedRow {
+    pub id: Uuid,
+    /// Nil: the organisation's own.
+    pub subject: Uuid,
+    pub values: Vec<Value>,
+}
+
+/// Rows of a kind behind an id, whether they are deleted or not.
+pub async fn rows(
+    db: &mut Db,
+    desc: &Descriptor,
+    names: &[&str],
+    org: i32,
+    after: Uuid,
+    most: usize,
+) -> Result<Vec<SealedRow>> {
+    let subject = match desc.subject_field() {
+        Some(_) => subjects::of_row(desc, "t", 0),
+        None => "t.id".to_owned(),
+    };
+    let list: Vec<String> = names.iter().map(|c| format!(", t.{}", quoted(c))).collect();
+    let mut sql = Sql::new(format!("select t.id, {subject}{} from {} t where t.org_id = ", list.concat(), desc.table));
+    sql.bind(org).push(" and t.id > ").bind(after).push(&format!(" order by t.id limit {most}"));
+    let kinds = [ValueType::Uuid, ValueType::Uuid].into_iter().chain(names.iter().map(|_| ValueType::Bytes));
+    let rows = db.all(sql.yields(kinds)).await?;
+    rows.into_iter()
+        .map(|row| {
+            let (id, subject) = (row.uuid(0)?, row.value(1).as_uuid().unwrap_or_default());
+            Ok(SealedRow { id, subject, values: row.0.into_iter().skip(2).collect() })
+        })
+        .collect()
+}
+
+/// How many rows an organisation has of a kind.
+pub async fn count(db: &mut Db, desc: &Descriptor, org: i32) -> Result<u64> {
+    let sql = Sql::new(format!("select count(*) from {} where org_id = $1", desc.table)).with([org.into()]);
+    Ok(db.one(sql.yields([ValueType::Int])).await?.int(0)?.unsigned_abs())
+}
+
+/// Whether rows stand under an index whose value is not there any more, so that it can't be made anew.
+pub async fn has_index_alone(db: &mut Db, desc: &Descriptor, org: i32, column: &str, index: &str) -> Result<bool> {
+    let (column, index) = (quoted(column), quoted(index));
+    let table = desc.table;
+    let sql = format!("select 1 from {table} where org_id = $1 and {column} is null and {index} is not null limit 1");
+    Ok(db.first(Sql::new(sql).with([org.into()]).yields([ValueType::Int])).await?.is_some())
+}
+
+/// Whether a row has a value that was sealed by a key which is written with no more.
+pub async fn is_by_retired(db: &mut Db, desc: &Descriptor, org: i32, column: &str) -> Result<bool> {
+    // Behind the version.
+    let key = match db.is_postgres() {
+        true => format!("encode(substr(t.{}, 2, 16), 'hex')::uuid", quoted(column)),
+        false => format!("substr(t.{}, 2, 16)", quoted(column)),
+    };
+    let sql = format!(
+        "select 1 from {} t cross join wrapped_keys k
+          where t.org_id = $1 and t.{} is not null and k.org_id = t.org_id and k.id = {key} and k.retired_at is not null limit 1",
+        desc.table,
+        quoted(column)
+    );
+    Ok(db.first(Sql::new(sql).with([org.into()]).yields([ValueType::Int])).await?.is_some())
+}

@@ -1,1 +1,2 @@
+ALTER TABLE users DROP COLUMN relationship_ended_at;
 DROP TABLE kyc;

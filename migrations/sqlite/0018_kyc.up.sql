@@ -78,3 +78,6 @@ CREATE INDEX kyc_assigned_to ON kyc (org_id, assigned_to_id) WHERE assigned_to_i
 CREATE INDEX kyc_number ON kyc (org_id, kind, number_index) WHERE number_index IS NOT NULL;
 CREATE INDEX kyc_batch ON kyc (org_id, batch) WHERE batch IS NOT NULL;
 CREATE INDEX kyc_deletion ON kyc (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+
+-- From when on it counts how long these records are kept.
+ALTER TABLE users ADD COLUMN relationship_ended_at INTEGER CHECK (relationship_ended_at BETWEEN -62135596800000000 AND 253402300799999999);

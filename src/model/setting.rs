@@ -289,6 +289,12 @@ impl SettingValue for bool {
     }
 }
 
+impl SettingValue for String {
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_text().map(str::to_owned)
+    }
+}
+
 impl SettingValue for Region {
     fn from_value(value: &Value) -> Option<Self> {
         region(value.as_text()?)
@@ -363,6 +369,14 @@ settings! {
     /// How long what the trail tells of a person is kept at least; DPDP Rules 2025, rule 8(3), ask for a year
     AUDIT_MIN_RETENTION_DAYS: u32 = "audit.min_retention_days", Retention, ValueRule::Whole(Range::of(0, 36_500, "days")), "365",
         EVERYWHERE;
+    /// How long records of identity papers are kept after the relationship with the person ended: five years at least, by the PMLA,
+    /// section 12, and RBI's KYC directions
+    KYC_RETENTION_DAYS: u32 = "kyc.retention_days", Retention, ValueRule::Whole(Range::of(1827, 36_500, "days")), "1827",
+        EVERYWHERE;
+    /// Whether a paper of any kind is taken up only with a consent; an Aadhaar always is
+    KYC_REQUIRE_CONSENT: bool = "kyc.require_consent", Security, ValueRule::YesNo, "no", EVERYWHERE;
+    /// What becomes of a paper whose number another user's has: refuse takes it not up, flag says so and takes it
+    KYC_DUPLICATES: String = "kyc.duplicates", Security, ValueRule::Choice(&["refuse", "flag"]), "refuse", EVERYWHERE;
     /// How long messages of the system log are kept
     LOG_RETENTION_DAYS: u32 = "log.retention_days", Retention, ValueRule::Whole(Range::of(1, 36_500, "days")), "365",
         INSTALLATION;

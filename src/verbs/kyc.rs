@@ -4,6 +4,7 @@
 mod cells;
 pub mod decide;
 pub mod matching;
+pub mod merged;
 pub mod paper;
 mod parties;
 pub mod queue;

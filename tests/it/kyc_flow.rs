@@ -318,3 +318,126 @@ fn words_hold_no_number() {
         all_is_well(p);
     });
 }
+
+/// Submits and verifies a paper.
+#[track_caller]
+fn verified(p: &TestEnv, kind: &str, user: &str, flags: &str, paper: &str) {
+    by(p, 2001);
+    submit(p, &format!("{kind} {user} {flags}"), paper);
+    by(p, 2002);
+    p.run(&format!("kyc start {user}:{kind}")).ok();
+    p.run(&format!("kyc verify {user}:{kind} --method manual --note seen")).ok();
+}
+
+/// What is verified is told of the user, follows the records, and is set by nothing.
+#[test]
+fn a_user_is_told_with_what_is_verified() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let flags = |p: &TestEnv| {
+            let told = p.json("user show asha@acme.in");
+            ["aadhaar_verified", "pan_verified", "business_verified", "bank_verified", "kyc_complete"]
+                .map(|name| told[name].as_bool().expect("yes or no"))
+        };
+        assert_eq!(flags(p), [false; 5]);
+        submit(p, "pan asha@acme.in", PAN);
+        assert_eq!(flags(p), [false; 5], "submitted is not verified");
+        p.run("kyc reject asha@acme.in:pan --reason incomplete").ok();
+        verified(p, "pan", "asha@acme.in", "", PAN);
+        assert_eq!(
+            (flags(p), &p.json("user show asha@acme.in")["kyc_step"]),
+            ([false, true, false, false, false], &1.into())
+        );
+        p.wait(3600);
+        verified(p, "bank", "asha@acme.in", "--ifsc KARB0000001 --account-type savings", ACCOUNT);
+        assert_eq!(p.column("user list --filter kyc_step=2", "user_code"), ["ASHA22"]);
+        assert_eq!(p.column("user list --filter 'bank_verified=yes kyc_complete=no'", "user_code"), ["ASHA22"]);
+        assert_eq!(
+            p.column("user list --filter 'pan_verified=no' --sort user_code", "user_code"),
+            ["MEERA2", "RAV222"]
+        );
+        assert_eq!(
+            p.column("user list --filter kyc_step=2 --as-of 2026-11-21T00:30:00Z", "user_code"),
+            Vec::<String>::new()
+        );
+        assert_eq!(p.column("user list --filter kyc_step=1 --as-of 2026-11-21T00:30:00Z", "user_code"), ["ASHA22"]);
+        // Flags of earlier systems are known, and set nothing.
+        let file = "user_code,first_name,is_bank_verified,is_pan_verified,is_kyc_complete,kyc_verification_step\nRAV222,Ravi,1,1,1,4\n";
+        p.run_with("user import - --on-conflict update", file).ok();
+        assert_eq!(p.json("user show RAV222")["kyc_step"], 0);
+        p.run("user update RAV222 --kyc-step 4").fails(2);
+        all_is_well(p);
+    });
+}
+
+/// Papers are kept as long as the law says, by whatever way somebody would let them go.
+#[test]
+fn papers_are_kept_as_long_as_the_law_says() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        submit(p, "pan asha@acme.in", PAN);
+        p.run("kyc reject asha@acme.in:pan --reason mismatch").ok();
+        p.run("user update asha@acme.in --relationship-ended-at 2026-11-20").ok();
+        p.run("user delete asha@acme.in --yes").ok();
+        assert_eq!(p.column("kyc list --with-deleted", "status"), ["deleted"], "it is there");
+        let law =
+            "identity records are kept five years after the relationship with the person ended (PMLA, section 12)";
+        for line in [
+            "user purge asha@acme.in --yes",
+            "user purge --deleted-before 2027-01-01 --yes",
+            "audit erase --subject asha@acme.in --yes --org ACME",
+            "user purge asha@acme.in --yes --dry-run",
+        ] {
+            let said = p.run(line).fails(4);
+            assert!(
+                said.contains(&format!("kyc ASHA22:pan:1 is kept until 2031-11-21T00:00:00")) && said.contains(law),
+                "{line}: {said}"
+            );
+        }
+        p.run("org delete ACME --cascade --yes").ok();
+        let said = p.run("org purge ACME --yes").fails(4);
+        assert!(said.contains("is kept until 2031-11-21"), "{said}");
+        p.run("org restore ACME").ok();
+        p.run("user restore asha@acme.in").ok();
+        assert_eq!(p.json("kyc show ASHA22:pan:1")["status"], "rejected", "it is back");
+        // Where nobody said that the relationship ended it is kept for good.
+        p.run("user update asha@acme.in --relationship-ended-at ''").ok();
+        p.run("user delete asha@acme.in --yes").ok();
+        p.wait(40 * 366 * 86_400);
+        for line in ["user purge asha@acme.in --yes", "audit erase --subject asha@acme.in --yes --org ACME"] {
+            let said = p.run(line).fails(4);
+            assert!(said.contains("which has not begun for user ASHA22 (Asha Rao)"), "{line}: {said}");
+            assert!(said.contains("--relationship-ended-at says when the relationship ended"), "{said}");
+        }
+        assert!(p.run("setting set kyc.retention_days 365 --org ACME").fails(6).contains("1827"));
+        p.run("user restore asha@acme.in --yes").ok();
+        p.run("user update asha@acme.in --relationship-ended-at 2026-11-20 --yes").ok();
+        p.run("user delete asha@acme.in --yes").ok();
+        p.run("user purge asha@acme.in --yes").ok();
+        assert_eq!(p.column("kyc list --with-deleted", "key"), Vec::<String>::new());
+        p.run("audit erase --subject ASHA22 --yes --org ACME").ok();
+        all_is_well(p);
+    });
+}
+
+/// Of two who are one, the papers of the duplicate are of who stays, where each kind of paper has one answer.
+#[test]
+fn papers_go_over_with_a_merge() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        submit(p, "pan asha@acme.in", PAN);
+        submit(p, "pan ravi@acme.in", "ABMPA3211G\nname: RAVI KUMAR\n");
+        let said = p.run("user merge ravi@acme.in asha@acme.in --yes").fails(4);
+        assert!(said.contains("kyc RAV222:pan:1 and kyc ASHA22:pan:1 both wait"), "{said}");
+        p.run("kyc reject ravi@acme.in:pan --reason duplicate").ok();
+        verified(p, "bank", "ravi@acme.in", "--ifsc KARB0000001 --account-type savings", ACCOUNT);
+        p.run("user merge ravi@acme.in asha@acme.in --yes").ok();
+        let told = p.column("kyc list --filter user=asha@acme.in --sort serial", "key");
+        assert_eq!(told, ["ASHA22:pan:1", "ASHA22:pan:2", "ASHA22:bank:3"]);
+        assert_eq!(p.json("user show asha@acme.in")["bank_verified"], true);
+        // What was the duplicate's is kept as that of who stays is, and so is what is recorded of it.
+        let said = p.run("audit erase --subject RAV222 --yes --org ACME").fails(4);
+        assert!(said.contains("is kept") || said.contains("still there"), "{said}");
+        all_is_well(p);
+    });
+}

@@ -3,11 +3,13 @@
 
 use chrono::NaiveDate;
 
-use super::user::User;
+use super::user::{RELATIONSHIP_ENDED_AT, User};
 use crate::model::code_generator::CodeGenerator;
 use crate::model::kinds::user::Gender;
 use crate::model::problem::Problem;
 use crate::model::resource::Check;
+use crate::model::resource::hold::Hold;
+use crate::model::setting::KYC_RETENTION_DAYS;
 use crate::model::values::scalar::{Count, Date, Digest, Email, Line, Moment, Money, Note, Phone, Ref, Sealed};
 use crate::model::values::value::Decimal;
 use crate::{choice, resource, states};
@@ -125,6 +127,12 @@ resource! {
     /// What a paper says of somebody, and whether it was verified
     pub struct Kyc "kyc" in "kyc" keys(&[&["user", "kind", "serial"]]) path(&["user"], &["user"])
         called("KYC record", "KYC records") verbs(ReadOnly) states("state", KycState::STATES)
+        held(Hold {
+            since: RELATIONSHIP_ENDED_AT,
+            days: KYC_RETENTION_DAYS,
+            free: &[KycState::Draft.as_str()],
+            rule: "identity records are kept five years after the relationship with the person ended (PMLA, section 12)",
+        })
         examples("asha@sahyadri.example:pan:1", &[], "")
     {
         /// Whom it is about: it is a part of what is known of that person, is put away and brought back with it, and goes for good

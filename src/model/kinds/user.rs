@@ -7,11 +7,13 @@ use crate::{choice, resource};
 use super::branch::Branch;
 use super::dept::Dept;
 use super::former_key::FormerKey;
+use super::kyc::{Kyc, KycState};
 use super::role::SUPER_ADMIN;
 use super::role_grant::RoleGrant;
 use super::user_branch::UserBranch;
 use crate::model::code_generator::CodeGenerator;
 use crate::model::problem::Problem;
+use crate::model::resource::derived::{Derived, What};
 use crate::model::resource::status::{Test, Word};
 use crate::model::resource::{Check, Descriptor, IS_ACTIVE, List, Resource as _};
 use crate::model::trail::audit::Action;
@@ -27,6 +29,7 @@ resource! {
         keys(&[&["user_code"], &["email"], &["username"], &["external_id"]]) path(&["branch"], &["department"])
         subject(Itself)
         has(LISTS)
+        derived(DERIVED)
         status(STATUS)
         unfilled(UNFILLED)
         rules(&[Tree("reports_to_id")])
@@ -106,11 +109,39 @@ resource! {
         register_ip: Option<Address> [Managed, Hidden, Alias(&["register_device_ip"])],
         /// What the person registered with
         register_device: Option<Details> [Managed, Hidden, Alias(&["register_device_info"])],
+        /// When the relationship with the person ended: from then on it counts how long identity records are kept
+        relationship_ended_at: Option<Moment> [Hidden],
     }
 }
 
 fn former_keys() -> &'static Descriptor {
     FormerKey::DESCRIPTOR
+}
+
+/// How far the identity is verified: it follows the records, and nothing sets it.
+const DERIVED: &[Derived] = &[
+    verified("aadhaar_verified", "Whether an Aadhaar is verified", &[("state", IN_FORCE), ("kind", &["aadhaar"])]),
+    verified("pan_verified", "Whether a PAN is verified", &[("state", IN_FORCE), ("kind", &["pan"])]),
+    verified("business_verified", "Whether a business is verified", &[("state", IN_FORCE), ("kind", &["business"])]),
+    verified("bank_verified", "Whether a bank account is verified", &[("state", IN_FORCE), ("kind", &["bank"])]),
+    // Of a kind one is in force at most.
+    Derived::new("kyc_step", "How many kinds of paper are verified, of 4", RECORDS, What::Count)
+        .only(&[("state", IN_FORCE)]),
+    Derived::new("kyc_complete", "Whether Aadhaar, PAN and bank account are verified", RECORDS, What::AtLeast(3))
+        .only(&[("state", IN_FORCE), ("kind", &["aadhaar", "pan", "bank"])]),
+];
+
+const IN_FORCE: &[&str] = &[KycState::Verified.as_str()];
+const RECORDS: (fn() -> &'static Descriptor, &str) = (records, "user_id");
+
+type Words = &'static [(&'static str, &'static [&'static str])];
+
+const fn verified(name: &'static str, help: &'static str, only: Words) -> Derived {
+    Derived::new(name, help, RECORDS, What::AtLeast(1)).only(only)
+}
+
+fn records() -> &'static Descriptor {
+    Kyc::DESCRIPTOR
 }
 
 /// What people say of themselves.
@@ -131,6 +162,7 @@ const PROFILE: &[&str] = &[
 pub const BLOCKED: &str = "blocked";
 pub const BLOCKED_UNTIL: &str = "blocked_until";
 pub const BLOCK_REASON: &str = "block_reason";
+pub const RELATIONSHIP_ENDED_AT: &str = "relationship_ended_at";
 pub const CAN_LOGIN: &str = "can_login";
 
 /// Who is blocked or invited is so only while he or she is with the organisation. Who came by an invitation, and has not
@@ -159,6 +191,7 @@ const UNFILLED: &[&str] = &[
     "is_aadhaar_verified",
     "is_pan_verified",
     "is_bank_verified",
+    "is_business_verified",
     "kyc_verification_step",
     "expertiseFields",
 ];

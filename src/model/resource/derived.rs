@@ -1,6 +1,7 @@
 //! Columns that are never stored: what the records within a record come to.
 
 use super::{Descriptor, Field};
+use crate::model::values::scalar::FieldKind;
 use crate::model::values::value::ValueType;
 
 /// A column that is told, filtered and sorted by, and set by nothing.
@@ -12,6 +13,28 @@ pub struct Derived {
     pub of: fn() -> &'static Descriptor,
     pub by: &'static str,
     pub what: What,
+    /// Those of them alone that have one of these words in these fields.
+    pub only: &'static [(&'static str, &'static [&'static str])],
+    /// Not in a table's default columns.
+    pub is_hidden: bool,
+}
+
+impl Derived {
+    /// One of all live records of the kind, which a table shows.
+    pub const fn new(
+        name: &'static str,
+        help: &'static str,
+        (of, by): (fn() -> &'static Descriptor, &'static str),
+        what: What,
+    ) -> Derived {
+        Derived { name, help, of, by, what, only: &[], is_hidden: false }
+    }
+
+    /// Of those alone that have one of some words in some fields; `show` and machine formats have it.
+    #[must_use]
+    pub const fn only(self, only: &'static [(&'static str, &'static [&'static str])]) -> Derived {
+        Derived { only, is_hidden: true, ..self }
+    }
 }
 
 /// What is made of them.
@@ -21,6 +44,8 @@ pub enum What {
     Count,
     /// The sum of a field of whole numbers; none are nought.
     Sum(&'static str),
+    /// Whether there are so many.
+    AtLeast(u32),
     /// The greatest value of a field, the latest of a time; nothing where there are none.
     Latest(&'static str),
 }
@@ -30,6 +55,7 @@ impl Derived {
     pub fn kind(&self) -> (ValueType, bool) {
         match self.what {
             What::Count | What::Sum(_) => (ValueType::Int, false),
+            What::AtLeast(_) => (ValueType::Bool, false),
             What::Latest(column) => ((self.of)().field(column).map_or(ValueType::Text, |f| f.ty.kind), true),
         }
     }
@@ -49,10 +75,15 @@ impl Derived {
             return wrong("of what is not recorded nobody could tell what it was");
         }
         let known = match self.what {
-            What::Count => true,
+            What::Count | What::AtLeast(_) => true,
             What::Sum(column) => of.field(column).is_some_and(|f| f.ty.kind == ValueType::Int),
             What::Latest(column) => of.index(column).is_some(),
         };
+        let are_words = |column: &str, words: &[&str]| {
+            let choices = of.field(column).map(|f| f.ty.role);
+            matches!(choices, Some(FieldKind::Choice(all)) if words.iter().all(|word| all.contains(word)))
+        };
+        let known = known && self.only.iter().all(|(column, words)| are_words(column, words));
         if known { None } else { wrong("there is no such field to make it of") }
     }
 }

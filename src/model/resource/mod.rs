@@ -3,6 +3,7 @@
 pub mod derived;
 pub mod examples;
 pub mod former;
+pub mod hold;
 pub mod key;
 pub mod lifecycle;
 pub mod lifetime;
@@ -29,6 +30,7 @@ use super::values::scalar::{FieldKind, Invalid, ParseContext, Type, at_most, fol
 use super::values::unseen::is_blank;
 use super::values::value::{Value, ValueType};
 use derived::Derived;
+use hold::Hold;
 use key::Key;
 use lifecycle::{EXPIRES, Lifecycle};
 use lifetime::{Consequence, Lifetime, TargetEvent};
@@ -419,6 +421,8 @@ pub struct Descriptor {
     pub changed_alone: Option<(&'static str, &'static [&'static str])>,
     /// How many days its rows are kept at most: of a journal, which lets them go by that.
     pub retention: Option<Setting<u32>>,
+    /// How long its records must be kept, whoever wants them to go.
+    pub hold: Option<Hold>,
     /// The word under which changes of its records are recorded, where that is not what is done to the row.
     pub recorded: Option<Action>,
     /// Whether its records are the organisation's own as its fields are: they keep nobody from deleting it, hold on while it is
@@ -463,6 +467,7 @@ impl Descriptor {
         protection: None,
         changed_alone: None,
         retention: None,
+        hold: None,
         recorded: None,
         is_of_the_org: false,
         check: |_, _| Vec::new(),
@@ -543,6 +548,10 @@ impl Descriptor {
     /// The setting that says how many days its rows are kept.
     pub const fn retention(self, days: Setting<u32>) -> Descriptor {
         Descriptor { retention: Some(days), ..self }
+    }
+    /// How long its records must be kept by law.
+    pub const fn held(self, hold: Hold) -> Descriptor {
+        Descriptor { hold: Some(hold), ..self }
     }
     /// The lists that its records have.
     pub const fn has(self, lists: &'static [List]) -> Descriptor {

@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod cycles;
 pub mod filled;
 pub mod former;
+pub mod holds;
 pub mod keys;
 pub mod lists;
 pub mod people;
@@ -1066,7 +1067,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     }));
     columns.extend(desc.derived.iter().map(|derived| {
         let (kind, nullable) = derived.kind();
-        Column { expr: of_contents(derived), shown: true, ..plain(derived.name, kind, nullable) }
+        Column { expr: of_contents(derived), shown: !derived.is_hidden, ..plain(derived.name, kind, nullable) }
     }));
     if desc.has_defaults {
         // What an owner without a row is told of has not.
@@ -1146,13 +1147,24 @@ pub const STORED: &str = "stored";
 fn of_contents(derived: &Derived) -> String {
     let of = (derived.of)();
     let what = match derived.what {
-        What::Count => "count(*)".to_owned(),
+        What::Count | What::AtLeast(_) => "count(*)".to_owned(),
         What::Sum(column) => format!("cast(coalesce(sum(w.{}), 0) as bigint)", quoted(column)),
         What::Latest(column) => format!("max(w.{})", quoted(column)),
     };
     let (table, by, live) =
         (of.table, of.field(derived.by).map_or(derived.by, |f| f.column), status_sql::live(of, "w"));
-    format!("(select {what} from {table} w where w.org_id = t.org_id and w.{} = t.id and {live})", quoted(by))
+    let only = derived.only.iter().map(|(column, words)| {
+        let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+        format!(" and w.{} in ({})", quoted(column), words.join(", "))
+    });
+    let by = quoted(by);
+    let only: String = only.collect();
+    let made = format!("(select {what} from {table} w where w.org_id = t.org_id and w.{by} = t.id and {live}{only})");
+    match derived.what {
+        // What is read as yes or no, and compared as one.
+        What::AtLeast(n) => format!("({made} >= {n})"),
+        _ => made,
+    }
 }
 
 /// A part of a kind's key as the row itself holds it: of a reference the id.

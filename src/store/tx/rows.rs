@@ -9,7 +9,7 @@ use super::{Tx, authorizer};
 use crate::model::resource::{Descriptor, Meta, Record};
 use crate::model::trail::audit::{self, Action, ChangeNote, Effect, Event, Payload};
 use crate::model::values::value::Value;
-use crate::store::records::{self, keys, subjects};
+use crate::store::records::{self, holds, keys, subjects};
 use crate::store::{Error, Result};
 
 impl Tx<'_> {
@@ -363,6 +363,8 @@ impl Tx<'_> {
     }
 
     async fn purge_some(&mut self, some: &[Record]) -> Result<()> {
+        let now = self.at();
+        holds::held(self.db, some, now).await?.map_or(Ok(()), Err)?;
         for record in some {
             let desc = record.desc;
             self.protection.keep(Some(record), None)?;

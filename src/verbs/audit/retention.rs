@@ -33,6 +33,7 @@ use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::rfc3339;
 use crate::store::backup::hashed::Hashed;
 use crate::store::backup::swap_postgres;
+use crate::store::records::holds::held_of;
 use crate::store::records::{self, Deleted};
 use crate::store::trail::corrections;
 use crate::store::trail::merged_ids;
@@ -76,6 +77,10 @@ impl Verb for Strip {
             let sentence =
                 format!("{} was restored by somebody else in the meantime; nothing was erased", person.title());
             return Err(Problem::conflict(sentence).hint("what is recorded of people who are there is kept").into());
+        }
+        if !self.subject.is_nil() {
+            let (kinds, now) = (tx.kinds(), tx.at());
+            held_of(tx.db, kinds, (self.org, self.subject), now).await?.map_or(Ok(()), Err)?;
         }
         let went = tx.strip(self.org, &self.records, &self.requests).await?;
         if !self.subject.is_nil() {
@@ -426,6 +431,8 @@ impl Leaf for EraseFlags {
         if let Some(row) = row.as_ref().filter(|r| r.is_live()) {
             return Err(still_there(s, row, given, &key).await?.into());
         }
+        let (kinds, now) = (s.kinds(), s.context.clock.now());
+        held_of(s.db().await?, kinds, (org, id), now).await?.map_or(Ok(()), Err)?;
         let Erasable { records, requests, unrecorded, recorded, n_kept, kept, newer, rule } = look(s, org, id).await?;
         let (n, commands, rows) = (count(&records), count(&requests), unrecorded.len());
         let of_rows = if rows > 0 { format!(", and {rows} rows of journals") } else { String::new() };

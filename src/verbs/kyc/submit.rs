@@ -74,7 +74,7 @@ impl Verb for Submit {
         let which = record.meta.clone();
         tx.insert_telling(record, Action::KycSubmit.into()).await?;
         let made = tx.load(DESC, which.org_id, which.id).await?;
-        Ok(made.ok_or_else(|| anyhow::anyhow!("the record was not written"))?)
+        made.ok_or_else(|| anyhow::anyhow!("the record was not written"))
     }
 }
 

@@ -27,6 +27,7 @@ use crate::model::values::value::Value;
 use crate::store::records::pointing::{self, RecordAt, alike, pointing_at};
 use crate::store::records::{self, Deleted, credentials, keys as store_keys};
 use crate::store::tx::Tx;
+use crate::verbs::kyc::merged::papers_of_both;
 
 /// Makes one user of two: what points at the duplicate points at the other, and the duplicate is deleted.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,6 +55,7 @@ impl Verb for Merge {
             let after = User { reports_to_id: duplicate.value.reports_to_id, ..into.value.clone() };
             moved += usize::from(tx.update_as(&into, after, Action::Merge).await?.is_some());
         }
+        papers_of_both(tx, &duplicate, &into).await?;
         let (duplicate, into) = (duplicate.into_record(), into.into_record());
         let deletion = tx.new_id();
         let mut merging = Merging { into: &into, deletion, gone: HashSet::new(), moved };
@@ -95,7 +97,8 @@ impl Merging<'_> {
     /// Lets live records of one kind that point at the duplicate by a field point at who stays.
     async fn take_over(&mut self, tx: &mut Tx<'_>, some: &[RecordAt], field: &'static Field) -> Result<()> {
         let places: Vec<RecordAt> = some.iter().filter(|r| !self.gone.contains(&r.id)).copied().collect();
-        let changes = self.pointed(pointing::read(tx.db, &places).await?, field);
+        let mut changes = self.pointed(pointing::read(tx.db, &places).await?, field);
+        self.count_anew(tx, &mut changes, field).await?;
         let there = self.are_there(tx, &changes, field).await?;
         let (mut going, mut staying) = (Vec::new(), Vec::new());
         for ((before, after), is_there) in changes.into_iter().zip(there) {
@@ -130,6 +133,20 @@ impl Merging<'_> {
             (before, after)
         };
         originals.into_iter().map(to).collect()
+    }
+
+    /// What is counted within the duplicate gets the numbers behind those of who stays.
+    async fn count_anew(&self, tx: &mut Tx<'_>, changes: &mut [(Record, Record)], field: &Field) -> Result<()> {
+        let Some((first, _)) = changes.first() else { return Ok(()) };
+        let (desc, org) = (first.desc, first.meta.org_id);
+        let Some((counted, _)) = desc.counted().filter(|(_, within)| within.column == field.column) else {
+            return Ok(());
+        };
+        let numbers = tx.next_numbers(desc, org, &vec![self.into.meta.id; changes.len()]).await?;
+        for ((_, after), number) in changes.iter_mut().zip(numbers) {
+            after.set(counted.column, number.into());
+        }
+        Ok(())
     }
 
     async fn write(&mut self, tx: &mut Tx<'_>, changes: Vec<(Record, Record)>) -> Result<()> {
@@ -176,7 +193,8 @@ impl Merging<'_> {
                 // What goes with the duplicate stays with it; who has done what is done is told as it was.
                 let is_duty = field.lifetime() == Lifetime::Duty;
                 originals.retain(|r| r.meta.deletion_id != Some(self.deletion) && (r.is_open() || !is_duty));
-                let changes = self.pointed(originals, field);
+                let mut changes = self.pointed(originals, field);
+                self.count_anew(tx, &mut changes, field).await?;
                 self.write(tx, changes).await?;
             }
         }

@@ -50,27 +50,14 @@ resource! {
 
 /// What the seats of a licence come to.
 const OF_SEATS: &[Derived] = &[
-    Derived {
-        name: "seats",
-        help: "How many seats it has",
-        of: || Seat::DESCRIPTOR,
-        by: "licence_id",
-        what: What::Count,
-    },
-    Derived {
-        name: "minutes",
-        help: "How long they were taken",
-        of: || Seat::DESCRIPTOR,
-        by: "licence_id",
-        what: What::Sum("minutes"),
-    },
-    Derived {
-        name: "last_taken",
-        help: "When one was taken last",
-        of: || Seat::DESCRIPTOR,
-        by: "licence_id",
-        what: What::Latest("taken_at"),
-    },
+    Derived::new("seats", "How many seats it has", (|| Seat::DESCRIPTOR, "licence_id"), What::Count),
+    Derived::new("minutes", "How long they were taken", (|| Seat::DESCRIPTOR, "licence_id"), What::Sum("minutes")),
+    Derived::new(
+        "last_taken",
+        "When one was taken last",
+        (|| Seat::DESCRIPTOR, "licence_id"),
+        What::Latest("taken_at"),
+    ),
 ];
 
 resource! {

@@ -1,0 +1,28 @@
+//! What a merge of users makes of their papers: those of the duplicate are of who stays from then on.
+
+use anyhow::Result;
+
+use super::live_of;
+use crate::model::kinds::kyc::{Kyc, KycState};
+use crate::model::kinds::user::User;
+use crate::model::problem::Problem;
+use crate::model::resource::stored::Stored;
+use crate::store::tx::Tx;
+
+/// Refuses a merge of two who each have a record of one kind that waits, or one in force: which of them counts a person has to
+/// say. All others go over, sealed as they are: what is sealed under the key of the duplicate is sealed anew here.
+pub async fn papers_of_both(tx: &mut Tx<'_>, duplicate: &Stored<User>, into: &Stored<User>) -> Result<()> {
+    let org = duplicate.meta.org_id;
+    let (own, others) = (live_of(tx.db, org, into.meta.id).await?, live_of(tx.db, org, duplicate.meta.id).await?);
+    let is_alike = |a: &Kyc, b: &Kyc| {
+        let (waits, holds) = (KycState::is_pending, |state: KycState| state == KycState::Verified);
+        a.kind == b.kind && (waits(a.state) && waits(b.state) || holds(a.state) && holds(b.state))
+    };
+    let both = others.iter().find_map(|theirs| Some((theirs, own.iter().find(|r| is_alike(&r.value, &theirs.value))?)));
+    let Some((theirs, own)) = both else { return Ok(()) };
+    let how = if own.value.state.is_pending() { "wait" } else { "are in force" };
+    let titles = (theirs.record().title(), own.record().title());
+    Err(Problem::conflict(format!("{} and {} both {how}", titles.0, titles.1))
+        .hint("reject one of those that wait; of those in force, one has to be superseded or to expire first")
+        .into())
+}

@@ -1,2 +1,3 @@
 ALTER TABLE users DROP COLUMN relationship_ended_at;
 DROP TABLE kyc;
+DROP TABLE consents;

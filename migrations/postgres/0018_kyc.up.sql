@@ -1,3 +1,35 @@
+-- What people agreed to before their papers were looked at.
+CREATE TABLE consents (
+    org_id        integer NOT NULL,
+    id            uuid NOT NULL,
+    user_id       uuid NOT NULL,
+    serial        integer NOT NULL CHECK (serial >= 0),
+    notice        text COLLATE "C" NOT NULL CHECK (notice <> '' AND length(notice) <= 50),
+    notice_sha256 text COLLATE "C" NOT NULL CHECK (notice_sha256 <> '' AND length(notice_sha256) <= 64),
+    purposes      text COLLATE "C" NOT NULL CHECK (purposes <> '' AND length(purposes) <= 10000),
+    language      text COLLATE "C" NOT NULL CHECK (language <> '' AND length(language) <= 11),
+    channel       text COLLATE "C" NOT NULL CHECK (channel IN ('in_person', 'paper', 'web', 'mobile_app', 'email', 'sms', 'phone')),
+    given_at      timestamptz NOT NULL CHECK (given_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
+    recorded_by_id uuid,
+    withdrawn_at  timestamptz CHECK (withdrawn_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
+    created_at    timestamptz NOT NULL CHECK (created_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
+    created_by    bigint NOT NULL REFERENCES actors (actor_id),
+    updated_at    timestamptz NOT NULL CHECK (updated_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
+    updated_by    bigint NOT NULL REFERENCES actors (actor_id),
+    version       bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    timestamptz CHECK (deleted_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
+    deleted_by    bigint REFERENCES actors (actor_id),
+    deletion_id   uuid,
+    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED
+);
+
+CREATE UNIQUE INDEX consents_key ON consents (org_id, user_id, serial) WHERE deleted_at IS NULL;
+CREATE INDEX consents_user ON consents (org_id, user_id);
+CREATE INDEX consents_notice ON consents (org_id, notice, id);
+CREATE INDEX consents_deletion ON consents (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+
 -- What papers say of people, and whether it was verified. What is in bytes is sealed (version, key, nonce, cipher and
 -- tag: 57 bytes at least); equal numbers have one number_index.
 CREATE TABLE kyc (
@@ -26,6 +58,7 @@ CREATE TABLE kyc (
     name_match_score numeric(18, 4) CHECK (name_match_score >= 0 AND name_match_score <> 'NaN'),
     name_match_reason text COLLATE "C" CHECK (name_match_reason <> '' AND length(name_match_reason) <= 500),
     valid_until   date CHECK (valid_until BETWEEN '0001-01-01' AND '9999-12-31'),
+    consent_id    uuid,
     batch         text COLLATE "C" CHECK (batch <> '' AND length(batch) <= 50),
     gender        text COLLATE "C" CHECK (gender IN ('male', 'female', 'other')),
     business_type text COLLATE "C" CHECK (business_type IN ('sole_proprietorship', 'partnership', 'private_limited', 'public_limited', 'llp', 'ngo', 'trust', 'huf')),

@@ -1,3 +1,36 @@
+-- What people agreed to before their papers were looked at.
+CREATE TABLE consents (
+    row_id        INTEGER PRIMARY KEY,
+    org_id        INTEGER NOT NULL,
+    id            BLOB    NOT NULL CHECK (length(id) = 16),
+    user_id       BLOB NOT NULL CHECK (length(user_id) = 16),
+    serial        INTEGER NOT NULL CHECK (serial >= 0),
+    notice        TEXT NOT NULL CHECK (notice <> '' AND length(notice) <= 50),
+    notice_sha256 TEXT NOT NULL CHECK (notice_sha256 <> '' AND length(notice_sha256) <= 64),
+    purposes      TEXT NOT NULL CHECK (purposes <> '' AND length(purposes) <= 10000),
+    language      TEXT NOT NULL CHECK (language <> '' AND length(language) <= 11),
+    channel       TEXT NOT NULL CHECK (channel IN ('in_person', 'paper', 'web', 'mobile_app', 'email', 'sms', 'phone')),
+    given_at      INTEGER NOT NULL CHECK (given_at BETWEEN -62135596800000000 AND 253402300799999999),
+    recorded_by_id BLOB CHECK (length(recorded_by_id) = 16),
+    withdrawn_at  INTEGER CHECK (withdrawn_at BETWEEN -62135596800000000 AND 253402300799999999),
+    created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
+    created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
+    updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
+    updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
+    version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
+    deleted_by    INTEGER REFERENCES actors (actor_id),
+    deletion_id   BLOB    CHECK (length(deletion_id) = 16),
+    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    UNIQUE (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED
+) STRICT;
+
+CREATE UNIQUE INDEX consents_key ON consents (org_id, user_id, serial) WHERE deleted_at IS NULL;
+CREATE INDEX consents_user ON consents (org_id, user_id);
+CREATE INDEX consents_notice ON consents (org_id, notice, id);
+CREATE INDEX consents_deletion ON consents (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+
 -- What papers say of people, and whether it was verified. What is in bytes is sealed (version, key, nonce, cipher and
 -- tag: 57 bytes at least); equal numbers have one number_index.
 CREATE TABLE kyc (
@@ -27,6 +60,7 @@ CREATE TABLE kyc (
     name_match_score INTEGER CHECK (name_match_score >= 0),
     name_match_reason TEXT CHECK (name_match_reason <> '' AND length(name_match_reason) <= 500),
     valid_until   TEXT    CHECK (valid_until IS date(valid_until)),
+    consent_id    BLOB CHECK (length(consent_id) = 16),
     batch         TEXT CHECK (batch <> '' AND length(batch) <= 50),
     gender        TEXT CHECK (gender IN ('male', 'female', 'other')),
     business_type TEXT CHECK (business_type IN ('sole_proprietorship', 'partnership', 'private_limited', 'public_limited', 'llp', 'ngo', 'trust', 'huf')),

@@ -13,6 +13,7 @@ use crate::crud::transition::Move;
 use crate::crud::write::{Change, Create, End};
 use crate::verbs::audit::append::Append;
 use crate::verbs::audit::clock::CorrectClock;
+use crate::verbs::consent::Withdraw;
 use crate::verbs::kyc::decide::{Reject, Verify};
 use crate::verbs::kyc::review::Review;
 use crate::verbs::kyc::risk::SetRisk;
@@ -55,6 +56,7 @@ pub const COMMANDS: &[Storable] = &[
     Storable::of::<Apply>(),
     Storable::of::<Grant>(),
     Storable::of::<CloneRole>(),
+    Storable::of::<Withdraw>(),
     Storable::of::<Review>(),
     Storable::of::<Verify>(),
     Storable::of::<Reject>(),

@@ -30,8 +30,8 @@ use crate::model::trail::audit::{ACTIONS, Action};
 use crate::model::values::scalar::Noun as _;
 use crate::verbs::role::unknown_words::Warning;
 use crate::verbs::{
-    audit, backup, branch, database, db_copy, dept, diff, doctor, key, kyc, org, password, repair, revert, role,
-    setting, user,
+    audit, backup, branch, consent, database, db_copy, dept, diff, doctor, key, kyc, org, password, repair, revert,
+    role, setting, user,
 };
 
 use super::config;
@@ -206,6 +206,7 @@ pub const LEAVES: &[Leaf] = &[
     leaf::<setting::SetFlags>(),
     leaf::<setting::ResetFlags>(),
     leaf::<setting::ExplainFlags>(),
+    leaf::<consent::WithdrawFlags>(),
     leaf::<kyc::submit::SubmitFlags>(),
     leaf::<kyc::review::ClaimFlags>(),
     leaf::<kyc::review::AssignFlags>(),
@@ -214,6 +215,7 @@ pub const LEAVES: &[Leaf] = &[
     leaf::<kyc::decide::RejectFlags>(),
     leaf::<kyc::review::ReopenFlags>(),
     leaf::<kyc::status::StatusFlags>(),
+    leaf::<kyc::stats::StatsFlags>(),
     leaf::<kyc::risk::SetFlags>(),
     leaf::<kyc::validate::ValidateFlags>(),
     leaf::<kyc::matching::MatchFlags>(),

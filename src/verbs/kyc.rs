@@ -11,6 +11,7 @@ pub mod queue;
 pub mod review;
 pub mod risk;
 pub mod shown;
+pub mod stats;
 pub mod status;
 pub mod submit;
 pub mod validate;

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod branch;
+pub mod consent;
 pub mod database;
 pub mod db_copy;
 pub mod dept;

@@ -111,6 +111,7 @@ const AFTER: &[(Before, Sample)] = &[
     (ahead, ("audit correct-clock --now '2026-11-21T02:00:00Z'", "", &["audit correct-clock"])),
     (|_| {}, ("db seed", "", &["db seed"])),
     (head_moved, ("db repair --name NAME", "", &["db repair"])),
+    (submitted, ("consent withdraw asha:1", "", &["consent withdraw"])),
     (submitted, ("kyc start asha:pan", "", &["kyc review"])),
     (submitted, ("kyc reject asha:pan --reason mismatch", "", &["kyc reject"])),
     (submitted, ("kyc risk set high asha:pan", "", &["kyc risk set"])),
@@ -138,7 +139,7 @@ fn head_moved(p: &TestEnv) {
 /// Somebody else submitted a paper.
 fn submitted(p: &TestEnv) {
     p.by(Operator::new(4321, None, None));
-    p.run_with("kyc submit pan asha --from -", "AAPPV8261K\nname: Asha\n").ok();
+    p.run_with("kyc submit pan asha --from - --consent N1 --notice-file /proc/self/comm --given-at 1d --channel web --language en", "AAPPV8261K\nname: Asha\n").ok();
     p.by(Operator::new(0, None, None));
 }
 

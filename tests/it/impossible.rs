@@ -25,7 +25,7 @@ fn filled(p: &TestEnv) {
     p.run("role assign R1 asha@acme.example").ok();
     p.run("role add-approver R1 asha@acme.example").ok();
     p.run("user invite asha@acme.example").ok();
-    p.run_with("kyc submit pan asha@acme.example --from -", "AAPPV8261K\nname: Asha Rao\n").ok();
+    p.run_with("kyc submit pan asha@acme.example --from - --consent N1 --notice-file /proc/self/comm --given-at 1d --channel web --language en", "AAPPV8261K\nname: Asha Rao\n").ok();
     for word in ["tumbling-violet-harbour-19", "quiet-copper-lantern-84"] {
         p.run_with("user passwd asha@acme.example --password-stdin", word).ok();
     }
@@ -252,6 +252,9 @@ const ANY: &[(&str, &str, &str)] = &[
     ("kyc", "decided_by_id", "tells of somebody who may be gone"),
     ("kyc", "assigned_to_id", "tells of somebody who may be gone"),
     ("kyc", "id", "verify"),
+    ("kyc", "consent_id", "tells of what may be gone"),
+    ("consents", "id", "verify"),
+    ("consents", "recorded_by_id", "tells of somebody who may be gone"),
     ("tokens", "id", "an id of its own"),
     ("password_history", "id", "an id of its own"),
     ("credentials", "id", "verify"),

@@ -1,8 +1,11 @@
 //! KYC records from submission to approval: who does what, what is refused, and what is told of it.
 
+use std::process::Stdio;
+
 use orgctl::model::operator::Operator;
 
 use crate::harness::{TestEnv, on_both_engines_with_acme};
+use crate::raw::{start, wait};
 
 /// Numbers of FACTS.md.
 const PAN: &str = "AAPPV8261K\nname: ASHA RAO\n";
@@ -26,7 +29,7 @@ fn people(p: &TestEnv) {
         if p.run(&format!("role exists {role}")).code != 0 {
             p.run(&format!("role create --code {role} --name {role}")).ok();
             p.run(&format!(
-                "role grant {role} kyc:read kyc:submit kyc:review kyc:verify kyc:reject kyc:assign users:read"
+                "role grant {role} kyc:read kyc:submit kyc:review kyc:verify kyc:reject kyc:assign consents:create users:read"
             ))
             .ok();
         }
@@ -439,5 +442,125 @@ fn papers_go_over_with_a_merge() {
         let said = p.run("audit erase --subject RAV222 --yes --org ACME").fails(4);
         assert!(said.contains("is kept") || said.contains("still there"), "{said}");
         all_is_well(p);
+    });
+}
+
+/// An Aadhaar is taken up with a consent that was given before; other papers where the setting says so.
+#[test]
+fn an_aadhaar_needs_a_consent() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let notice = p.write("notice.txt", "What we do with your papers\n");
+        let aadhaar = "234123412346\nname: ASHA RAO\ndob: 1990-04-23\n";
+        let line = "kyc submit aadhaar asha@acme.in --from -";
+        let given = "--consent KYC-1 --channel web --language hi";
+        for (flags, code, why) in [
+            ("", 6, "aadhaar is taken up only with a consent that was given before"),
+            ("--consent KYC-1", 2, "--given-at"),
+            (&*format!("{given} --given-at 2026-12-24"), 6, "which is yet to come"),
+            (&*format!("{given} --given-at 1d"), 6, "notice KYC-1 is new, and its text is not known"),
+        ] {
+            let said = p.run_with(&format!("{line} {flags}"), aadhaar).fails(code);
+            assert!(said.contains(why), "{flags}: {said}");
+        }
+        p.run_with(&format!("{line} {given} --given-at 1d --notice-file {notice} --as meera@acme.in"), aadhaar).ok();
+        let told = p.json("consent show asha@acme.in:1");
+        // echo 'What we do with your papers' | sha256sum
+        assert_eq!(told["notice_sha256"], SHA256);
+        assert_eq!(
+            (&told["recorded_by"], &told["purposes"], &told["status"]),
+            (&"MEERA2".into(), &serde_json::json!(["kyc"]), &"given".into())
+        );
+        assert_eq!(p.json("kyc show asha@acme.in:aadhaar")["consent"], "ASHA22:1");
+        assert_eq!(p.json("kyc show asha@acme.in:aadhaar")["mask"], "XXXX XXXX 2346");
+        p.run("kyc start asha@acme.in:aadhaar").ok();
+        p.run("consent withdraw asha@acme.in:1").ok();
+        by(p, 2002);
+        let verify = "kyc verify asha@acme.in:aadhaar --method manual --note seen";
+        assert!(p.run(verify).fails(4).contains("the consent of kyc ASHA22:aadhaar:1 was withdrawn at 2026-11-21"));
+        p.run("kyc reject asha@acme.in:aadhaar --reason incomplete").ok();
+        // The notice is known by now.
+        by(p, 2001);
+        p.run_with(&format!("{line} {given} --given-at 2026-11-20"), aadhaar).ok();
+        by(p, 2002);
+        p.run("kyc start asha@acme.in:aadhaar").ok();
+        p.run(verify).ok();
+        by(p, 2001);
+        submit(p, "pan asha@acme.in", PAN);
+        p.run("setting set kyc.require_consent yes --org ACME").ok();
+        assert!(p.run_with("kyc submit pan ravi@acme.in --from -", OTHER_PAN).fails(6).contains("only with a consent"));
+        p.run_with(&format!("kyc submit pan ravi@acme.in --from - {given} --given-at 1h"), OTHER_PAN).ok();
+        all_is_well(p);
+    });
+}
+
+const SHA256: &str = "94d310a52b152d41a23d078faeb732efc8ca933fb8f2001dfc70eb1160992ba1";
+
+/// Of fifty who claim a case at once one has it.
+#[test]
+fn of_fifty_who_claim_a_case_one_has_it() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        submit(p, "pan asha@acme.in", PAN);
+        let who = |n: usize| if n % 2 == 0 { "meera@acme.in" } else { "ravi@acme.in" };
+        // Two who look at papers, and 48 more.
+        for n in 2..50 {
+            p.run(&format!("user create --user-code R{n:05} --name 'Reviewer {n}' --username r{n}")).ok();
+            p.run(&format!("role assign REVIEWER r{n}")).ok();
+        }
+        let name = |n: usize| if n < 2 { who(n).to_owned() } else { format!("r{n}") };
+        let all: Vec<_> = (0..50)
+            .map(|n| {
+                start(&mut p.spawn(&format!("kyc claim asha@acme.in:pan --as {} --wait 60", name(n))), Stdio::null())
+            })
+            .collect();
+        let codes: Vec<u8> = all.into_iter().map(|child| wait(child).code).collect();
+        assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+        assert_eq!(codes.iter().filter(|code| **code == 4).count(), 49, "{codes:?}");
+        assert_eq!(
+            p.column("kyc history asha@acme.in:pan --limit 99", "status").iter().filter(|s| *s == "success").count(),
+            2
+        );
+        all_is_well(p);
+    });
+}
+
+/// Of two papers of one kind that are submitted at once one waits.
+#[test]
+fn of_two_papers_at_once_one_waits() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let paper = p.write("paper.txt", PAN);
+        let line = format!("kyc submit pan asha@acme.in --from {paper} --wait 60");
+        let all: Vec<_> = (0..8).map(|_| start(&mut p.spawn(&line), Stdio::null())).collect();
+        let mut codes: Vec<u8> = all.into_iter().map(|child| wait(child).code).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 4, 4, 4, 4, 4, 4, 4]);
+        assert_eq!(p.column("kyc list", "key"), ["ASHA22:pan:1"]);
+        all_is_well(p);
+    });
+}
+
+/// Half of the records waited so long, and nine of ten no longer than that.
+#[test]
+fn it_is_told_how_long_records_wait() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        for n in 1..=10 {
+            p.run(&format!("user create --user-code W{n:05} --name 'Asha Rao' --username w{n}")).ok();
+            submit(p, &format!("pan w{n}"), PAN);
+            p.wait(3600);
+        }
+        // The first waited ten hours, the last one.
+        let told = p.json("kyc stats");
+        assert_eq!(
+            (&told[0]["kind"], &told[0]["status"], &told[0]["records"]),
+            (&"pan".into(), &"submitted".into(), &10.into())
+        );
+        assert_eq!((&told[0]["p50_hours"], &told[0]["p90_hours"]), (&"5.00".into(), &"9.00".into()));
+        p.run("kyc reject w1:pan --reason unreadable").ok();
+        p.wait(3600);
+        let told = p.json("kyc stats");
+        assert_eq!((&told[0]["status"], &told[0]["p50_hours"]), (&"rejected".into(), &"10.00".into()), "{told}");
     });
 }

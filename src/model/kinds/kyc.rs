@@ -3,6 +3,7 @@
 
 use chrono::NaiveDate;
 
+use super::consent::Consent;
 use super::user::{RELATIONSHIP_ENDED_AT, User};
 use crate::model::code_generator::CodeGenerator;
 use crate::model::kinds::user::Gender;
@@ -182,6 +183,8 @@ resource! {
         name_match_reason: Option<Line<500>> [Hidden],
         /// Last day on which it holds without being renewed
         valid_until: Option<Date> [Hidden],
+        /// What the person agreed to before
+        consent_id: Option<Ref<Consent>> [Keep, Hidden],
         /// Batch with which it was brought
         batch: Option<Line<50>> [Hidden],
         /// Gender, as on the paper
@@ -254,6 +257,7 @@ impl Kyc {
             .or_else(|| of(self.registration.is_some(), KycKind::Business, "registration"))
             .or_else(|| of(self.ifsc.is_some(), KycKind::Bank, "ifsc"))
             .or_else(|| of(self.account_type.is_some(), KycKind::Bank, "account_type"))
+            .or_else(|| of(self.consent_id.is_some(), KycKind::Aadhaar, "consent"))
             .or_else(|| self.mask.is_none().then_some("mask"))
     }
 

@@ -1,6 +1,7 @@
 //! The kinds of record that there are: a list, which the program is given. Nothing asks for a kind but through it.
 
 pub mod branch;
+pub mod consent;
 pub mod consultant_specialty;
 pub mod credential;
 pub mod dept;
@@ -78,6 +79,7 @@ pub const OWN: &[Kind] = &[
     Kind::of::<credential::Credential>(),
     Kind::of::<former_password::FormerPassword>(),
     Kind::of::<token::Token>(),
+    Kind::of::<consent::Consent>(),
     Kind::of::<kyc::Kyc>(),
     Kind::of::<specialty::Specialty>(),
     Kind::of::<consultant_specialty::ConsultantSpecialty>(),

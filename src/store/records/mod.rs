@@ -18,6 +18,7 @@ pub mod settings;
 pub(super) mod status_sql;
 pub mod subjects;
 pub mod touched;
+pub mod waits;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -650,6 +651,20 @@ pub async fn with_value(
         }
         None => load_where(db, desc, &format!("t.{column} = $1 and {live}"), vec![value]).await,
     }
+}
+
+/// The newest record, deleted or not, that has a value in a field.
+pub async fn last_with_value(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    field: &Field,
+    value: &Value,
+) -> Result<Option<Record>> {
+    let column = quoted(desc.compared_column(field));
+    let condition = format!("t.org_id = $1 and t.{column} = $2 order by t.id desc limit 1");
+    let value = desc.compared(field, value);
+    Ok(load_where(db, desc, &condition, vec![org.into(), value]).await?.pop())
 }
 
 /// Live records that have one of several values in a field.

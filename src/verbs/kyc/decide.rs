@@ -17,6 +17,7 @@ use crate::crud::read::{known_columns, print_changed};
 use crate::crud::session::Session;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::identity::name_match::compare;
+use crate::model::kinds::consent::Consent;
 use crate::model::kinds::kyc::{Kyc, KycKind, KycState, Method, Rejection};
 use crate::model::kinds::user::User;
 use crate::model::problem::{Problem, io_message};
@@ -25,7 +26,7 @@ use crate::model::resource::stored::Stored;
 use crate::model::strict_json;
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::{Line, ParseContext};
-use crate::model::values::value::{Decimal, Value};
+use crate::model::values::value::{Decimal, Value, rfc3339};
 use crate::store::records::Deleted;
 use crate::store::tx::Tx;
 use crate::ui::bounded;
@@ -77,6 +78,7 @@ impl Verb for Verify {
         };
         not_anothers(tx, &known)?;
         another_person(tx, &known)?;
+        still_agreed(tx, &known).await?;
         for (column, value) in &self.values {
             after.set(DESC.known(column)?.column, value.clone());
         }
@@ -93,6 +95,16 @@ impl Verb for Verify {
         let written = tx.update(&before, after, ChangeNote::of_move(move_of("verify")?)).await?;
         Ok(Verified { record: written.unwrap_or(before), former })
     }
+}
+
+/// Refuses a record whose consent was taken back: what is looked at by it is looked at no more.
+async fn still_agreed(tx: &mut Tx<'_>, record: &Stored<Kyc>) -> Result<()> {
+    let Some(consent) = record.value.consent_id else { return Ok(()) };
+    let consent = tx.load_as::<Consent>(record.meta.org_id, consent.0).await?;
+    let withdrawn = consent.and_then(|consent| consent.value.withdrawn_at);
+    let Some(at) = withdrawn else { return Ok(()) };
+    let sentence = format!("the consent of {} was withdrawn at {}", record.record().title(), rfc3339(at.0));
+    Err(Problem::conflict(sentence).hint("reject it, and submit another one with a new consent").into())
 }
 
 /// Who decides, and when that is done.

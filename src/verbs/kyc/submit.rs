@@ -20,11 +20,13 @@ use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::stored::Stored;
 use crate::model::resource::{Record, Resource as _};
+use crate::model::setting::KYC_REQUIRE_CONSENT;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Line, ParseContext};
 use crate::model::values::value::{Decimal, Value};
-use crate::store::records::Deleted;
+use crate::store::records::{Deleted, settings};
 use crate::store::tx::Tx;
+use crate::verbs::consent::{ConsentFlags, GivenConsent};
 
 /// Takes up a paper of somebody.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +35,8 @@ pub struct Submit {
     user: Uuid,
     /// Column and value of what is in clear.
     values: Vec<(String, Value)>,
+    /// What the person agreed to before.
+    consent: Option<GivenConsent>,
     #[serde(skip)]
     paper: Option<Paper>,
 }
@@ -60,7 +64,9 @@ impl Verb for Submit {
         if let Some(pending) = pending {
             return Err(waits_already(pending).into());
         }
+        let consent = self.consent(tx, paper.kind, context).await?;
         let mut record = begun(tx, DESC, self.org, &self.values, context)?;
+        record.set("consent_id", consent.map(|consent| consent.meta.id).into());
         record.set("serial", tx.next_number(DESC, self.org, self.user).await?.into());
         record.set("state", KycState::Submitted.as_str().into());
         record.set("submitted_at", tx.at().into());
@@ -75,6 +81,29 @@ impl Verb for Submit {
         tx.insert_telling(record, Action::KycSubmit.into()).await?;
         let made = tx.load(DESC, which.org_id, which.id).await?;
         made.ok_or_else(|| anyhow::anyhow!("the record was not written"))
+    }
+}
+
+impl Submit {
+    /// Writes down what the person agreed to, or refuses the paper where he or she must have.
+    async fn consent(&self, tx: &mut Tx<'_>, kind: KycKind, context: &ParseContext) -> Result<Option<Record>> {
+        let is_needed = kind == KycKind::Aadhaar || settings::get(tx.db, self.org, KYC_REQUIRE_CONSENT).await?;
+        let Some(given) = &self.consent else {
+            if !is_needed {
+                return Ok(None);
+            }
+            return Err(Problem::invalid(format!(
+                "{} is taken up only with a consent that was given before",
+                kind.as_str()
+            ))
+            .hint("--consent NOTICE --given-at TIME --channel CHANNEL --language LANGUAGE name it")
+            .field("consent")
+            .into());
+        };
+        if given.given_at().is_none_or(|at| at >= tx.at()) {
+            return Err(Problem::invalid("the consent must have been given before the paper is submitted").into());
+        }
+        Ok(Some(given.record(tx, self.org, self.user, context).await?))
     }
 }
 
@@ -102,6 +131,8 @@ pub struct SubmitFlags {
     pub from: Option<String>,
     #[command(flatten)]
     pub clear: Clear,
+    #[command(flatten)]
+    pub consent: ConsentFlags,
 }
 
 /// What of a paper stands in clear.
@@ -197,6 +228,7 @@ impl Leaf for SubmitFlags {
         let org = user.meta.org_id;
         s.use_context_of(org).await?;
         let mut values = self.clear.values(s)?;
+        let consent = self.consent.given(s)?;
         let registration = self.clear.registration.as_deref().map(choice::<Registration>).transpose()?;
         let business = self.clear.business_type.as_deref().map(choice::<BusinessType>).transpose()?;
         let paper = paper::read(s.context, self.from.as_deref(), kind, registration).await?;
@@ -207,7 +239,7 @@ impl Leaf for SubmitFlags {
         values.push(("user_id".into(), user.meta.id.into()));
         values.push(("kind".into(), kind.as_str().into()));
         values.push(("mask".into(), paper.number.masked().into()));
-        let submit = Submit { org, user: user.meta.id, values, paper: Some(paper) };
+        let submit = Submit { org, user: user.meta.id, values, consent, paper: Some(paper) };
         let made = gate::write(s, &submit).await?;
         let mask = made.get("mask").to_text();
         s.context.ui.status(&format!("submitted {} ({mask}) of {}", made.title(), user.title()));

@@ -219,7 +219,12 @@ fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Opt
         let besides = besides.and_then(|(_, permission)| permission).map(|besides| actor.facts.covered(besides));
         (desc, Told::Of(besides.map_or_else(|| read(desc), |besides| read(desc).and(&besides))))
     };
-    Reader::new(actor.org, kinds.resources().map(told))
+    let fields =
+        kinds.resources().flat_map(|desc| desc.fields.iter().filter_map(move |f| Some((desc, f, f.told_by()?))));
+    let fields = fields.map(|(desc, f, action)| (desc, f, actor.facts.covered(&format!("{}:{action}", desc.table))));
+    // Who may be told of all records all of it needs no narrowing.
+    let fields = fields.filter(|(_, _, scope)| *scope != Scope::All).collect();
+    Reader::new(actor.org, kinds.resources().map(told)).with_fields(fields)
 }
 
 /// Decides with a record in hand, before anything is asked or tried of it: what it comes to is told at once, and decided again

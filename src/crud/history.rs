@@ -52,12 +52,29 @@ async fn as_told(s: &mut Session<'_>, desc: &'static Descriptor, mut entries: Ve
     entries.retain(|e| e.kind == desc.noun || told.contains(&e.resource_id));
     for e in &mut entries {
         e.request = None;
+        hide_fields(s.context, e);
         let is_of_others = s.kinds().by_noun(&e.kind).is_none_or(|kind| kind.key().references().next().is_some());
         if let Some(payload) = e.payload.as_mut().and_then(Json::as_object_mut).filter(|_| is_of_others) {
             payload.shift_remove("key");
         }
     }
     Ok(entries)
+}
+
+/// Takes out what is told only by another permission.
+fn hide_fields(context: &Context<'_>, e: &mut Entry) {
+    let Some(kind) = context.kinds.by_noun(&e.kind) else { return };
+    let hidden = kind.fields.iter().filter(|field| {
+        let may = |action: &str| gate::allow_besides(context, &format!("{}:{action}", kind.table)).is_ok();
+        field.told_by().is_some_and(|action| !may(action))
+    });
+    for field in hidden {
+        for part in ["old", "new"] {
+            if let Some(values) = e.payload.as_mut().and_then(|payload| payload.get_mut(part)?.as_object_mut()) {
+                values.shift_remove(field.column);
+            }
+        }
+    }
 }
 
 /// Every audit record about one record, oldest first.

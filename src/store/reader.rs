@@ -46,6 +46,8 @@ pub struct Reader {
     told: BTreeMap<&'static str, Told>,
     /// The places that conditions name, each set once: a statement looks up what is below them once.
     places: Vec<(&'static Descriptor, BTreeSet<Uuid>)>,
+    /// Fields that ask for more than the row, with the rows of which they may be told.
+    fields: Vec<(&'static Descriptor, &'static Field, Scope)>,
     /// Whether of the trail, too, that of the organisation alone is there.
     has_trail: bool,
 }
@@ -82,7 +84,31 @@ impl Reader {
             }
         }
         let told = told.into_iter().map(|(desc, told)| (desc.table, told)).collect();
-        Reader { org, told, places, has_trail: false }
+        Reader { org, told, places, fields: Vec::new(), has_trail: false }
+    }
+
+    /// The same, telling some fields of some rows alone: of all others nothing stands in them.
+    #[must_use]
+    pub fn with_fields(self, fields: Vec<(&'static Descriptor, &'static Field, Scope)>) -> Reader {
+        Reader { fields, ..self }
+    }
+
+    /// What a row of a kind consists of, as far as it may be told.
+    fn columns(&self, tables: Tables<'_>, desc: &'static Descriptor) -> String {
+        if !self.fields.iter().any(|(of, ..)| *of == desc) {
+            return "*".to_owned();
+        }
+        let told = |(column, _): (&'static str, ValueType)| {
+            let name = quoted(column);
+            match self.fields.iter().find(|(of, field, _)| *of == desc && field.column == column) {
+                Some((_, _, scope)) => {
+                    let may = condition(tables, desc, self.org, scope, &|_, _| None);
+                    format!("case when {may} then t.{name} end as {name}")
+                }
+                None => format!("t.{name}"),
+            }
+        };
+        super::records::stored_columns(desc).into_iter().map(told).collect::<Vec<_>>().join(", ")
     }
 
     /// The same for a command about the trail.
@@ -111,7 +137,8 @@ impl Reader {
     /// The rows of a kind that may be told, under the name of its table.
     fn relation(&self, tables: Tables<'_>, desc: &'static Descriptor) -> String {
         let of = table(tables, desc);
-        format!("{} as not materialized (select * from {of} t where {})", desc.table, self.condition(tables, desc))
+        let (columns, told) = (self.columns(tables, desc), self.condition(tables, desc));
+        format!("{} as not materialized (select {columns} from {of} t where {told})", desc.table)
     }
 
     /// A query of places with all below them, which the statement has looked up.

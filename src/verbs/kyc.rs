@@ -6,7 +6,7 @@ pub mod decide;
 pub mod matching;
 pub mod merged;
 pub mod paper;
-mod parties;
+pub mod parties;
 pub mod queue;
 pub mod review;
 pub mod risk;

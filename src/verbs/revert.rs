@@ -13,18 +13,20 @@ use crate::crud::read::print_changed;
 use crate::crud::session::Session;
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
 use crate::model::kinds::Kinds;
+use crate::model::kinds::kyc::Kyc;
 use crate::model::kinds::user::{BLOCK_REASON, BLOCKED, BLOCKED_UNTIL, User};
 use crate::model::problem::Problem;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::lifetime::{Lifetime, TargetEvent};
 use crate::model::resource::{Descriptor, Field, Record, Resource as _};
 use crate::model::trail::audit::{Action, ChangeNote, Effect, Status, from_payload};
-use crate::model::values::scalar::{Note, ParseContext, Scalar};
+use crate::model::values::scalar::{Note, Noun as _, ParseContext, Scalar};
 use crate::model::values::value::Value;
 use crate::store::records;
 use crate::store::trail::verify::size;
 use crate::store::trail::{Entry, Search, numbered, search};
 use crate::store::tx::Tx;
+use crate::verbs::kyc::parties::without_numbers;
 use crate::verbs::user::block::BlockFlags;
 use crate::verbs::user::invite::InviteFlags;
 
@@ -80,6 +82,9 @@ impl Verb for Revert {
         let mut details = Map::from_iter([("reverts".to_owned(), Value::from(self.seq).to_json())]);
         details.extend(self.comment.clone().map(|c| ("comment".to_owned(), c.into())));
         let (desc, old, new) = sides(tx.kinds(), &entry, &name)?;
+        if desc.noun == Kyc::NOUN {
+            without_numbers("--comment", self.comment.as_deref())?;
+        }
         let undoing =
             Undoing { entry: &entry, name, old, new, telling: ChangeNote { action: Action::Revert, details } };
         undoing.record(tx, desc).await

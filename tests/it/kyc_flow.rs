@@ -1,10 +1,11 @@
 //! KYC records from submission to approval: who does what, what is refused, and what is told of it.
 
+use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 
 use orgctl::model::operator::Operator;
 
-use crate::harness::{TestEnv, on_both_engines_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::{start, wait};
 
 /// Numbers of FACTS.md.
@@ -563,4 +564,64 @@ fn it_is_told_how_long_records_wait() {
         let told = p.json("kyc stats");
         assert_eq!((&told[0]["status"], &told[0]["p50_hours"]), (&"rejected".into(), &"10.00".into()), "{told}");
     });
+}
+
+/// What is risked with somebody is told to who may know it, in no list, filter or history to others; what holds goes by it.
+#[test]
+fn risk_is_told_to_who_may_know_it() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        submit(p, "pan asha@acme.in", PAN);
+        p.run("kyc risk set high asha@acme.in:pan").ok();
+        p.run("kyc start asha@acme.in:pan").ok();
+        by(p, 2002);
+        p.run("kyc verify asha@acme.in:pan --method manual --note seen").ok();
+        let told = p.json("kyc show asha@acme.in:pan");
+        assert_eq!((&told["risk"], &told["valid_until"]), (&"high".into(), &"2028-11-21".into()));
+        p.run("kyc risk set low asha@acme.in:pan").ok();
+        assert_eq!(p.json("kyc status asha@acme.in")["kinds"][1]["valid_until"], "2036-11-21");
+        let as_meera = |line: &str| p.run(&format!("{line} --as meera@acme.in"));
+        let told = as_meera("kyc show asha@acme.in:pan -o json").json();
+        assert_eq!(
+            (&told["status"], &told["risk"], &told["valid_until"]),
+            (&"verified".into(), &().into(), &().into())
+        );
+        assert_eq!(as_meera("kyc list --filter risk=low -o key").ok(), "");
+        assert!(!as_meera("kyc history asha@acme.in:pan -o json").ok().contains("low"));
+        assert!(!as_meera("kyc export -o csv").out.contains("low"));
+        as_meera("kyc risk set high asha@acme.in:pan").fails(5);
+        p.run("role grant REVIEWER kyc:read_risk").ok();
+        assert_eq!(as_meera("kyc list --filter risk=low -o key").ok(), "ASHA22:pan:1\n");
+        assert!(as_meera("kyc history asha@acme.in:pan -o json").ok().contains("low"));
+        p.run("kyc risk set huge asha@acme.in:pan").fails(6);
+        all_is_well(p);
+    });
+}
+
+/// Two accounts of the system are two people, and one is one with whosoever's rights and variables.
+#[test]
+fn two_accounts_are_two_people() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let p = TestEnv::with_acme(Engine::Postgres);
+    people(&p);
+    let paper = p.write("paper.txt", PAN);
+    let run = |uid: u32, line: &str, env: &[(&str, &str)]| {
+        let stdin = std::fs::File::open(&paper).expect("a file");
+        let mut command = p.spawn(line);
+        command.uid(uid).gid(uid).current_dir("/").envs(env.iter().copied());
+        wait(start(&mut command, stdin.into()))
+    };
+    let said = run(2001, "kyc submit pan asha@acme.in --from -", &[]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(p.json("kyc show asha@acme.in:pan")["submitted_operator"], "2001");
+    run(2002, "kyc start asha@acme.in:pan", &[]).ok();
+    let verify = "kyc verify asha@acme.in:pan --method manual --note seen";
+    run(2001, verify, &[]).fails(5);
+    run(2001, verify, &[("SUDO_UID", "2002"), ("USER", "ravi")]).fails(5);
+    run(2001, &format!("{verify} --as ravi@acme.in"), &[]).fails(5);
+    run(2002, verify, &[("SUDO_UID", "2001")]).fails(5);
+    run(2002, verify, &[]).ok();
+    all_is_well(&p);
 }

@@ -156,7 +156,7 @@ resource! {
         /// User whose it is to look at
         assigned_to_id: Option<Ref<User>> [Duty, Assignee],
         /// How much is risked with the person
-        risk: Option<Risk>,
+        risk: Option<Risk> [ToldBy("read_risk")],
         /// When it was verified
         verified_at: Option<Moment> [Managed, Hidden],
         /// How it was verified
@@ -182,7 +182,7 @@ resource! {
         /// Why they are, without the names
         name_match_reason: Option<Line<500>> [Hidden],
         /// Last day on which it holds without being renewed
-        valid_until: Option<Date> [Hidden],
+        valid_until: Option<Date> [Hidden, ToldBy("read_risk")],
         /// What the person agreed to before
         consent_id: Option<Ref<Consent>> [Keep, Hidden],
         /// Batch with which it was brought

@@ -97,6 +97,8 @@ pub enum Attr {
     Recorded(Action, Action),
     /// Value of a new record where none is given: what the setting of this key says.
     DefaultSetting(&'static str),
+    /// Told only to who has this permission of the kind besides: its action.
+    ToldBy(&'static str),
     /// Told nowhere: in no output, no filter and no record of the trail. Another field tells that it changed.
     Secret,
 }
@@ -195,6 +197,10 @@ impl Field {
         let declared =
             self.attrs.iter().find_map(|m| if let Attr::Recorded(on, off) = m { Some((*on, *off)) } else { None });
         declared.or((self.column == IS_ACTIVE).then_some((Action::Activate, Action::Deactivate)))
+    }
+    /// The action of the permission that it is told by, besides that of the record.
+    pub fn told_by(&self) -> Option<&'static str> {
+        self.attrs.iter().find_map(|m| if let Attr::ToldBy(action) = m { Some(*action) } else { None })
     }
     /// The kind that this field points at.
     pub fn target(&self) -> Option<&'static Descriptor> {

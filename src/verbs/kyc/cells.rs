@@ -10,6 +10,9 @@ use crate::model::values::scalar::fold;
 /// What may stand between the cells of a line; the header tells which.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
+/// The line of a row, and its two cells.
+pub type Row = (u64, Zeroizing<String>, Zeroizing<String>);
+
 /// A column of a file, and one beside it. Each row is a line: no number and no name is written in several.
 pub struct Cells {
     lines: Lines,
@@ -40,7 +43,7 @@ impl Cells {
     }
 
     /// The cells of the next row that has something in the column, with its line.
-    pub fn next(&mut self) -> Result<Option<(u64, Zeroizing<String>, Zeroizing<String>)>> {
+    pub fn next(&mut self) -> Result<Option<Row>> {
         while let Some((line, text)) = self.lines.next()? {
             let cells = split(text, self.delimiter, line)?;
             let cell = |at: usize| Zeroizing::new(cells.get(at).map_or("", |cell| cell.trim()).to_owned());

@@ -89,6 +89,9 @@ pub struct Manifest {
     pub schema: i64,
     /// The public keys (age) that it is encrypted to; none: it is in clear.
     pub recipients: Vec<String>,
+    /// The master key, encrypted to somebody (age) and in Base64, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master_key: Option<String>,
     /// Of the file that says how the archive is read without orgctl.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readme: Option<Digest32>,
@@ -113,6 +116,7 @@ impl Manifest {
             installation: Uuid::nil(),
             schema: 0,
             recipients: Vec::new(),
+            master_key: None,
             readme: None,
             tables: Vec::new(),
             heads: Vec::new(),

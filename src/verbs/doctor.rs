@@ -17,14 +17,17 @@ use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec, Unused};
+use crate::crud::master_key::MasterKeySource;
 use crate::crud::session::Session;
 use crate::crud::times::time;
+use crate::crud::vault::{is_another, own_key};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::StoredSetting;
 use crate::model::problem::{ErrorKind as Broken, Problem};
 use crate::model::resource::Resource as _;
 use crate::model::resource::stored::Stored;
 use crate::model::setting::{AUDIT_MIN_RETENTION_DAYS, PASSWORD_HISTORY, PASSWORD_MIN_LENGTH};
+use crate::model::trail::audit::Action;
 use crate::model::values::value::{ValueType, rfc3339};
 use crate::store::backup::partial;
 use crate::store::engine::location::Location;
@@ -33,6 +36,7 @@ use crate::store::records;
 use crate::store::records::settings;
 use crate::store::schema;
 use crate::store::schema::migrate::{self, SchemaState};
+use crate::store::trail;
 use crate::store::trail::verify::{VerifyRequest, verify};
 use crate::ui::bounded;
 use crate::ui::format::{Format, Listing, OutputColumn, is_for_programs, report};
@@ -144,6 +148,9 @@ impl Leaf for DoctorFlags {
                     audit(s, &health, &mut page).await?;
                 }
                 Err(e) => page.failed("audit", &e.into()),
+            }
+            if let Err(e) = sealing(s, &mut page).await {
+                page.failed("sealing", &e);
             }
             if let Err(e) = settings_at_odds(s, &mut page).await {
                 page.failed("settings", &e);
@@ -348,6 +355,52 @@ fn keys(s: &Session<'_>, signing: &SigningKey, page: &mut Page) {
             }
         }
     }
+}
+
+/// Whether what is sealed can be opened, and would be after the master key is lost.
+async fn sealing(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
+    const LOST: &str = "whoever loses it loses every sealed field, and nothing else";
+    let Some(own) = own_key(s.db().await?).await? else {
+        page.ok("sealing", "nothing is sealed: there is no master key");
+        return Ok(());
+    };
+    let source = &s.context.master_key;
+    let shown = source.shown();
+    match source.read(s.context.env).await {
+        Err(problem) => {
+            let hint = problem.hints.first().cloned().unwrap_or_default();
+            page.say("sealing", Level::Fail, format!("{}: {LOST}", problem.sentence), &hint);
+            return Ok(());
+        }
+        Ok(key) if key.id() != own.wrapping => {
+            page.failed("sealing", &is_another(&shown, key.id(), own.wrapping).into());
+            return Ok(());
+        }
+        Ok(_) => {}
+    }
+    let disk = |path: &Path| fs::metadata(existing(path)).ok().map(|meta| meta.dev());
+    let parent = |p: &Path| fs::canonicalize(p).ok().and_then(|p| p.parent().map(Path::to_owned));
+    if let (MasterKeySource::File(key), Location::Sqlite(db)) = (source, &s.connection.location) {
+        let where_it_is = match () {
+            () if parent(db).is_some() && parent(db) == parent(key) => Some("beside the database"),
+            () if disk(db).is_some() && disk(db) == disk(key) => Some("on the disk of the database"),
+            () => None,
+        };
+        if let Some(place) = where_it_is {
+            let what = format!("the master key {shown} lies {place}: who takes the one has the other");
+            page.say("sealing", Level::Warn, what, "keep it elsewhere, and name it with master_key_file");
+        }
+    }
+    match trail::is_recorded_of(s.db().await?, SYSTEM, own.wrapping, Action::Export).await? {
+        false => {
+            let what = format!("no copy of the master key of {shown} was ever made: {LOST}");
+            page.say("sealing", Level::Warn, what, "'orgctl key export' writes one, to be kept apart from backups");
+        }
+        true => {
+            page.ok("sealing", format!("the master key of {shown} is that of the database, and a copy of it was made"));
+        }
+    }
+    Ok(())
 }
 
 /// The nearest folder that is there.

@@ -26,7 +26,7 @@ use super::engine::sql::{Row, Sql};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
-use crate::model::trail::audit::Effect;
+use crate::model::trail::audit::{Action, Effect};
 use crate::model::values::value::{Value, ValueType, canonical};
 use crate::model::values::zone::Zone;
 use crate::store::Result;
@@ -343,6 +343,13 @@ pub async fn names_of_actors(db: &mut Db, actors: impl Iterator<Item = i64>) -> 
     sql.bind_list(ids.into_iter().map(Value::Int));
     let rows = db.all(sql.yields([ValueType::Int, ValueType::Text])).await?;
     rows.iter().map(|r| Ok((r.int(0)?, r.text(1)?.to_owned()))).collect()
+}
+
+/// Whether an action is recorded of something, by its id.
+pub async fn is_recorded_of(db: &mut Db, tree: i32, id: Uuid, action: Action) -> Result<bool> {
+    let sql = Sql::new("select 1 from audit_records where tree = $1 and resource_id = $2 and action = $3 limit 1");
+    let sql = sql.with([tree.into(), id.into(), action.as_str().into()]);
+    Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
 }
 
 /// Whether a record in any tree has a word as its action or its kind.

@@ -30,6 +30,7 @@ use crate::store::trail::checkpoints::{LOG, installation, log_frontier};
 use crate::store::trail::lineage;
 use crate::ui::format::report;
 use crate::verbs::audit::keys::{self, SigningKey, signer, signing_path};
+use crate::verbs::key::export;
 
 /// Where the archive goes: its folder, and its name if it was given.
 fn destination(context: &Context<'_>, to: Option<&str>) -> Result<(PathBuf, Option<PathBuf>)> {
@@ -110,6 +111,9 @@ pub struct CreateFlags {
     /// Encrypt to this public key (age1...), instead of to those of the setting backup.recipients (can be repeated)
     #[arg(long, value_name = "RECIPIENT")]
     pub encrypt_to: Vec<String>,
+    /// Put the master key into it, encrypted to this public key (age1...), whose identity lies elsewhere (can be repeated)
+    #[arg(long, value_name = "RECIPIENT")]
+    pub with_keys: Vec<String>,
     /// What it is for, as lists show it
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,
@@ -149,7 +153,12 @@ impl Leaf for CreateFlags {
         };
         archive::make_folder(&folder)?;
         archive::remove_partial(&folder);
-        let (entry, path) = make(s, &key, kind, recipients, label, (&folder, named)).await?;
+        let master_key = match self.with_keys.as_slice() {
+            [] => None,
+            to => Some(export::recorded(s, to).await?),
+        };
+        let wanted = Wanted { kind, recipients, label, master_key };
+        let (entry, path) = make(s, &key, &wanted, (&folder, named)).await?;
         let pruned = super::retention::prune_behind(s, &self.keep.policy(), path.parent().unwrap_or(&folder)).await?;
         tell(s.context, &entry, &path, pruned).await
     }
@@ -169,17 +178,24 @@ fn describe_steps(context: &Context<'_>, folder: &Path, recipients: &[Recipient]
     Ok(())
 }
 
+/// What an archive is to be.
+pub struct Wanted {
+    pub kind: BackupType,
+    pub recipients: Vec<Recipient>,
+    pub label: Option<String>,
+    /// The master key, as the manifest has it.
+    pub master_key: Option<String>,
+}
+
 /// Writes the archive, puts it into its place and enters it in both catalogues. One that fails is entered as such.
 pub async fn make(
     s: &mut Session<'_>,
     key: &SignerKey,
-    kind: BackupType,
-    recipients: Vec<Recipient>,
-    label: Option<String>,
+    wanted: &Wanted,
     to: (&Path, Option<PathBuf>),
 ) -> Result<(BackupEntry, PathBuf)> {
     let (id, began) = (s.context.new_id(), s.context.clock.micros());
-    match make_archive(s, key, (id, kind), recipients, label.clone(), to).await {
+    match make_archive(s, key, id, wanted, to).await {
         Ok(Made { entry, path, told, .. }) => {
             // An SQLite file may have been migrated meanwhile: it is looked at anew.
             s.connection.close().await;
@@ -189,8 +205,8 @@ pub async fn make(
         Err(e) => {
             let e = in_words(s, e);
             let entry = BackupEntry {
-                kind,
-                label,
+                kind: wanted.kind,
+                label: wanted.label.clone(),
                 finished_at: Some(s.context.clock.micros()),
                 error: Some(e.to_string().chars().take(2000).collect()),
                 ..unfinished(s, id, BackupStatus::Failed, began)
@@ -233,23 +249,23 @@ pub struct Made {
 pub async fn make_archive(
     s: &mut Session<'_>,
     key: &SignerKey,
-    (id, kind): (Uuid, BackupType),
-    recipients: Vec<Recipient>,
-    label: Option<String>,
+    id: Uuid,
+    wanted: &Wanted,
     (folder, named): (&Path, Option<PathBuf>),
 ) -> Result<Made> {
     let shapes = dump::shapes(s.kinds(), migrate::latest(s.kinds(), s.connection.location.engine())?)?;
     let began = s.context.clock.micros();
-    let texts: Vec<String> = recipients.iter().map(ToString::to_string).collect();
-    let mut writer = Writer::create(folder, id, recipients, began.timestamp())?;
+    let texts: Vec<String> = wanted.recipients.iter().map(ToString::to_string).collect();
+    let mut writer = Writer::create(folder, id, wanted.recipients.clone(), began.timestamp())?;
     let opened = dump::open_snapshot(s.db().await?, &shapes).await;
     let written = match opened {
-        Ok(()) => write_all(s, key, &mut writer, &shapes, kind).await,
+        Ok(()) => write_all(s, key, &mut writer, &shapes, wanted.kind).await,
         Err(e) => Err(e.into()),
     };
     dump::close_snapshot(s.db().await?).await;
     let (mut manifest, state) = written?;
-    (manifest.id, manifest.label, manifest.recipients) = (id, label, texts);
+    (manifest.id, manifest.label, manifest.recipients) = (id, wanted.label.clone(), texts);
+    manifest.master_key.clone_from(&wanted.master_key);
     let at = manifest.created_at;
     let path = named.unwrap_or_else(|| folder.join(format!("{}{}-{}.tar", archive::PREFIX, stamp(at), short(id))));
     let (size, checksum) = writer.finish(&manifest, key, &path)?;
@@ -266,6 +282,9 @@ pub async fn make_archive(
     told.insert("sha256".into(), checksum.to_string().into());
     told.insert("rows".into(), manifest.rows().into());
     told.insert("encrypted".into(), entry.encrypted.into());
+    if manifest.master_key.is_some() {
+        told.insert("master_key".into(), true.into());
+    }
     Ok(Made { entry, path, told, state })
 }
 

@@ -239,7 +239,8 @@ async fn ask_and_save(s: &mut Session<'_>, signing: &SigningKey, archive: &Archi
     archive::make_folder(&folder)?;
     archive::remove_partial(&folder);
     let (id, label) = (s.context.new_id(), format!("before restore of {}", short(manifest.id)));
-    let made = create::make_archive(s, &key, (id, BackupType::Full), recipients, Some(label), (&folder, None)).await;
+    let wanted = create::Wanted { kind: BackupType::Full, recipients, label: Some(label), master_key: None };
+    let made = create::make_archive(s, &key, id, &wanted, (&folder, None)).await;
     let safety = Safety { made: made.map_err(unreadable)?, is_kept: false };
     write_sidecar(&safety.made.path, &safety.made.entry)?;
     s.context.ui.status(&format!("made the backup {} of what is there: {}", short(id), safety.made.path.display()));

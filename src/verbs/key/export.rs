@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 
 use age::secrecy::SecretString;
 use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::KIND;
@@ -32,7 +35,7 @@ const SHORTEST: usize = 12;
 /// Records that the master key was written to a file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Export {
-    master_key: String,
+    master_key: Uuid,
     /// Who can open it.
     to: Vec<String>,
 }
@@ -51,11 +54,8 @@ impl Verb for Export {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
-        let details = Map::from_iter([
-            ("master_key".to_owned(), self.master_key.as_str().into()),
-            ("to".to_owned(), self.to.clone().into()),
-        ]);
-        Ok(tx.event(SYSTEM, Action::Export, KIND, details).await?)
+        let details = Map::from_iter([("to".to_owned(), self.to.clone().into())]);
+        Ok(tx.event_about(SYSTEM, Action::Export, KIND, self.master_key, details).await?)
     }
 }
 
@@ -168,7 +168,7 @@ impl Leaf for ExportFlags {
         let mut file =
             fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file).map_err(failed)?;
         // Recorded before it is written: what is written was recorded.
-        let recorded = gate::write(s, &Export { master_key: vault.master()?.id().to_string(), to }).await;
+        let recorded = gate::write(s, &Export { master_key: vault.master()?.id(), to }).await;
         let written = match recorded {
             Ok(()) => file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|e| failed(e).into()),
             Err(e) => Err(e),
@@ -182,6 +182,15 @@ impl Leaf for ExportFlags {
         s.context.ui.status("keep it apart from the database and from its backups: 'orgctl key import' brings it back");
         Ok(())
     }
+}
+
+/// The master key for a manifest, encrypted to some, which is recorded before it is written anywhere.
+pub async fn recorded(s: &mut Session<'_>, to: &[String]) -> Result<String> {
+    gate::allow_besides(s.context, ExportFlags::SPEC.permission)?;
+    let vault = Vault::of(s).await?;
+    let bytes = to_recipients(vault.master()?, to)?;
+    gate::write(s, &Export { master_key: vault.master()?.id(), to: to.to_vec() }).await?;
+    Ok(STANDARD.encode(bytes))
 }
 
 /// The text of a key, which only some can read.

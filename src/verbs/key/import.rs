@@ -6,8 +6,11 @@ use std::path::PathBuf;
 
 use age::secrecy::SecretString;
 use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::export::{PassphraseFrom, unread};
@@ -24,7 +27,7 @@ use crate::model::sealing::MasterKey;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::store::tx::Tx;
-use crate::verbs::backup::archive::Identities;
+use crate::verbs::backup::archive::{Archive, Identities};
 
 /// Most bytes of a master key that is encrypted: to some dozens of recipients.
 const MOST: u64 = 64 << 10;
@@ -32,7 +35,7 @@ const MOST: u64 = 64 << 10;
 /// Records that the master key was brought back.
 #[derive(Debug, Serialize, Deserialize)]
 struct Import {
-    master_key: String,
+    master_key: Uuid,
 }
 
 impl Verb for Import {
@@ -49,15 +52,14 @@ impl Verb for Import {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
-        let details = Map::from_iter([("master_key".to_owned(), self.master_key.as_str().into())]);
-        Ok(tx.event(SYSTEM, Action::Import, KIND, details).await?)
+        Ok(tx.event_about(SYSTEM, Action::Import, KIND, self.master_key, Map::new()).await?)
     }
 }
 
 /// The flags of `key import`.
 #[derive(clap::Args)]
 pub struct ImportFlags {
-    /// File that 'key export' wrote
+    /// File that 'key export' wrote, or a backup that was made with --with-keys
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// File with the identity (age) that it is encrypted to (can be repeated)
@@ -110,7 +112,7 @@ impl Leaf for ImportFlags {
         if !s.context.dry_run {
             init::write(&path, &key)?;
         }
-        gate::write(s, &Import { master_key: key.id().to_string() }).await?;
+        gate::write(s, &Import { master_key: key.id() }).await?;
         s.context.ui.status(&format!("the master key {} is in {}", key.id(), path.display()));
         dry_run_note(s.context);
         Ok(())
@@ -118,12 +120,27 @@ impl Leaf for ImportFlags {
 }
 
 impl ImportFlags {
-    /// The key that the file holds.
-    async fn opened(&self, s: &Session<'_>) -> Result<MasterKey> {
-        let at = self.file.display();
+    /// What the file holds, or the manifest of a backup.
+    fn encrypted(&self) -> Result<Vec<u8>> {
+        if self.file.extension().is_some_and(|end| end == "tar") {
+            let manifest = Archive::open(&self.file)?.manifest;
+            let text = manifest.master_key.ok_or_else(|| {
+                Problem::not_found(format!("the backup {} holds no master key", self.file.display()))
+                    .hint("it was made without --with-keys")
+            })?;
+            let wrong = |_| Problem::integrity(format!("the master key in {} is damaged", self.file.display()));
+            return Ok(STANDARD.decode(text).map_err(wrong)?);
+        }
         let mut bytes = Vec::new();
         let file = File::open(&self.file).map_err(|e| unread(&self.file, &e))?;
         file.take(MOST).read_to_end(&mut bytes).map_err(|e| unread(&self.file, &e))?;
+        Ok(bytes)
+    }
+
+    /// The key that the file holds.
+    async fn opened(&self, s: &Session<'_>) -> Result<MasterKey> {
+        let at = self.file.display();
+        let bytes = self.encrypted()?;
         let wrong = |_| Problem::invalid(format!("{at} is no file that 'key export' wrote"));
         let decryptor = age::Decryptor::new_buffered(&bytes[..]).map_err(wrong)?;
         let unopened = |_| {

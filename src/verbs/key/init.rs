@@ -57,9 +57,9 @@ impl Verb for KeyInit {
             return Ok(false);
         }
         self.vault.new_org_key(tx, SYSTEM).await?;
-        let mut details = Map::from_iter([("master_key".to_owned(), master.id().to_string().into())]);
+        let mut details = Map::new();
         tx.name_keys(uuid::Uuid::nil(), &mut details);
-        tx.event(SYSTEM, Action::Create, KIND, details).await?;
+        tx.event_about(SYSTEM, Action::Create, KIND, master.id(), details).await?;
         Ok(true)
     }
 }

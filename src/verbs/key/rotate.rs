@@ -27,7 +27,7 @@ use crate::store::records;
 use crate::store::tx::Tx;
 
 /// Keys that are wrapped anew in one transaction: nobody waits for it long, and what ends it loses no more.
-const TOGETHER: usize = 20_000;
+const TOGETHER: usize = 4_000;
 
 const NEEDS_KEY: &str = "it needs the master key";
 
@@ -76,7 +76,7 @@ impl Verb for RotateMaster {
             ("organisations".to_owned(), orgs.len().into()),
             ("digest".to_owned(), hex(&keys::digest(tx.db, SYSTEM).await?.0).into()),
         ]);
-        tx.event(SYSTEM, Action::KeyRotate, KIND, details).await?;
+        tx.event_about(SYSTEM, Action::KeyRotate, KIND, to.id(), details).await?;
         Ok(wrapped)
     }
 }

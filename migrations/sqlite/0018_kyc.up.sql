@@ -106,7 +106,7 @@ CREATE UNIQUE INDEX kyc_in_force ON kyc (org_id, user_id, kind) WHERE deleted_at
 CREATE INDEX kyc_user ON kyc (org_id, user_id);
 -- What waits, the oldest first.
 CREATE INDEX kyc_queue ON kyc (org_id, submitted_at, id) WHERE deleted_at IS NULL AND state IN ('submitted', 'in_review');
-CREATE INDEX kyc_state ON kyc (org_id, state, submitted_at);
+CREATE INDEX kyc_state ON kyc (org_id, state, submitted_at, id);
 CREATE INDEX kyc_assigned_to ON kyc (org_id, assigned_to_id) WHERE assigned_to_id IS NOT NULL;
 -- Whose number is the same.
 CREATE INDEX kyc_number ON kyc (org_id, kind, number_index) WHERE number_index IS NOT NULL;

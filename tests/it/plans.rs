@@ -9,6 +9,7 @@ use orgctl::access::{About, Actor, Facts, Grant, Subject};
 use orgctl::crud::gate;
 use orgctl::model::clock::Clock as _;
 use orgctl::model::kinds::Kinds;
+use orgctl::model::kinds::kyc::Kyc;
 use orgctl::model::kinds::user::User;
 use orgctl::model::resource::Resource as _;
 use orgctl::model::scope::{Belongings, Conditions, Scope};
@@ -18,11 +19,14 @@ use orgctl::store::engine::location::{self, Location, Opening};
 use orgctl::store::engine::opening::Telling;
 use orgctl::store::engine::sql::Sql;
 use orgctl::store::reader::{Reader, Told};
+use orgctl::store::records::query::{Condition, Op, Query, column};
+use orgctl::store::records::{Column, columns as columns_of, filter_columns};
 use orgctl::store::trail::row_check::{missing, recorded};
 use orgctl::store::trail::{self, Search};
 use uuid::Uuid;
 
 use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
+use crate::raw::on;
 use crate::subjects::plan;
 
 /// Tables that grow with the people of an organisation; of the others an engine may read all.
@@ -237,4 +241,45 @@ fn as_read(p: &TestEnv, reader: Option<Arc<dyn Telling>>, sql: Sql) -> Sql {
         let db = Db::open(&Location::parse(&p.url).expect("a URL"), &opening).await.expect("a database");
         db.as_told(sql)
     })
+}
+
+/// The queue of papers, and what has one status, are told in the order of an index, however many there are.
+#[test]
+fn a_queue_is_read_in_the_order_of_its_index() {
+    on_both_engines_with_acme(|p| {
+        p.run("user create --username asha --name 'Asha Rao'").ok();
+        p.run_with("kyc submit pan asha --from -", "AAPPV8261K\nname: ASHA RAO\n").ok();
+        let columns = "kind, serial, mask, created_at, created_by, updated_at, updated_by, version";
+        let many = on(
+            p,
+            "with recursive n (n) as (select 1 union all select n + 1 from n where n < 20000)",
+            "with n (n) as (select generate_series(1, 20000))",
+        );
+        let unbound = on(p, "pragma foreign_keys = off; ", "alter table kyc drop constraint kyc_org_id_user_id_fkey; ");
+        let made = on(p, "randomblob(16)", "gen_random_uuid()");
+        let later = on(p, "submitted_at + n", "submitted_at + n * interval '1 second'");
+        // Half of them wait.
+        p.sql(&format!(
+            "{unbound}insert into kyc (org_id, id, user_id, state, submitted_at, verified_at, verification_method, note, {columns})
+             {many} select org_id, {made}, {made}, case when n % 2 = 0 then 'submitted' else 'verified' end, {later},
+                    case when n % 2 = 0 then null else submitted_at end, null, null, {columns} from kyc, n"
+        ))
+        .expect("many");
+        p.sql("analyze").expect("analyzed");
+        let desc = Kyc::DESCRIPTOR;
+        let named = |columns: &[Column], name: &str| column(columns, name).expect("a column").clone();
+        let open = Condition { column: named(&filter_columns(desc), "open"), op: Op::Is, values: vec![true.into()] };
+        let state = named(&columns_of(desc), "status");
+        let submitted = Condition { column: state, op: Op::Is, values: vec!["submitted".into()] };
+        for (condition, index) in [(open, "kyc_queue"), (submitted, "kyc_state")] {
+            let mut query = Query::new(desc, p.clock.now());
+            query.filter = vec![condition, Condition::of_org(1)];
+            query.sort = vec![named(&columns_of(desc), "submitted_at")];
+            query.limit = Some(50);
+            let lines = plan(p, &query.statement(engine(p), false).0);
+            let text = lines.join("\n");
+            assert!(text.contains(index) || text.contains("kyc_queue"), "{index}:\n{text}");
+            assert!(!text.contains("ORDER BY") && !text.contains("Seq Scan on kyc"), "{index}:\n{text}");
+        }
+    });
 }

@@ -424,6 +424,11 @@ impl Comparison {
 static TABLES: LazyLock<[(String, String); 2]> = LazyLock::new(|| [table(false), table(true)]);
 
 impl Condition {
+    /// That rows are of an organisation: an index that begins with it is gone through in its order.
+    pub fn of_org(org: i32) -> Condition {
+        Condition { column: Column::plain("org_id", ValueType::Int, false), op: Op::Is, values: vec![org.into()] }
+    }
+
     fn push(&self, engine: Engine, sql: &mut Sql) {
         if let Some((desc, place)) = self.column.place {
             return place::push_condition(desc, place, &self.values, self.op == Op::IsNot, engine, sql);

@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 
+use crate::crud::gate;
 use crate::crud::leaf::{Besides, flags};
 use crate::crud::read::{self, list_where};
 use crate::crud::session::Session;
 use crate::model::resource::Descriptor;
-use crate::store::records::filter_columns;
 use crate::store::records::query::{Condition, Op, column};
+use crate::store::records::{filter_columns, live_orgs};
 
 flags! {
     /// The flags of `kyc list`.
@@ -29,6 +30,7 @@ impl Besides for QueueFlags {
     }
 
     async fn run(mut self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+        gate::allow(s)?;
         let rows = &mut self.list.rows;
         let is_queue = rows.which.filter.filter.is_none() && !rows.deletions.deleted && !rows.deletions.with_deleted;
         let mut conditions = Vec::new();
@@ -38,6 +40,12 @@ impl Besides for QueueFlags {
         }
         if is_queue && rows.sort.sort.is_none() {
             rows.sort.sort = Some("submitted_at".to_owned());
+        }
+        if s.org_of(desc).await?.is_none()
+            && let [(org, _)] = live_orgs(s.db().await?, 2).await?.as_slice()
+        {
+            // The one that there is: its records stand in the order of the index.
+            conditions.push(Condition::of_org(*org));
         }
         list_where(s, desc, &self.list, conditions).await
     }

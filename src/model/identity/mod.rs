@@ -5,6 +5,7 @@
 
 pub mod bank;
 pub mod business;
+pub mod fernet;
 pub mod name_match;
 pub mod person;
 mod verhoeff;

@@ -55,6 +55,9 @@ pub struct Import {
     pub rejects: Option<PathBuf>,
     /// The column that holds what records sign in with.
     pub secret: Option<SecretColumn>,
+    /// Columns of what is sealed, and what each holds.
+    #[serde(skip)]
+    pub sealed: Vec<(usize, &'static str)>,
     /// Columns that give several records of another kind each.
     pub lists: Vec<ListColumn>,
     /// Columns that tell the state of records.
@@ -141,6 +144,7 @@ impl Import {
             keep_going: false,
             rejects: None,
             secret: None,
+            sealed: Vec::new(),
             lists: Vec::new(),
             states: Vec::new(),
             resets_secrets: false,

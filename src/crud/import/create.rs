@@ -139,12 +139,14 @@ impl Run<'_> {
         let codes = tx.generate_codes(self.desc, org, without_code, &self.stage.given_codes()).await?;
         let (mut codes, mut counted) = (codes.into_iter(), self.next_numbers(tx, org, &rows).await?.into_iter());
         let salts = tx.salts(rows.len());
+        let (sealer, mut details) = self.row_sealer(tx, org, &rows).await?;
         let mut secrets = NewSecret::some(tx, if self.plan.secrets.is_some() { rows.len() } else { 0 });
         let salted = rows.into_iter().zip(links).zip(salts);
         let orders = salted.map(|((verdict, links), salt)| {
             let code = if verdict.wants_code { codes.next() } else { None };
             let number = if verdict.wants_number { counted.next() } else { None };
-            BuildOrder { verdict, salt, code, number, secret: secrets.next(), links }
+            let (secret, details) = (secrets.next(), details.next().unwrap_or_default());
+            BuildOrder { verdict, salt, code, number, secret, sealer: sealer.clone(), details, links }
         });
         Ok(orders.collect())
     }

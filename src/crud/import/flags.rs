@@ -102,9 +102,15 @@ impl Opened {
         let Opened { desc, org, source, header, rejects } = self;
         let mapping = map_columns(desc, &source, &header, &terms, &flags.file)?;
         tell_mapping(s.context, desc, &header, &mapping, terms.code);
-        let Mapping { columns, lookups, secret, lists, states, doubles, nested, org: whose, .. } = mapping;
+        let Mapping { columns, lookups, secret, sealed, lists, states, doubles, nested, org: whose, .. } = mapping;
         let on_conflict = on_conflict(flags, &terms)?;
         passwords_agree(s.context, terms.resets_secrets, secret, rejects.as_ref())?;
+        if let (false, Some(rejects)) = (sealed.is_empty(), &rejects) {
+            s.context.ui.warn(&format!(
+                "{} will hold in clear what rejected rows say: remove it when they are mended",
+                rejects.display()
+            ));
+        }
         let columns = settled(s.context, desc, &header, columns)?;
         let constants = all_constants(s.context, desc, &flags.file.set, terms.whole.as_ref(), &columns, &states)?;
         let makes_codes = flags.codes.generate_codes;
@@ -136,6 +142,7 @@ impl Opened {
             keep_going: flags.tolerance.keep_going,
             rejects,
             secret,
+            sealed,
             lists,
             states,
             resets_secrets: terms.resets_secrets,

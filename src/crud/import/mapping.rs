@@ -36,6 +36,8 @@ pub struct Mapping {
     pub doubles: Vec<Double>,
     /// Columns of earlier systems that are known and fill nothing.
     pub unfilled: Vec<String>,
+    /// Columns of what is sealed, and what each holds.
+    pub sealed: Vec<(usize, &'static str)>,
 }
 
 /// Two columns that fill one reference. Which of them does, the one that `--map` names tells, or else what is called an id:
@@ -246,6 +248,13 @@ impl Mapper<'_> {
             }
             return Ok(true);
         }
+        if let Some(what) = self.terms.sealed.and_then(|named| named(self.name(at))) {
+            if let Some((first, _)) = self.done.sealed.iter().find(|(_, known)| *known == what) {
+                return Err(filled_twice(what, self.header, (*first, at)).into());
+            }
+            self.done.sealed.push((at, what));
+            return Ok(true);
+        }
         if self.is_of_list(at)? {
             return Ok(true);
         }
@@ -343,6 +352,7 @@ impl Mapper<'_> {
             None if self.terms.code == Some(at) => self.desc.key_field(),
             None => self.desc.field_for_header(name),
         };
+        let field = field.filter(|f| self.terms.fills.is_none_or(|fills| fills.contains(&f.column)));
         let is_unfilled = |name: &str| self.desc.is_unfilled(name);
         let inside = || name.match_indices('.').any(|(end, _)| self.source.is_json() && is_unfilled(&name[..end]));
         if field.is_none() && self.mapped[at].is_none() && (is_unfilled(name) || inside()) {
@@ -376,6 +386,7 @@ impl Mapper<'_> {
         let is_used = |at: usize| {
             done.columns[at].is_some()
                 || done.secret.is_some_and(|c| c.at == at)
+                || done.sealed.iter().any(|(column, _)| *column == at)
                 || done.lists.iter().any(|l| l.is_at(at))
                 || done.nested.iter().any(|(column, _)| *column == at)
                 || done.org == Some(at)

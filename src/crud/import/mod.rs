@@ -10,13 +10,14 @@
 //! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.
 
 mod arguments;
+mod clear;
 mod columns;
 mod create;
 mod csv_reader;
 mod dates;
 mod encoding;
 mod expired;
-mod file_flags;
+pub mod file_flags;
 mod flags;
 mod json_input;
 mod json_reader;
@@ -36,6 +37,7 @@ pub mod routing;
 mod rows;
 mod run;
 mod scope;
+pub mod sealing;
 pub mod secrets;
 mod source;
 mod stage_rows;
@@ -52,7 +54,7 @@ use uuid::Uuid;
 
 use self::arguments::Refused;
 pub use self::arguments::{Import, OnConflict, Report, TOLD, Whole};
-pub use self::file_flags::{FileFlags, Leavers, Rejects};
+pub use self::file_flags::{FileFlags, ForcedRows, Leavers, Rejects, SaysConflict, Tolerance};
 pub use self::flags::{ImportFlags, Opened};
 use self::nested::Found;
 use self::report::{More, tell};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender};
 use uuid::Uuid;
@@ -15,6 +16,7 @@ use super::csv_reader::{KeyTest, Layout, What};
 use super::dates::Dates;
 use super::json_reader::Shape;
 use super::nested;
+use super::sealing::{Clear, RowSealer, Sealing};
 use super::secrets::{GivenSecret, NewSecret, Secrets};
 use super::source::{self, FileRows, RowFault, Source};
 use super::tolerance::Tolerance;
@@ -82,6 +84,8 @@ pub struct ImportPlan {
     pub blank: Vec<Value>,
     /// What a column of secrets holds, and who keeps it.
     pub secrets: Option<Secrets>,
+    /// What columns hold that is sealed, and what seals it.
+    pub sealing: Option<Sealing>,
     /// Most rows are of new records, so they are checked as such when they are read.
     pub mostly_new: bool,
     /// When the import takes place.
@@ -119,6 +123,8 @@ pub struct Parsed {
     pub unread: Vec<&'static Field>,
     /// What is kept beside the record.
     pub secret: Option<GivenSecret>,
+    /// What it gives in clear and is kept sealed.
+    pub clear: Option<Clear>,
     /// Members of its lists, as the keys of what they give keep them, each with the list's place among those of the plan:
     /// without the first where a field of the record tells it.
     pub list_members: Vec<(usize, String)>,
@@ -177,6 +183,7 @@ impl ImportPlan {
             is_whole: false,
             blank: blank.collect::<Result<_>>()?,
             secrets: None,
+            sealing: None,
             mostly_new: true,
             at: DateTime::UNIX_EPOCH,
             today: NaiveDate::default(),
@@ -199,6 +206,7 @@ impl ImportPlan {
     fn layout(&self) -> Layout {
         let is_of_one_line = |at| {
             self.secrets.as_ref().is_some_and(|s| s.column.at == at)
+                || self.sealing.as_ref().is_some_and(|s| s.columns.iter().any(|(column, _)| *column == at))
                 || self.routing.as_ref().is_some_and(|r| r.at == at)
                 || self.lists.iter().any(|(l, _)| l.is_at(at) && l.sources.iter().all(|s| !s.is_json && !s.describes))
                 || self.states.iter().any(|s| s.at == at)
@@ -240,9 +248,10 @@ impl ImportPlan {
         let Some(name) = &reject.column else { return usize::MAX };
         let by_name = (0..self.columns.len()).find(|at| self.column_name(*at) == Some(name));
         let secret = self.secrets.as_ref().map(|s| s.column).filter(|c| c.name() == name).map(|c| c.at);
+        let sealed = self.sealing.as_ref().and_then(|s| s.columns.iter().find(|(_, what)| *what == name));
         let is_it = |l: &ListColumn, r: &Reference| r.field.name() == name || self.desc.lists[l.list].name == name;
         let list = self.lists.iter().find(|(l, r)| is_it(l, r)).map(|(l, _)| l.at());
-        by_name.or(secret).or(list).or_else(|| self.state_at(name)).unwrap_or(usize::MAX)
+        by_name.or(secret).or(sealed.map(|(at, _)| *at)).or(list).or_else(|| self.state_at(name)).unwrap_or(usize::MAX)
     }
 
     /// Reads and checks one row.
@@ -266,6 +275,7 @@ impl ImportPlan {
             is_row: true,
             unread: Vec::new(),
             secret: None,
+            clear: None,
             list_members: Vec::new(),
             status: None,
         };
@@ -283,6 +293,10 @@ impl ImportPlan {
         }
         match self.secret(row, &parsed.values) {
             Ok(secret) => parsed.secret = secret,
+            Err(fault) => parsed.faults.push(fault),
+        }
+        match self.clear(row, &mut parsed.values) {
+            Ok(clear) => parsed.clear = clear,
             Err(fault) => parsed.faults.push(fault),
         }
         for fault in self.nested_faults.get(&row.number).into_iter().flatten() {
@@ -376,7 +390,7 @@ impl ImportPlan {
     }
 
     /// The text of a cell; what is none in the file's encoding is at fault.
-    fn text<'a>(&self, row: &source::FileRow<'a>, at: usize, name: &str) -> Result<&'a str, Reject> {
+    pub fn text<'a>(&self, row: &source::FileRow<'a>, at: usize, name: &str) -> Result<&'a str, Reject> {
         let wrong = |reason: String| {
             let reject = self.reject(row.number, row.line, None, ENCODING, reason);
             Reject { column: Some(name.to_owned()), ..reject }
@@ -861,6 +875,10 @@ pub struct BuildOrder {
     pub number: Option<i64>,
     /// What the record of its secret needs, where the file gives some.
     pub secret: Option<NewSecret>,
+    /// What seals what it gives in clear.
+    pub sealer: Option<Arc<dyn RowSealer>>,
+    /// What its record says besides.
+    pub details: Map<String, Json>,
     /// Its links to what its lists hold, and the salts of their records. What they are called by it is not known yet.
     pub links: Vec<(Record, [u8; 16])>,
 }
@@ -902,9 +920,12 @@ pub fn build(
         picked.iter_mut().zip(&orders).filter_map(|(p, o)| Some((p.secret.take(), o.secret.as_ref()?.hash_salt)));
     let given = given.collect();
     let mut hashes = plan.secrets.as_ref().map(|s| s.hash_all(given)).unwrap_or_default().into_iter();
-    for (parsed, BuildOrder { verdict, salt, code, number, secret, links }) in picked.into_iter().zip(orders) {
+    for (mut parsed, BuildOrder { verdict, salt, code, number, secret, sealer, details, links }) in
+        picked.into_iter().zip(orders)
+    {
         let hash = hashes.next().flatten();
         let meta = Meta { id: verdict.id, ..making.meta.clone() };
+        let clear = parsed.clear.take();
         let mut record = Record::new(plan.desc, meta, plan.blank.clone());
         for (field, value) in resolved(plan, &verdict, parsed) {
             record.set(field.column, value);
@@ -916,12 +937,15 @@ pub fn build(
             record.set(field.column, number.into());
         }
         plan.tolerate(&mut record, None);
+        if let Some((sealer, clear)) = sealer.zip(clear) {
+            sealer.seal(&mut record, clear)?;
+        }
         let subject = verdict.subject;
         record.referred = verdict.referred;
         // As in `Tx::insert`: what is named by others does not tell its key among its own values.
         let key = plan.desc.key_field().is_none().then(|| record.key());
-        let payload = Payload { key, new: Some(audit::set_fields(&record)), ..Payload::default() };
-        let event = Event::of(&record, Action::Create, Effect::Create);
+        let payload = Payload { key, new: Some(audit::set_fields(&record)), details, ..Payload::default() };
+        let event = Event::of(&record, plan.recorded(), Effect::Create);
         let event = subject.map_or(event, |subject| event.about(subject));
         let audit = making.chain.append(event, payload, salt)?;
         let called = record.key();

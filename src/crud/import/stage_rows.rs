@@ -70,6 +70,7 @@ impl Run<'_> {
             self.match_lists(tx, is_same.filter(|(m, _)| m.is_unchanged).collect()).await?;
         }
         self.import.check_states(tx, &self.plan, &mut rows, &held, &matches).await?;
+        self.compare_clear(tx, &mut rows, &held).await?;
         let merged = self.merged_into(tx, &matches).await?;
         let known: Vec<Uuid> = matches.iter().flatten().map(|m| m.id).collect();
         if let Some(matched) = &mut self.matched {

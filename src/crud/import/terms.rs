@@ -19,4 +19,8 @@ pub struct Terms {
     pub mode: Mode,
     /// Columns whose cells hold rows of other kinds.
     pub nested: &'static [Nested],
+    /// What a column holds that is sealed, by its header.
+    pub sealed: Option<fn(&str) -> Option<&'static str>>,
+    /// The fields that columns fill at all, where they are not all.
+    pub fills: Option<&'static [&'static str]>,
 }

@@ -76,6 +76,8 @@ CREATE INDEX audit_records_resource ON audit_records (resource_id, seq);
 CREATE INDEX audit_records_subject ON audit_records (subject_id, seq) WHERE subject_id <> resource_id;
 -- The history of what is gone is still asked for by its natural key.
 CREATE INDEX audit_records_purged ON audit_records (tree, kind) WHERE effect = 'purge';
+-- What was shown of people, and to whom.
+CREATE INDEX audit_records_shown ON audit_records (tree, seq) WHERE action IN ('export', 'reveal');
 -- Where the clock was corrected: from there on earlier times count again.
 CREATE INDEX audit_records_clock ON audit_records (tree, seq) WHERE kind = 'clock' AND action = 'config_change';
 

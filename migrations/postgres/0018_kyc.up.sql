@@ -107,7 +107,7 @@ CREATE INDEX kyc_queue ON kyc (org_id, submitted_at NULLS FIRST, id) WHERE delet
 CREATE INDEX kyc_state ON kyc (org_id, state, submitted_at NULLS FIRST, id);
 CREATE INDEX kyc_assigned_to ON kyc (org_id, assigned_to_id) WHERE assigned_to_id IS NOT NULL;
 -- Whose number is the same.
-CREATE INDEX kyc_number ON kyc (org_id, kind, number_index) WHERE number_index IS NOT NULL;
+CREATE INDEX kyc_number ON kyc (org_id, number_index) WHERE number_index IS NOT NULL;
 CREATE INDEX kyc_batch ON kyc (org_id, batch) WHERE batch IS NOT NULL;
 CREATE INDEX kyc_deletion ON kyc (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
 

@@ -24,6 +24,7 @@ choice! {
         Limits = "limits",
         Feed = "feed",
         Retention = "retention",
+        Kyc = "kyc",
     }
 }
 
@@ -289,12 +290,6 @@ impl SettingValue for bool {
     }
 }
 
-impl SettingValue for String {
-    fn from_value(value: &Value) -> Option<Self> {
-        value.as_text().map(str::to_owned)
-    }
-}
-
 impl SettingValue for Region {
     fn from_value(value: &Value) -> Option<Self> {
         region(value.as_text()?)
@@ -307,6 +302,35 @@ impl SettingValue for Vec<String> {
             return Some(Vec::new());
         }
         Some(value.as_text()?.split(' ').map(str::to_owned).collect())
+    }
+}
+
+choice! {
+    /// What becomes of a paper whose number another person's record has
+    pub enum Duplicates {
+        Refuse = "refuse",
+        Flag = "flag",
+    }
+}
+
+choice! {
+    /// How Aadhaar numbers are kept
+    pub enum AadhaarStorage {
+        Undecided = "undecided",
+        Sealed = "sealed",
+        Reference = "reference",
+    }
+}
+
+impl SettingValue for Duplicates {
+    fn from_value(value: &Value) -> Option<Self> {
+        <Duplicates as Scalar>::from_value(value)
+    }
+}
+
+impl SettingValue for AadhaarStorage {
+    fn from_value(value: &Value) -> Option<Self> {
+        <AadhaarStorage as Scalar>::from_value(value)
     }
 }
 
@@ -374,9 +398,7 @@ settings! {
     KYC_RETENTION_DAYS: u32 = "kyc.retention_days", Retention, ValueRule::Whole(Range::of(1827, 36_500, "days")), "1827",
         EVERYWHERE;
     /// Whether a paper of any kind is taken up only with a consent; an Aadhaar always is
-    KYC_REQUIRE_CONSENT: bool = "kyc.require_consent", Security, ValueRule::YesNo, "no", EVERYWHERE;
-    /// What becomes of a paper whose number another user's has: refuse takes it not up, flag says so and takes it
-    KYC_DUPLICATES: String = "kyc.duplicates", Security, ValueRule::Choice(&["refuse", "flag"]), "refuse", EVERYWHERE;
+    KYC_REQUIRE_CONSENT: bool = "kyc.require_consent", Kyc, ValueRule::YesNo, "no", EVERYWHERE;
     /// How long messages of the system log are kept
     LOG_RETENTION_DAYS: u32 = "log.retention_days", Retention, ValueRule::Whole(Range::of(1, 36_500, "days")), "365",
         INSTALLATION;
@@ -384,6 +406,12 @@ settings! {
     CLOCK_MAX_JUMP: u32 = "clock.max_jump", Security, ValueRule::Whole(Range::of(1, 36_500, "days")), "400", INSTALLATION;
     /// Public keys that every backup is encrypted to; the private keys stay away from this machine
     BACKUP_RECIPIENTS: Vec<String> = "backup.recipients", Security, ValueRule::AgeKeys, "none", INSTALLATION;
+    /// What becomes of a paper whose number a record of somebody else has, that waits or is in force
+    KYC_DUPLICATES: Duplicates = "kyc.duplicates", Kyc, ValueRule::Choice(Duplicates::WORDS), "refuse", EVERYWHERE;
+    /// How Aadhaar numbers are kept, chosen once before the first: sealed (whole and encrypted: UIDAI asks for a vault with keys in
+    /// hardware, circular K-11020/205/2017) or reference (last four digits and a keyed hash alone)
+    KYC_AADHAAR_STORAGE: AadhaarStorage = "kyc.aadhaar_storage", Kyc, ValueRule::Choice(AadhaarStorage::WORDS), "undecided",
+        EVERYWHERE;
     /// Share of users whose access one file may take away, and of other records that it may close; beyond it nothing is loaded
     FEED_MAX_LEAVERS_PERCENT: u32 = "feed.max_leavers_percent", Feed, ValueRule::Percent, "10", EVERYWHERE;
 }

@@ -2,14 +2,20 @@
 //! looked at and verified.
 
 mod cells;
+mod cipher;
 pub mod decide;
+pub mod exposure;
+pub mod find;
+pub mod import;
 pub mod matching;
 pub mod merged;
 pub mod paper;
 pub mod parties;
 pub mod queue;
+pub mod reveal;
 pub mod review;
 pub mod risk;
+pub mod seal;
 pub mod shown;
 pub mod stats;
 pub mod status;

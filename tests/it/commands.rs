@@ -139,6 +139,7 @@ fn head_moved(p: &TestEnv) {
 /// Somebody else submitted a paper.
 fn submitted(p: &TestEnv) {
     p.by(Operator::new(4321, None, None));
+    p.run("key init").ok();
     p.run_with("kyc submit pan asha --from - --consent N1 --notice-file /proc/self/comm --given-at 1d --channel web --language en", "AAPPV8261K\nname: Asha\n").ok();
     p.by(Operator::new(0, None, None));
 }

@@ -21,6 +21,7 @@ const EACH: &[(&str, &str, &str)] = &[
     ("role-inheritance", "role inherit R1 R2", "R1:R2"),
     ("role-grant", "role assign R1 u1", "R1:u1"),
     ("role-approver", "role add-approver R1 u1", "R1:u1"),
+    ("", "key init", ""),
     (
         "kyc",
         "kyc submit pan u1 --from - --consent N1 --notice-file /proc/self/comm --given-at 1d --channel web --language en",

@@ -25,13 +25,13 @@ fn filled(p: &TestEnv) {
     p.run("role assign R1 asha@acme.example").ok();
     p.run("role add-approver R1 asha@acme.example").ok();
     p.run("user invite asha@acme.example").ok();
+    p.run("key init").ok();
     p.run_with("kyc submit pan asha@acme.example --from - --consent N1 --notice-file /proc/self/comm --given-at 1d --channel web --language en", "AAPPV8261K\nname: Asha Rao\n").ok();
     for word in ["tumbling-violet-harbour-19", "quiet-copper-lantern-84"] {
         p.run_with("user passwd asha@acme.example --password-stdin", word).ok();
     }
     p.run("setting set password.min_length 20 --org ACME").ok();
     p.run("audit keygen").ok();
-    p.run("key init").ok();
     p.run("audit checkpoint").ok();
     p.run("backup create --label first").ok();
     p.wait(2 * 86_400);

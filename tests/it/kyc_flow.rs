@@ -22,6 +22,7 @@ fn by(p: &TestEnv, uid: u32) {
 /// Asha, whom it is about, and two who look at papers.
 fn people(p: &TestEnv) {
     by(p, 2001);
+    p.run("key init").ok();
     p.run("branch create --code MUM01 --name Mumbai").ok();
     p.run("user create --user-code ASHA22 --name 'Asha Rao' --email asha@acme.in --branch MUM01").ok();
     p.run("user create --user-code MEERA2 --name 'Meera Nair' --email meera@acme.in").ok();

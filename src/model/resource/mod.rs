@@ -176,6 +176,10 @@ impl Field {
     pub fn is_of_the_act(&self) -> bool {
         self.has(Attr::FromActor) || self.has(Attr::FromClock)
     }
+    /// Whether it is kept as ciphertext.
+    pub fn is_sealed(&self) -> bool {
+        matches!(self.ty.role, FieldKind::Sealed)
+    }
     /// Whether it holds several values.
     pub fn is_set(&self) -> bool {
         matches!(self.ty.role, FieldKind::Set)

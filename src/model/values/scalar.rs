@@ -118,6 +118,8 @@ pub enum FieldKind {
     /// A reference to a record of this kind; parsed as that record's key, stored as its id. By a function, for kinds refer
     /// to each other in circles.
     Ref(fn() -> &'static Descriptor),
+    /// A value that is kept as ciphertext.
+    Sealed,
 }
 
 /// A Rust type that a resource's field can have.
@@ -810,7 +812,7 @@ impl Sealed {
 }
 
 impl Scalar for Sealed {
-    const TYPE: Type = Type { label: "SEALED", ..Digest::TYPE };
+    const TYPE: Type = Type { label: "SEALED", role: FieldKind::Sealed, ..Digest::TYPE };
     fn into_value(self) -> Value {
         Value::Bytes(self.0)
     }

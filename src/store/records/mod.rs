@@ -679,6 +679,19 @@ pub async fn with_values(
     live_with(db, desc, org, desc.compared_column(field), &values).await
 }
 
+/// The values of a field that live records about several people have, in their order.
+pub async fn shared_values(db: &mut Db, desc: &'static Descriptor, org: i32, field: &Field) -> Result<Vec<Value>> {
+    let (column, live) = (quoted(field.column), status_sql::live(desc, "t"));
+    let subject = quoted(desc.subject_field().map_or("id", |f| f.column));
+    let sql = Sql::new(format!(
+        "select t.{column} from {} t where t.org_id = $1 and t.{column} is not null and {live}
+          group by t.{column} having count(distinct t.{subject}) > 1 order by t.{column}",
+        desc.table
+    ));
+    let rows = db.all(sql.with([org.into()]).yields([field.ty.kind])).await?;
+    Ok(rows.into_iter().map(|row| row.value(0).clone()).collect())
+}
+
 /// Live records with one of several ids.
 pub async fn with_ids(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, ids: &[Value]) -> Result<Vec<Record>> {
     live_with(db, desc, org, "id", ids).await

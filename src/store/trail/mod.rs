@@ -6,6 +6,7 @@ pub mod appender;
 pub mod checkpoints;
 pub mod corrections;
 pub mod diff;
+pub mod exposure;
 pub mod external;
 pub mod lineage;
 pub mod repair;

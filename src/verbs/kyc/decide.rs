@@ -8,13 +8,15 @@ use serde_json::Value as Json;
 use zeroize::Zeroizing;
 
 use super::parties::{another_person, named, not_anothers, one, without_numbers};
-use super::{DESC, MOST, choice, live_of, move_of, paper};
+use super::seal::{RESPONSE, seal_besides};
+use super::{DESC, MOST, choice, live_of, move_of};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::keys::one_key;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::{known_columns, print_changed};
 use crate::crud::session::Session;
+use crate::crud::vault::Vault;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::identity::name_match::compare;
 use crate::model::kinds::consent::Consent;
@@ -41,6 +43,8 @@ pub struct Verify {
     #[serde(skip)]
     response: Option<Zeroizing<String>>,
     has_response: bool,
+    #[serde(skip)]
+    vault: Vault,
 }
 
 impl std::fmt::Debug for Verify {
@@ -82,17 +86,17 @@ impl Verb for Verify {
         for (column, value) in &self.values {
             after.set(DESC.known(column)?.column, value.clone());
         }
+        let mut telling = ChangeNote::of_move(move_of("verify")?);
         decided(tx, &mut after);
         after.set("valid_until", super::risk::valid_until(known.value.risk, tx.today()));
         if let Some(response) = &self.response {
             matched(tx, &known, response, &mut after).await?;
-            for (column, value) in paper::sealed_response(tx, &after, response).await? {
-                after.set(column, value);
-            }
+            let sealed = seal_besides(tx, &self.vault, &mut after, RESPONSE, response).await?;
+            telling.details.extend(sealed);
         }
         after.validate(tx.today())?;
         let former = supersede(tx, &known).await?;
-        let written = tx.update(&before, after, ChangeNote::of_move(move_of("verify")?)).await?;
+        let written = tx.update(&before, after, telling).await?;
         Ok(Verified { record: written.unwrap_or(before), former })
     }
 }
@@ -304,7 +308,8 @@ impl Leaf for VerifyFlags {
             Some(from) => Some(response(s.context, from).await?),
             None => None,
         };
-        let verify = Verify { target: Target::of(&record), values, has_response: response.is_some(), response };
+        let vault = if response.is_some() { Vault::of(s).await? } else { Vault::default() };
+        let verify = Verify { target: Target::of(&record), values, has_response: response.is_some(), response, vault };
         let Verified { record, former } = gate::write(s, &verify).await?;
         s.context.ui.status(&format!("verified {}", record.title()));
         if let Some(former) = former {

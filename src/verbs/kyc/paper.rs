@@ -16,7 +16,7 @@ use crate::model::kinds::kyc::{BusinessType, KycKind, Registration};
 use crate::model::problem::{Problem, io_message};
 use crate::model::strict_json;
 use crate::model::values::scalar::{Date, Line, ParseContext, Scalar as _};
-use crate::model::values::value::{Value, ValueType};
+use crate::model::values::value::Value;
 use crate::ui::bounded;
 
 /// What is read of a paper, beside the number.
@@ -72,9 +72,22 @@ pub fn number_kind(kind: KycKind, registration: Option<Registration>) -> Result<
 
 /// Texts as they were given, by what they are.
 #[derive(Default)]
-struct Texts(Vec<(&'static str, Zeroizing<String>)>);
+pub struct Texts(Vec<(&'static str, Zeroizing<String>)>);
 
 impl Texts {
+    /// Of the cells of a row. What papers of the kind do not have is refused.
+    pub fn of_cells(kind: KycKind, cells: Vec<(&'static str, Zeroizing<String>)>) -> Result<Texts, Problem> {
+        let mut texts = Texts::default();
+        for (name, text) in cells {
+            if ![NUMBER, NAME].contains(&name) && !further(kind).contains(&name) {
+                let sentence = format!("{name} is nothing that {} has", kind.as_str());
+                return Err(Problem::invalid(sentence).field(name));
+            }
+            texts.0.push((name, text));
+        }
+        Ok(texts)
+    }
+
     fn take(&mut self, name: &str) -> Option<Zeroizing<String>> {
         let at = self.0.iter().position(|(known, _)| *known == name)?;
         Some(self.0.swap_remove(at).1).filter(|text| !text.trim().is_empty())
@@ -167,7 +180,7 @@ pub async fn read(
     Ok(of_texts(texts, kind, number, today)?)
 }
 
-fn of_texts(mut texts: Texts, kind: KycKind, number: NumberKind, today: NaiveDate) -> Result<Paper, Problem> {
+pub fn of_texts(mut texts: Texts, kind: KycKind, number: NumberKind, today: NaiveDate) -> Result<Paper, Problem> {
     let missing = |what: &'static str| Problem::invalid(format!("the {what} is missing")).field(what);
     let text = texts.take(NUMBER).ok_or_else(|| missing(NUMBER))?;
     let label = number.label();
@@ -234,24 +247,4 @@ impl Paper {
     pub fn notes(&self) -> Vec<&'static str> {
         self.number.notes_beside(&self.name)
     }
-}
-
-/// What is kept of a paper in columns that nobody reads without the key, under the lock of the organisation: none yet.
-#[expect(clippy::unused_async, reason = "sealing asks the database for keys")]
-pub async fn sealed(
-    _: &mut crate::store::tx::Tx<'_>,
-    _: &crate::model::resource::Record,
-    _: &Paper,
-) -> Result<Vec<(&'static str, Value)>> {
-    Ok(Vec::new())
-}
-
-/// What is kept of a provider's answer, beside what was sealed before.
-#[expect(clippy::unused_async, reason = "sealing asks the database for keys")]
-pub async fn sealed_response(
-    _: &mut crate::store::tx::Tx<'_>,
-    _: &crate::model::resource::Record,
-    _: &str,
-) -> Result<Vec<(&'static str, Value)>> {
-    Ok(vec![("response", Value::Null(ValueType::Bytes))])
 }

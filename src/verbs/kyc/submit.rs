@@ -6,22 +6,23 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::paper::{self, Paper};
+use super::seal::seal_paper;
 use super::{DESC, choice, live_of, waits_already};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find;
 use crate::crud::read::{known_columns, print_changed};
 use crate::crud::session::Session;
+use crate::crud::vault::Vault;
 use crate::crud::write::{begun, dry_run_note};
 use crate::model::identity::name_match::compare;
 use crate::model::identity::{Number, NumberKind};
 use crate::model::kinds::kyc::{BusinessType, KycKind, KycState, Registration};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
-use crate::model::resource::stored::Stored;
 use crate::model::resource::{Record, Resource as _};
 use crate::model::setting::KYC_REQUIRE_CONSENT;
-use crate::model::trail::audit::Action;
+use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::{Line, ParseContext};
 use crate::model::values::value::{Decimal, Value};
 use crate::store::records::{Deleted, settings};
@@ -39,12 +40,20 @@ pub struct Submit {
     consent: Option<GivenConsent>,
     #[serde(skip)]
     paper: Option<Paper>,
+    #[serde(skip)]
+    vault: Vault,
+}
+
+/// A record that was submitted, and whether its number is somebody else's too.
+pub struct Submitted {
+    record: Record,
+    is_duplicate: bool,
 }
 
 impl Verb for Submit {
     const NAME: &str = "kyc submit";
 
-    type Output = Record;
+    type Output = Submitted;
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.org]
@@ -54,7 +63,7 @@ impl Verb for Submit {
         Some("what the paper says is kept nowhere in clear")
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Record> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Submitted> {
         let paper = self.paper.as_ref().ok_or_else(|| anyhow::anyhow!("there is no paper"))?;
         let found = tx.load_as::<User>(self.org, self.user).await?;
         let user = found.filter(|user| user.meta.is_live());
@@ -72,15 +81,14 @@ impl Verb for Submit {
         record.set("submitted_at", tx.at().into());
         record.set("submitted_by_id", tx.acting_user(self.org).into());
         record.set("submitted_operator", tx.operator().told().into());
-        matched(&mut record, paper, &user);
-        for (column, value) in paper::sealed(tx, &record, paper).await? {
-            record.set(column, value);
-        }
+        matched(&mut record, paper, user.value.name.as_ref().map(|name| name.as_str()));
+        let (details, is_duplicate) = seal_paper(tx, &self.vault, &mut record, paper).await?;
         record.validate(tx.today())?;
         let which = record.meta.clone();
-        tx.insert_telling(record, Action::KycSubmit.into()).await?;
+        tx.insert_telling(record, ChangeNote { action: Action::KycSubmit, details }).await?;
         let made = tx.load(DESC, which.org_id, which.id).await?;
-        made.ok_or_else(|| anyhow::anyhow!("the record was not written"))
+        let record = made.ok_or_else(|| anyhow::anyhow!("the record was not written"))?;
+        Ok(Submitted { record, is_duplicate })
     }
 }
 
@@ -109,9 +117,9 @@ impl Submit {
 
 /// How alike the names on the paper and of the user are: a person decides by it, and it rejects nothing by itself. Of a business
 /// nobody is called as it is.
-fn matched(record: &mut Record, paper: &Paper, user: &Stored<User>) {
-    let Some(name) = user.value.name.as_ref().filter(|_| paper.kind != KycKind::Business) else { return };
-    let found = compare(&paper.name, name.as_str());
+pub fn matched(record: &mut Record, paper: &Paper, name: Option<&str>) {
+    let Some(name) = name.filter(|_| paper.kind != KycKind::Business) else { return };
+    let found = compare(&paper.name, name);
     record.set("name_match_score", Value::Decimal(Decimal(i64::from(found.score) * Decimal::ONE / 100)));
     record.set("name_match_reason", Line::<500>::cut(&found.reason).as_str().into());
 }
@@ -239,8 +247,15 @@ impl Leaf for SubmitFlags {
         values.push(("user_id".into(), user.meta.id.into()));
         values.push(("kind".into(), kind.as_str().into()));
         values.push(("mask".into(), paper.number.masked().into()));
-        let submit = Submit { org, user: user.meta.id, values, consent, paper: Some(paper) };
-        let made = gate::write(s, &submit).await?;
+        let label = paper.number.kind().label();
+        let vault = Vault::of(s).await?;
+        let submit = Submit { org, user: user.meta.id, values, consent, paper: Some(paper), vault };
+        let Submitted { record: made, is_duplicate } = gate::write(s, &submit).await?;
+        if is_duplicate {
+            s.context
+                .ui
+                .warn(&format!("a record of somebody else has the same {label}: 'orgctl kyc duplicates' shows it"));
+        }
         let mask = made.get("mask").to_text();
         s.context.ui.status(&format!("submitted {} ({mask}) of {}", made.title(), user.title()));
         dry_run_note(s.context);

@@ -1,0 +1,176 @@
+//! `kyc reveal`: a sealed value is shown to a person, who says why; that is recorded before it is shown.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use uuid::Uuid;
+
+use super::parties::{one, without_numbers};
+use super::seal::{NUMBER, opened, sealed_columns};
+use super::{DESC, choice};
+use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec, Unused};
+use crate::crud::session::Session;
+use crate::crud::vault::Vault;
+use crate::crud::write::dry_run_note;
+use crate::model::kinds::kyc::KycKind;
+use crate::model::problem::{Problem, nearest};
+use crate::model::resource::key::BETWEEN;
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::{Line, ParseContext, Scalar as _, fold, truncate};
+use crate::store::trail::exposure::FIELDS;
+use crate::store::tx::Tx;
+use crate::ui::format::{self, is_for_programs};
+
+/// Records that a sealed value of a record is shown.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Revealed {
+    org: i32,
+    id: Uuid,
+    key: String,
+    field: String,
+    reason: String,
+}
+
+impl Verb for Revealed {
+    const NAME: &str = "kyc reveal";
+
+    type Output = ();
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    fn cannot_be_kept(&self) -> Option<&'static str> {
+        Some("what it tells goes elsewhere")
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
+        let mut details = Map::new();
+        details.insert(FIELDS.to_owned(), json!([self.field]));
+        details.insert("key".to_owned(), self.key.as_str().into());
+        details.insert("reason".to_owned(), self.reason.as_str().into());
+        Ok(tx.event_about(self.org, Action::Reveal, DESC.noun, self.id, details).await?)
+    }
+}
+
+/// Shows one sealed value of somebody's records on a terminal.
+#[derive(clap::Args)]
+pub struct RevealFlags {
+    /// User, or a record of one (USER:KIND)
+    #[arg(value_name = "USER")]
+    pub user: String,
+    /// What of it: pan, aadhaar, bank or business for its number; pan.name, bank.name, aadhaar.dob, aadhaar.address ...
+    #[arg(value_name = "FIELD")]
+    pub field: String,
+    /// Why it must be seen; it is recorded
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Write it to standard output also where that is no terminal
+    #[arg(long)]
+    pub stdout: bool,
+}
+
+/// The kind of paper that a field is of, if it names one, and the column.
+fn of_field(field: &str) -> Result<(Option<&'static str>, &'static str), Problem> {
+    let column = |name: &str| sealed_columns().find(|column| fold(column) == name);
+    let asked = fold(field);
+    if let Some(column) = column(&asked) {
+        return Ok((None, column));
+    }
+    let kinds = KycKind::WORDS.iter().copied().chain(["account"]);
+    for word in kinds {
+        let Some(rest) = asked.strip_prefix(word).map(|rest| rest.trim_start_matches(['.', ':'])) else { continue };
+        let kind = if word == "account" { KycKind::Bank.as_str() } else { word };
+        // As an earlier system calls it: account_holder_name.
+        let rest = rest.strip_prefix("holder").unwrap_or(rest);
+        if let Some(column) = if rest.is_empty() { Some(NUMBER) } else { column(rest) } {
+            return Ok((Some(kind), column));
+        }
+    }
+    let of_kind = |kind: &&'static str| {
+        let kind = *kind;
+        std::iter::once(kind.to_owned()).chain(sealed_columns().map(move |column| format!("{kind}.{column}")))
+    };
+    let words: Vec<String> = KycKind::WORDS.iter().flat_map(of_kind).collect();
+    let meant = nearest(field, words.iter().map(String::as_str)).map(|meant| format!("did you mean {meant}?"));
+    Err(Problem::usage(format!("nothing that is sealed is called '{}'", truncate(field))).hint_maybe(meant).hint(
+        "pan is its number; others are pan.name, pan.father_name, pan.dob, aadhaar.address, bank.name, bank.response ...",
+    ))
+}
+
+impl RevealFlags {
+    /// The key of the record, and the column.
+    fn record(&self) -> Result<(String, &'static str), Problem> {
+        let (kind, column) = of_field(&self.field)?;
+        let named = self.user.split(BETWEEN).any(|part| choice::<KycKind>(part).is_ok());
+        match (kind, named) {
+            (Some(kind), false) => Ok((format!("{}{BETWEEN}{kind}", self.user), column)),
+            (Some(kind), true) if !self.user.split(BETWEEN).any(|part| fold(part) == kind) => {
+                let sentence = format!("{} is no {kind} record", truncate(&self.user));
+                Err(Problem::usage(sentence).hint("name the user alone, or leave the kind out of the field"))
+            }
+            (None, false) if Uuid::try_parse(&self.user).is_err() => {
+                Err(Problem::usage(format!("it is not said of which paper the {column} is"))
+                    .hint(format!("write pan.{column}, or name the record: {}{BETWEEN}pan", self.user)))
+            }
+            _ => Ok((self.user.clone(), column)),
+        }
+    }
+}
+
+impl Leaf for RevealFlags {
+    const SPEC: Spec = Spec {
+        noun: "kyc",
+        verb: "reveal",
+        permission: "kyc:reveal",
+        writes: true,
+        about: "Show a sealed value on a terminal; who saw it, and why, is recorded before",
+        examples: "orgctl kyc reveal asha@sahyadri.example pan --reason 'asked by the bank'\norgctl kyc reveal asha@sahyadri.example aadhaar.address --reason 'letter came back'",
+    };
+    const UNUSED: Unused = Unused::NONE.columns();
+    const RECORDED: Option<Action> = Some(Action::Reveal);
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        gate::allow(s)?;
+        let (key, column) = self.record()?;
+        let ui = &s.context.ui;
+        if !ui.stdout_is_terminal() && !self.stdout {
+            return Err(Problem::usage("standard output is no terminal: the value would go on to a file or a program")
+                .hint("--stdout writes it there all the same")
+                .into());
+        }
+        without_numbers("--reason", self.reason.as_deref())?;
+        let reason = match &self.reason {
+            Some(reason) => reason.clone(),
+            None if ui.style.interactive => ui.ask("Reason", None, |_| Ok(())).await?,
+            None => return Err(Problem::usage("the reason is missing").hint("give it with --reason TEXT").into()),
+        };
+        let wrong = |_| Problem::invalid("the reason must be one line of at most 1000 characters").field("reason");
+        let reason = (Line::<1000>::TYPE.parse)(&reason, &s.connection.parsing).map_err(wrong)?.to_text();
+        let record = one(s, &key).await?;
+        gate::authorize(s, &record).await?;
+        let vault = Vault::of(s).await?;
+        let clear = opened(&vault, s.db().await?, &record).await?;
+        let Some((_, text)) = clear.into_iter().find(|(name, _)| *name == column) else {
+            let kind = record.get("kind").to_text();
+            return Err(Problem::not_found(format!("{} has no {column}", record.title()))
+                .hint(format!("what {kind} records have is told by the paper: 'orgctl kyc show {}'", record.key()))
+                .into());
+        };
+        let (org, id) = record.meta.record_id();
+        let field = format!("{}.{column}", record.get("kind").to_text());
+        let told = field.clone();
+        gate::write(s, &Revealed { org, id, key: record.key(), field, reason }).await?;
+        if s.context.dry_run {
+            dry_run_note(s.context);
+            return Ok(());
+        }
+        let ui = &s.context.ui;
+        if is_for_programs(ui) {
+            return format::report(ui, &json!({ "key": record.key(), "field": told, "value": *text }));
+        }
+        ui.out(&format!("{}\n", *text))?;
+        ui.flush()
+    }
+}

@@ -1,0 +1,202 @@
+//! What of a record is kept sealed: values of a paper become ciphertext, a number besides what equal numbers have in common, and all
+//! of it a fingerprint, by which the trail tells that it changed.
+
+use anyhow::Result;
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::DESC;
+use super::paper::Paper;
+use crate::crud::vault::{Cell, IndexKeys, Keyring, Vault};
+use crate::model::kinds::kyc::KycKind;
+use crate::model::problem::Problem;
+use crate::model::random::Random;
+use crate::model::resource::Record;
+use crate::model::sealing;
+use crate::model::setting::{AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES};
+use crate::model::values::value::{Value, hex};
+use crate::store::engine::db::Db;
+use crate::store::records;
+use crate::store::records::settings;
+use crate::store::tx::Tx;
+
+/// The column of the number, and that of what equal numbers have in common.
+pub const NUMBER: &str = "number";
+pub const NUMBER_INDEX: &str = "number_index";
+/// The column of what a provider answered.
+pub const RESPONSE: &str = "response";
+const FINGERPRINT: &str = "fingerprint";
+
+/// Values in clear, by their columns.
+pub type Clear = Vec<(&'static str, Zeroizing<String>)>;
+
+/// What seals records of some people.
+pub struct Seals {
+    ring: Keyring,
+    index: IndexKeys,
+}
+
+impl Seals {
+    /// Their keys, made where there are none.
+    pub async fn of(vault: &Vault, tx: &mut Tx<'_>, org: i32, people: &[Uuid]) -> Result<Seals> {
+        let ring = vault.keyring(tx, org, people).await?;
+        let index = vault.index_keys(tx, org, DESC.table, NUMBER).await?;
+        Ok(Seals { ring, index })
+    }
+
+    /// What a number is looked up by.
+    pub fn lookups(&self, number: &str) -> Vec<Value> {
+        self.index.lookups(number.as_bytes()).into_iter().map(|index| Value::Bytes(index.to_vec())).collect()
+    }
+
+    /// Has a record found by its number.
+    pub fn index(&self, record: &mut Record, number: &str) {
+        record.set(NUMBER_INDEX, Value::Bytes(self.index.index(number.as_bytes()).to_vec()));
+    }
+
+    /// Seals values of a record that has no others: the fingerprint is that of all.
+    pub fn fill(&self, record: &mut Record, clear: &Clear, random: &dyn Random) -> Result<()> {
+        let person = record.get("user_id").as_uuid().unwrap_or_default();
+        let row = record.meta.id;
+        for (column, text) in clear {
+            let at = Cell { table: DESC.table, column, row };
+            record.set(column, Value::Bytes(self.ring.seal(person, &at, text.as_bytes(), random)?));
+        }
+        let fingerprint = self.fingerprint(person, clear)?;
+        record.set(FINGERPRINT, fingerprint.into());
+        Ok(())
+    }
+
+    /// That of all sealed values of a record.
+    fn fingerprint(&self, person: Uuid, clear: &Clear) -> Result<String> {
+        let secrets = sealed_columns().map(|column| {
+            let text = clear.iter().find(|(name, _)| *name == column).map(|(_, text)| text.as_bytes());
+            (column, text)
+        });
+        Ok(hex(&self.ring.fingerprint(person, secrets)?))
+    }
+}
+
+/// Seals what a paper says, and refuses or tells that its number is another person's too: what the record's audit record says
+/// besides, and whether it is.
+pub async fn seal_paper(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    record: &mut Record,
+    paper: &Paper,
+) -> Result<(Map<String, Json>, bool)> {
+    let (org, person) = (record.meta.org_id, record.get("user_id").as_uuid().unwrap_or_default());
+    let settings = settings::for_org(tx.db, org).await?;
+    let storage = settings.get(KYC_AADHAAR_STORAGE)?;
+    if paper.kind == KycKind::Aadhaar {
+        is_chosen(storage)?;
+    }
+    let seals = Seals::of(vault, tx, org, &[person]).await?;
+    seals.index(record, paper.number.expose());
+    seals.fill(record, &paper.clear(storage), tx.random())?;
+    let others = others_with(tx, &seals, record, paper.number.expose()).await?;
+    if others && settings.get(KYC_DUPLICATES)? == Duplicates::Refuse {
+        return Err(is_anothers(paper.number.kind().label()).into());
+    }
+    Ok((keys_of(tx, person), others))
+}
+
+/// Refuses the first Aadhaar before it is said how they are kept.
+pub fn is_chosen(storage: AadhaarStorage) -> Result<(), Problem> {
+    match storage {
+        AadhaarStorage::Undecided => Err(Problem::conflict("it is not chosen yet how Aadhaar numbers are kept").hint(
+            "'orgctl setting set kyc.aadhaar_storage reference' keeps the last four digits and a keyed hash; 'sealed' the whole number, for which UIDAI asks a vault; 'orgctl doctor' says more",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What is said of a number that somebody else has: nobody learns who.
+pub fn is_anothers(label: &str) -> Problem {
+    Problem::conflict(format!("a record of somebody else has the same {label}"))
+        .hint("'orgctl kyc duplicates' shows such records; the setting kyc.duplicates can let them pass, with a note")
+        .field(NUMBER)
+}
+
+/// Whether records of others that wait or are in force have a number.
+async fn others_with(tx: &mut Tx<'_>, seals: &Seals, record: &Record, number: &str) -> Result<bool> {
+    let column = DESC.known(NUMBER_INDEX)?;
+    let found = records::with_values(tx.db, DESC, Some(record.meta.org_id), column, &seals.lookups(number)).await?;
+    let is_other = |other: &&Record| {
+        other.get("user_id") != record.get("user_id") && other.get("kind") == record.get("kind") && counts(other)
+    };
+    Ok(found.iter().any(|other| is_other(&other)))
+}
+
+/// Whether a record waits or is in force.
+pub fn counts(record: &Record) -> bool {
+    matches!(record.get("state").as_text(), Some("submitted" | "in_review" | "verified"))
+}
+
+/// Seals one value more of a record: all others are opened for the fingerprint.
+pub async fn seal_besides(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    record: &mut Record,
+    column: &'static str,
+    text: &str,
+) -> Result<Map<String, Json>> {
+    let (org, person) = (record.meta.org_id, record.get("user_id").as_uuid().unwrap_or_default());
+    let mut clear = opened(vault, tx.db, record).await?;
+    clear.retain(|(name, _)| *name != column);
+    clear.push((column, Zeroizing::new(text.to_owned())));
+    let seals = Seals::of(vault, tx, org, &[person]).await?;
+    seals.fill(record, &clear, tx.random())?;
+    Ok(keys_of(tx, person))
+}
+
+/// The columns of what is sealed, in their order.
+pub fn sealed_columns() -> impl Iterator<Item = &'static str> {
+    DESC.fields.iter().filter(|f| f.is_sealed()).map(|f| f.column)
+}
+
+/// All sealed values of a record, in clear.
+pub async fn opened(vault: &Vault, db: &mut Db, record: &Record) -> Result<Clear> {
+    let kept: Vec<(&'static str, &[u8])> =
+        sealed_columns().filter_map(|column| Some((column, record.get(column).as_bytes()?))).collect();
+    let keys = kept.iter().filter_map(|(_, bytes)| sealing::key_of(bytes));
+    let opener = vault.opener(db, record.meta.org_id, keys.collect::<Vec<_>>()).await?;
+    let open = |(column, bytes): (&'static str, &[u8])| -> Result<_> {
+        let clear = opener.open(&Cell { table: DESC.table, column, row: record.meta.id }, bytes)?;
+        let text = std::str::from_utf8(&clear);
+        let text =
+            text.map_err(|_| Problem::integrity(format!("the sealed {column} of {} is no text", record.title())))?;
+        Ok((column, Zeroizing::new(text.to_owned())))
+    };
+    kept.into_iter().map(open).collect()
+}
+
+/// What a record's audit record says of keys that were made for it.
+pub fn keys_of(tx: &mut Tx<'_>, person: Uuid) -> Map<String, Json> {
+    let mut details = Map::new();
+    tx.name_keys(person, &mut details);
+    details
+}
+
+impl Paper {
+    /// What it says that is sealed; of an Aadhaar number nothing, where that is not kept.
+    pub fn clear(&self, storage: AadhaarStorage) -> Clear {
+        let mut clear = Clear::new();
+        let mut put = |column, text: &str| clear.push((column, Zeroizing::new(text.to_owned())));
+        if self.kind != KycKind::Aadhaar || storage == AadhaarStorage::Sealed {
+            put(NUMBER, self.number.expose());
+        }
+        put("name", &self.name);
+        if let Some(text) = &self.father_name {
+            put("father_name", text);
+        }
+        if let Some(day) = self.dob {
+            put("dob", &day.to_string());
+        }
+        if let Some(text) = &self.address {
+            put("address", text);
+        }
+        clear
+    }
+}

@@ -1,0 +1,304 @@
+//! What of papers is sealed: that it stands nowhere in clear, where it opens, who is shown it, and how it comes by a file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use crate::harness::{Engine, Output, TestEnv, on_both_engines_with_acme};
+use crate::network::{Seen, relay};
+
+/// Numbers of FACTS.md, and names that nobody has besides.
+const PAN: &str = "ABMPA3211G";
+const AADHAAR: &str = "999941057058";
+const ACCOUNT: &str = "000412356789";
+const GSTIN: &str = "27AAPFU0939F1ZV";
+const OTHER_PAN: &str = "AFZPK7190K";
+const NAME: &str = "Zebulon Quillfeather";
+const FATHER: &str = "Ozymandias Quillfeather";
+const ADDRESS: &str = "42 Wisteria Crescent";
+const ANSWER: &str = "zqx-answer-of-nsdl";
+
+fn people(p: &TestEnv) {
+    p.run("key init").ok();
+    p.run("setting set kyc.aadhaar_storage sealed").ok();
+    for (code, name) in [("ASHA22", "Asha Rao"), ("RAV222", "Ravi Kumar"), ("DEV222", "Dev Nair")] {
+        let login = name.split(' ').next().expect("a word").to_lowercase();
+        p.run(&format!("user create --user-code {code} --name '{name}' --email {login}@acme.in")).ok();
+    }
+}
+
+#[track_caller]
+fn submit(p: &TestEnv, line: &str, paper: &str) {
+    p.run_with(&format!("kyc submit {line} --from -"), paper).ok();
+}
+
+/// Everything that is said while commands are run, and that a server was sent.
+struct Listening<'a> {
+    p: &'a TestEnv,
+    env: BTreeMap<String, String>,
+    sent: Arc<Mutex<Vec<u8>>>,
+    said: Mutex<String>,
+}
+
+impl<'a> Listening<'a> {
+    fn to(p: &'a TestEnv) -> Listening<'a> {
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&sent);
+        let env = match p.engine {
+            Engine::Sqlite => p.env.clone(),
+            Engine::Postgres => relay(p, move |what| {
+                if let Seen::ToServer(bytes) = what {
+                    kept.lock().expect("bytes").extend(bytes);
+                }
+            }),
+        };
+        Listening { p, env, sent, said: Mutex::default() }
+    }
+
+    fn run(&self, line: &str) -> Output {
+        let said = self.p.run_with_env(line, &self.env, false);
+        self.said.lock().expect("words").push_str(&format!("{line}\n{}{}", said.out, said.err));
+        said
+    }
+}
+
+/// All bytes of a folder but for what is given to commands.
+fn bytes_of(folder: &Path, into: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry")) {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if path.is_dir() {
+            bytes_of(&path, into);
+        } else if !name.starts_with("in-") {
+            into.push((name, std::fs::read(&path).unwrap_or_default()));
+        }
+    }
+}
+
+/// Nothing that is sealed stands in the database, its log, archives, exports, the trail, or anything that is said; nor is it sent to
+/// a server, whose log and write-ahead log so can't hold it.
+#[test]
+fn what_is_sealed_stands_nowhere_in_clear() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let pan = p.write("in-pan", format!("{PAN}\nname: {NAME}\nfather_name: {FATHER}\ndob: 1971-03-17\n"));
+        let aadhaar = p.write("in-aadhaar", format!("{AADHAAR}\nname: {NAME}\naddress: {ADDRESS}\n"));
+        let bank = p.write("in-bank", format!("{ACCOUNT}\nname: {NAME}\n"));
+        let business = p.write("in-business", format!("{GSTIN}\nname: {NAME}\naddress: {ADDRESS}\n"));
+        let answer = p.write("in-answer", format!("{{\"status\": \"ok\", \"ref\": \"{ANSWER}\"}}"));
+        let rows = p.write("in-rows.csv", format!("user,pan_number,pan_name\nravi@acme.in,{OTHER_PAN},{FATHER}\n"));
+        let bad = p.write("in-bad.csv", format!("user,pan_number,pan_name\ndev@acme.in,{PAN}X,{FATHER}\n"));
+        let consent = "--consent NOTICE1 --given-at 2026-11-20 --channel web --language en";
+        let all = Listening::to(p);
+        all.run(&format!("kyc submit pan asha@acme.in --from {pan}")).ok();
+        let first = all.run(&format!("kyc submit aadhaar asha@acme.in --from {aadhaar}"));
+        if first.code != 0 {
+            all.run(&format!("kyc submit aadhaar asha@acme.in --from {aadhaar} {consent}")).ok();
+        }
+        all.run(&format!("kyc submit bank asha@acme.in --from {bank} --ifsc KARB0000001 --account-type savings")).ok();
+        let business =
+            format!("kyc submit business asha@acme.in --from {business} --registration gstin --business-type llp");
+        all.run(&business).ok();
+        all.run(&format!("kyc import {rows}")).ok();
+        all.run(&format!("kyc import {bad}")).fails(6);
+        all.run(&format!("kyc submit pan ravi@acme.in --from {pan}")).fails(4);
+        all.run(&format!("kyc find --kind pan {pan}"));
+        p.by(orgctl::model::operator::Operator::new(4321, None, None));
+        all.run("kyc start asha@acme.in:pan").ok();
+        all.run(&format!("kyc verify asha@acme.in:pan --method api_nsdl --response {answer}")).ok();
+        all.run(&format!("kyc reject asha@acme.in:bank --reason other --note 'not {PAN}'")).fails(6);
+        all.run("kyc list -o json").ok();
+        all.run("kyc show asha@acme.in:pan -o yaml").ok();
+        all.run("kyc duplicates").ok();
+        all.run("kyc history asha@acme.in:pan -o json").ok();
+        all.run(&format!("kyc export {}", p.path("kyc.csv").display())).ok();
+        all.run("user dossier asha@acme.in").ok();
+        all.run("user show asha@acme.in -o json").ok();
+        all.run(&format!("audit export {}", p.path("trail.ndjson").display())).ok();
+        all.run(&format!("backup create --to {}", p.path("backups").display())).ok();
+        all.run("db check").ok();
+        all.run("audit verify --deep").ok();
+        let mut places = vec![("what was said".to_owned(), all.said.lock().expect("words").clone().into_bytes())];
+        places.push(("what the server was sent".to_owned(), all.sent.lock().expect("bytes").clone()));
+        bytes_of(p.dir.path(), &mut places);
+        assert!(places.len() > 4, "what is there to look at?");
+        for (place, bytes) in &places {
+            for value in [PAN, AADHAAR, ACCOUNT, GSTIN, OTHER_PAN, NAME, FATHER, ADDRESS, ANSWER, "1971-03-17"] {
+                // The command lines of this test say that what they refuse.
+                let line = format!("not {value}");
+                let text = String::from_utf8_lossy(bytes).replace(&line, "");
+                assert!(!text.contains(value), "{place} holds {value}");
+            }
+        }
+        // The same eyes see what stands in clear.
+        assert!(places.iter().any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("ABMPAXXXXG")));
+    });
+}
+
+/// A value opens in its own place alone.
+#[test]
+fn a_ciphertext_that_was_moved_does_not_open() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        submit(p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\nfather_name: {FATHER}\n"));
+        submit(p, "pan ravi@acme.in", &format!("{OTHER_PAN}\nname: {NAME}\n"));
+        let reveal = |user: &str, field: &str| p.run(&format!("kyc reveal {user} {field} --reason asked --stdout"));
+        assert_eq!(reveal("asha@acme.in", "pan").ok(), format!("{PAN}\n"));
+        assert_eq!(reveal("asha@acme.in", "pan.father_name").ok(), format!("{FATHER}\n"));
+        // To another column.
+        p.sql("update kyc set father_name = number where father_name is not null").expect("moved");
+        let said = reveal("asha@acme.in", "pan.father_name").fails(8);
+        assert!(said.contains("does not open"), "{said}");
+        // To another row, of another person.
+        p.sql("update kyc set number = (select k.number from kyc k where k.father_name is not null) where father_name is null")
+            .expect("moved");
+        let said = reveal("ravi@acme.in", "pan").fails(8);
+        assert!(said.contains("does not open") || said.contains("can't be opened"), "{said}");
+        assert!(!said.contains(PAN), "{said}");
+    });
+}
+
+#[test]
+fn who_is_shown_a_value_is_recorded_before() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        submit(p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\n"));
+        let usage = p.run("kyc reveal asha@acme.in pan --reason asked").fails(2);
+        assert!(usage.contains("standard output is no terminal"), "{usage}");
+        assert!(p.run("kyc reveal asha@acme.in pan --stdout").fails(2).contains("the reason is missing"));
+        assert!(
+            p.run("kyc reveal asha@acme.in pan.nam --reason asked --stdout")
+                .fails(2)
+                .contains("did you mean pan.name?")
+        );
+        assert!(p.run("kyc reveal asha@acme.in bank --reason asked --stdout").fails(3).contains("no bank record"));
+        let told = format!("asked about {PAN}");
+        let refused = p.run(&format!("kyc reveal asha@acme.in pan --reason '{told}' --stdout")).fails(6);
+        assert!(!refused.contains(PAN), "{refused}");
+        assert_eq!(p.run("kyc reveal asha@acme.in pan.number --reason asked --stdout --dry-run").ok(), "");
+        assert_eq!(p.json("audit list --action reveal --status success"), serde_json::json!([]));
+        assert_eq!(p.run("kyc reveal asha@acme.in pan --reason 'asked by the bank' --stdout").ok(), format!("{PAN}\n"));
+        let shown = p.run_on_terminal("kyc reveal asha@acme.in:pan name --reason 'asked by the bank'", 80);
+        assert_eq!(shown.ok(), format!("{NAME}\n"));
+        let told = p.json("audit list --action reveal --status success");
+        assert_eq!(told.as_array().map(Vec::len), Some(2));
+        assert_eq!((&told[1]["resource"], &told[1]["key"]), (&"kyc".into(), &"ASHA22:pan:1".into()));
+        assert_eq!(told[1]["details"]["reason"], "asked by the bank", "{told}");
+        let exposed = p.json(&format!("kyc exposure --actor {}", told[0]["actor"].as_str().expect("a name")));
+        assert_eq!((&exposed[0]["user"], &exposed[0]["fields"]), (&"ASHA22".into(), &"pan.name pan.number".into()));
+        assert_eq!(exposed[0]["times"], 2);
+        assert_eq!(p.json("kyc exposure --actor nobody"), serde_json::json!([]));
+        // A number is looked up by itself alone, and never on a command line.
+        assert_eq!(p.run_with("kyc find --kind pan - -o csv", "abmpa 3211 g\n").ok().lines().count(), 2);
+        p.run_with("kyc find --kind pan -", OTHER_PAN).fails(3);
+        let filtered = p.run(&format!("kyc list --filter number={PAN}"));
+        assert_ne!(filtered.code, 0);
+        assert!(!filtered.err.contains(PAN), "{}", filtered.err);
+        assert!(!p.run("audit list -o json").ok().contains(PAN));
+        // Who has no key sees nothing, and is told so.
+        let mut env = p.env.clone();
+        env.insert("ORGCTL_MASTER_KEY_FILE".into(), p.path("gone").display().to_string());
+        let without = p.run_with_env("kyc reveal asha@acme.in pan --reason asked --stdout", &env, false);
+        assert_ne!(without.code, 0);
+        assert_eq!(without.out, "");
+        p.run("kyc list").ok();
+        p.run("db check").ok();
+    });
+}
+
+/// One number of two people is refused, or told of.
+#[test]
+fn a_number_that_somebody_else_has_is_told() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        submit(p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\n"));
+        let line = "kyc submit pan ravi@acme.in --from -";
+        let paper = format!("{PAN}\nname: {NAME}\n");
+        let refused = p.run_with(line, &paper).fails(4);
+        assert!(
+            refused.contains("a record of somebody else has the same PAN") && !refused.contains("ASHA22"),
+            "{refused}"
+        );
+        p.run("setting set kyc.duplicates flag").ok();
+        let flagged = p.run_with(line, &paper);
+        assert!(flagged.err.contains("warning: a record of somebody else has the same PAN"), "{}", flagged.err);
+        flagged.ok();
+        let told = p.json("kyc duplicates");
+        let keys: Vec<_> = told.as_array().expect("rows").iter().map(|row| row["key"].clone()).collect();
+        assert_eq!(keys, ["ASHA22:pan:1", "RAV222:pan:1"]);
+        assert_eq!(p.json("kyc duplicates --kind bank"), serde_json::json!([]));
+        // What was rejected is nobody's any more.
+        p.run("kyc reject ravi@acme.in:pan --reason duplicate").ok();
+        assert_eq!(p.json("kyc duplicates"), serde_json::json!([]));
+    });
+}
+
+/// Papers of an earlier system, in its own words; a number with a slip, one that another row has, one of somebody who has one.
+#[test]
+fn papers_come_by_a_file() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let header = "user,account_number,account_holder_name,ifsc_code,account_type,bank_name,penny_drop_reference\n";
+        let rows = format!(
+            "{header}asha@acme.in,{ACCOUNT},{NAME},karb0000001,Savings,,\nravi@acme.in,00 0412 356789,{NAME},KARB0000001,current,,\ndev@acme.in,0099887766554,{NAME},KARB0000001,savings,Karnataka Bank,\n"
+        );
+        let file = p.write("in.csv", &rows);
+        let mapped = format!("kyc import {file} --map ifsc_code=ifsc --map penny_drop_reference=reference");
+        let refused = p.run(&mapped).fails(6);
+        assert!(refused.contains("a record of somebody else has the same account number"), "{refused}");
+        assert!(!refused.contains("412356789") && !refused.contains(NAME), "{refused}");
+        let rejects = p.path("rejects.csv");
+        let line = format!("{mapped} --keep-going --rejects {}", rejects.display());
+        let loaded = p.run(&line);
+        assert!(loaded.err.contains("will hold in clear"), "{}", loaded.err);
+        assert_eq!(loaded.code, 7, "{}", loaded.err);
+        assert!(p.read("rejects.csv").contains("ravi@acme.in,00 0412 356789"));
+        assert_eq!(p.column("kyc list", "key"), ["ASHA22:bank:1", "DEV222:bank:1"]);
+        let told = p.json("kyc show asha@acme.in:bank");
+        assert_eq!((&told["mask"], &told["ifsc"]), (&"XXXXXXXX6789".into(), &"KARB0000001".into()));
+        assert_eq!(told["bank_name"], "Karnataka Bank", "{told}");
+        let shown = p.run("kyc reveal asha@acme.in bank --reason asked --stdout").ok();
+        assert_eq!(shown, format!("{ACCOUNT}\n"), "leading zeros are kept");
+        assert_eq!(p.run_with("kyc find --kind account - -o key", ACCOUNT).ok(), "ASHA22:bank:1\n");
+        // The second run, while the first waits.
+        let again = p.write("again.csv", format!("{header}asha@acme.in,{ACCOUNT},{NAME},KARB0000001,savings,,\n"));
+        let mapped = mapped.replace("in.csv", "again.csv");
+        assert!(again.ends_with("again.csv"));
+        p.run(&mapped).fails(6);
+        // What a spreadsheet did to a number, and one that is none.
+        for (number, why) in [("9.87E+11", "spreadsheet"), ("12", "digits"), ("", "the number is missing")] {
+            let row = format!("user,number,name,ifsc,account_type\ndev@acme.in,{number},{NAME},KARB0000001,savings\n");
+            let file = p.write("bad.csv", row);
+            let said = p.run(&format!("kyc import {file} --kind bank")).fails(6);
+            assert!(said.contains(why), "{said}");
+        }
+        let mixed = p.write("mixed.csv", "user,pan_number,pan_name,aadhaar_number,aadhaar_name\n");
+        assert!(p.run(&format!("kyc import {mixed}")).fails(6).contains("papers of several kinds: aadhaar, pan"));
+        let unknown = p.write("unknown.csv", "user,pan_number,pan_name,mask,fingerprint\nasha@acme.in,1,2,3,4\n");
+        let said = p.run(&format!("kyc import {unknown}")).fails(6);
+        assert!(said.contains("mask, fingerprint"), "{said}");
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}
+
+/// github.com/fernet/spec, generate.json: the key and how it encrypts "hello" are its own; this token, of a PAN, is by Python's
+/// cryptography.
+#[test]
+fn what_an_earlier_system_encrypted_is_opened() {
+    let p = TestEnv::with_acme(Engine::Sqlite);
+    people(&p);
+    let key = p.write("fernet.key", "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=\n");
+    let hello = "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA==";
+    let file = p.write("in.csv", format!("user,pan_name,pan_number_encrypted\nasha@acme.in,{NAME},{hello}\n"));
+    let without = p.run(&format!("kyc import {file}")).fails(6);
+    assert!(without.contains("needs the key it was encrypted with: --fernet-key FILE"), "{without}");
+    // It opens, and says what is no PAN.
+    let opened = p.run(&format!("kyc import {file} --fernet-key {key}")).fails(6);
+    assert!(
+        opened.contains("must have five letters, four digits and a letter") && !opened.contains("hello"),
+        "{opened}"
+    );
+    let other = p.write("other.csv", format!("user,pan_name,pan_number_encrypted\nasha@acme.in,{NAME},U2FsdGVkX18=\n"));
+    let refused = p.run(&format!("kyc import {other} --fernet-key {key}")).fails(6);
+    assert!(refused.contains("is no Fernet token"), "{refused}");
+}

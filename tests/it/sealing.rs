@@ -373,6 +373,7 @@ fn people_have_keys_of_their_own() {
 /// Two people with papers that are sealed.
 fn papers(p: &TestEnv) -> (String, String) {
     p.run("key init").ok();
+    p.run("setting set kyc.duplicates flag --org ACME").ok();
     for who in ["ASHA22", "RAVK22"] {
         p.run_with(&format!("kyc submit pan {who} --org ACME --from -"), "AAPPV8261K\nname: Asha Rao\n").ok();
     }

@@ -804,13 +804,6 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
-impl Sealed {
-    /// Whether a type is that of sealed values.
-    pub fn is(ty: &Type) -> bool {
-        ty.label == Sealed::TYPE.label
-    }
-}
-
 impl Scalar for Sealed {
     const TYPE: Type = Type { label: "SEALED", role: FieldKind::Sealed, ..Digest::TYPE };
     fn into_value(self) -> Value {

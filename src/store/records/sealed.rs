@@ -4,7 +4,6 @@ use uuid::Uuid;
 
 use super::subjects;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::scalar::Sealed;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::Result;
 use crate::store::engine::db::Db;
@@ -16,7 +15,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<(&'static Field, Option<&'stati
         let name = format!("{}_index", field.column);
         desc.index(&name).map(|i| desc.fields[i].column)
     };
-    desc.fields.iter().filter(|f| Sealed::is(&f.ty)).map(|f| (f, index(f))).collect()
+    desc.fields.iter().filter(|f| f.is_sealed()).map(|f| (f, index(f))).collect()
 }
 
 /// A row, whosever data it holds, and values of it.

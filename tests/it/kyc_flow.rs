@@ -23,6 +23,7 @@ fn by(p: &TestEnv, uid: u32) {
 fn people(p: &TestEnv) {
     by(p, 2001);
     p.run("key init").ok();
+    p.run("setting set kyc.aadhaar_storage sealed").ok();
     p.run("branch create --code MUM01 --name Mumbai").ok();
     p.run("user create --user-code ASHA22 --name 'Asha Rao' --email asha@acme.in --branch MUM01").ok();
     p.run("user create --user-code MEERA2 --name 'Meera Nair' --email meera@acme.in").ok();
@@ -551,6 +552,7 @@ fn of_two_papers_at_once_one_waits() {
 fn it_is_told_how_long_records_wait() {
     on_both_engines_with_acme(|p| {
         people(p);
+        p.run("setting set kyc.duplicates flag").ok();
         for n in 1..=10 {
             p.run(&format!("user create --user-code W{n:05} --name 'Asha Rao' --username w{n}")).ok();
             submit(p, &format!("pan w{n}"), PAN);
@@ -611,9 +613,12 @@ fn two_accounts_are_two_people() {
     let p = TestEnv::with_acme(Engine::Postgres);
     people(&p);
     let paper = p.write("paper.txt", PAN);
+    let key = std::fs::read_to_string(crate::sealing::key_file(&p)).expect("a key");
     let run = |uid: u32, line: &str, env: &[(&str, &str)]| {
         let stdin = std::fs::File::open(&paper).expect("a file");
         let mut command = p.spawn(line);
+        // Each account has a home of its own, and the key from its environment.
+        command.env("HOME", "/nonexistent").env("ORGCTL_MASTER_KEY", &key);
         command.uid(uid).gid(uid).current_dir("/").envs(env.iter().copied());
         wait(start(&mut command, stdin.into()))
     };

@@ -87,13 +87,13 @@ fn what_is_sealed_stands_nowhere_in_clear() {
         let answer = p.write("in-answer", format!("{{\"status\": \"ok\", \"ref\": \"{ANSWER}\"}}"));
         let rows = p.write("in-rows.csv", format!("user,pan_number,pan_name\nravi@acme.in,{OTHER_PAN},{FATHER}\n"));
         let bad = p.write("in-bad.csv", format!("user,pan_number,pan_name\ndev@acme.in,{PAN}X,{FATHER}\n"));
-        let consent = "--consent NOTICE1 --given-at 2026-11-20 --channel web --language en";
+        let notice = p.write("notice.txt", "We keep your Aadhaar number.");
+        let consent =
+            format!("--consent NOTICE1 --notice-file {notice} --given-at 2026-11-20 --channel web --language en");
         let all = Listening::to(p);
         all.run(&format!("kyc submit pan asha@acme.in --from {pan}")).ok();
-        let first = all.run(&format!("kyc submit aadhaar asha@acme.in --from {aadhaar}"));
-        if first.code != 0 {
-            all.run(&format!("kyc submit aadhaar asha@acme.in --from {aadhaar} {consent}")).ok();
-        }
+        all.run(&format!("kyc submit aadhaar asha@acme.in --from {aadhaar}")).fails(6);
+        all.run(&format!("kyc submit aadhaar asha@acme.in --from {aadhaar} {consent}")).ok();
         all.run(&format!("kyc submit bank asha@acme.in --from {bank} --ifsc KARB0000001 --account-type savings")).ok();
         let business =
             format!("kyc submit business asha@acme.in --from {business} --registration gstin --business-type llp");

@@ -170,7 +170,7 @@ const PEOPLE: [&str; 4] = [
     "user create --user-code RAVK22 --name ravi --email ravi@acme.example --org ACME",
 ];
 
-fn key_file(p: &TestEnv) -> std::path::PathBuf {
+pub fn key_file(p: &TestEnv) -> std::path::PathBuf {
     p.path("home/.config/orgctl/master.key")
 }
 

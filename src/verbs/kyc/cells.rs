@@ -21,9 +21,6 @@ pub struct Cells {
     beside: Option<usize>,
 }
 
-/// A line, what the column says there, and the one beside it.
-type Row = (u64, Zeroizing<String>, Zeroizing<String>);
-
 impl Cells {
     /// Reads the header.
     pub fn open(mut lines: Lines, column: &str, beside: Option<&str>) -> Result<Cells> {

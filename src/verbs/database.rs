@@ -23,7 +23,7 @@ use crate::store::backup::partial;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Engine, Location};
 use crate::store::invariants;
-use crate::store::records::{self, Deleted, by_key};
+use crate::store::records::{self, Deleted, by_key, sealed};
 use crate::store::schema::migrate::{self, SchemaState};
 use crate::store::schema::stored_values;
 use crate::store::schema::{self, Class};
@@ -749,6 +749,7 @@ impl Leaf for CheckFlags {
             collect(&mut found, stored_values::invalid_values(db).await)?;
             collect(&mut found, invariants::check_all(db).await)?;
             collect(&mut found, by_themselves(db, today).await)?;
+            collect(&mut found, sealed::faults(db).await)?;
             collect(&mut found, seed::faults(db).await)?;
         }
         tell_findings(s.context, &json!({ "ok": found.is_empty(), "findings": found }), &found)?;

@@ -136,7 +136,7 @@ impl leaf::Leaf for Look {
     const SPEC: Spec = Spec {
         noun: "key",
         verb: "look",
-        permission: "keys:look",
+        permission: "kyc:reveal",
         writes: false,
         about: "Open",
         examples: "orgctl key look",
@@ -384,6 +384,44 @@ fn papers(p: &TestEnv) -> (String, String) {
 
 fn rotations(p: &TestEnv, org: &str) -> serde_json::Value {
     p.json(&format!("audit list --all --org {org} --action key_rotate --status success"))
+}
+
+/// Whoever may see less than all opens what he or she may see.
+#[test]
+fn a_user_opens_what_is_sealed() {
+    on_both_engines_with(PROGRAM, &PEOPLE, |p| {
+        papers(p);
+        let before = p.run("key look").ok();
+        p.run("role create --org ACME --code LOOKER --name Looker").ok();
+        for action in ["read", "reveal"] {
+            p.run(&format!("role-permission create --org ACME --role LOOKER --resource kyc --action {action}")).ok();
+        }
+        p.run("role assign LOOKER RAVK22 --org ACME").ok();
+        assert_eq!(p.run("key look --as RAVK22 --org ACME").ok(), before);
+        p.run("key look --as ASHA22 --org ACME").fails(5);
+    });
+}
+
+/// What nobody can open any more is named.
+#[test]
+fn lost_keys_are_named() {
+    on_both_engines_with(PROGRAM, &PEOPLE, |p| {
+        papers(p);
+        p.run("db check").ok();
+        p.sql("delete from wrapped_keys where purpose = 'data'").expect("gone");
+        let said = p.run("db check");
+        assert_eq!(said.code, 8);
+        assert_eq!(said.out.lines().filter(|l| l.ends_with("number is sealed by a key that is not there")).count(), 2);
+        assert!(p.run("key look").fails(8).contains("is not there"));
+        p.sql("delete from wrapped_keys where purpose = 'organisation' and org_id = 1").expect("gone");
+        let said = p.run("db check").out;
+        // The fingerprint keys of both, and two indexes.
+        assert_eq!(
+            said.lines().filter(|l| l.ends_with("it is wrapped by a key that is not there")).count(),
+            4,
+            "{said}"
+        );
+    });
 }
 
 /// All keys are wrapped anew, and open what they opened before.

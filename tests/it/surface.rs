@@ -291,7 +291,14 @@ fn what_belongs_to_one_floor_stays_there() {
         ),
         (
             ".checking()",
-            &["store/access/", "store/as_of/mod.rs", "store/reader.rs", "store/records/settings.rs", "crud/remove.rs"],
+            &[
+                "store/access/",
+                "store/as_of/mod.rs",
+                "store/keys.rs",
+                "store/reader.rs",
+                "store/records/settings.rs",
+                "crud/remove.rs",
+            ],
         ),
         ("sees_all", &["store/engine/db.rs", "store/tx.rs"]),
         // The store has variants for what is decided on.

@@ -66,18 +66,59 @@ pub async fn has_index_alone(db: &mut Db, desc: &Descriptor, org: i32, column: &
     Ok(db.first(Sql::new(sql).with([org.into()]).yields([ValueType::Int])).await?.is_some())
 }
 
+/// The key that a value of the row `t` was sealed by, behind the version; what is too short was sealed by none.
+fn key_sql(db: &Db, column: &str) -> String {
+    let column = quoted(column);
+    match db.is_postgres() {
+        true => format!("case when length(t.{column}) >= 57 then encode(substr(t.{column}, 2, 16), 'hex')::uuid end"),
+        false => format!("substr(t.{column}, 2, 16)"),
+    }
+}
+
 /// Whether a row has a value that was sealed by a key which is written with no more.
 pub async fn is_by_retired(db: &mut Db, desc: &Descriptor, org: i32, column: &str) -> Result<bool> {
-    // Behind the version.
-    let key = match db.is_postgres() {
-        true => format!("encode(substr(t.{}, 2, 16), 'hex')::uuid", quoted(column)),
-        false => format!("substr(t.{}, 2, 16)", quoted(column)),
-    };
+    let (table, key, column) = (desc.table, key_sql(db, column), quoted(column));
     let sql = format!(
-        "select 1 from {} t cross join wrapped_keys k
-          where t.org_id = $1 and t.{} is not null and k.org_id = t.org_id and k.id = {key} and k.retired_at is not null limit 1",
-        desc.table,
-        quoted(column)
+        "select 1 from {table} t cross join wrapped_keys k
+          where t.org_id = $1 and t.{column} is not null and k.org_id = t.org_id and k.id = {key} and k.retired_at is not null limit 1"
     );
     Ok(db.first(Sql::new(sql).with([org.into()]).yields([ValueType::Int])).await?.is_some())
+}
+
+/// Faults that are told of one column.
+const SHOWN: usize = 20;
+
+/// Values whose key is not there, and keys that are wrapped by none that is: what nobody can open any more.
+pub async fn faults(db: &mut Db) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let wrapped = format!(
+        "select k.org_id, k.id from wrapped_keys k where k.purpose <> 'organisation' and not exists
+             (select 1 from wrapped_keys o where o.org_id = k.org_id and o.id = k.wrapping_id and o.purpose = 'organisation')
+          order by k.org_id, k.id limit {SHOWN}"
+    );
+    let unopened = "it is wrapped by a key that is not there";
+    found.extend(
+        told(db, wrapped, |org, id| format!("table wrapped_keys, row with org_id {org}, id {id}: {unopened}")).await?,
+    );
+    for desc in db.kinds().resources() {
+        for (field, _) in columns(desc) {
+            let (table, key, column) = (desc.table, key_sql(db, field.column), quoted(field.column));
+            let sql = format!(
+                "select t.org_id, t.id from {table} t where t.{column} is not null and not exists
+                     (select 1 from wrapped_keys k where k.org_id = t.org_id and k.id = {key} and k.purpose = 'data')
+                  order by t.org_id, t.id limit {SHOWN}"
+            );
+            let column = field.column;
+            let line = |org, id| {
+                format!("table {table}, row with org_id {org}, id {id}: {column} is sealed by a key that is not there")
+            };
+            found.extend(told(db, sql, line).await?);
+        }
+    }
+    Ok(found)
+}
+
+async fn told(db: &mut Db, sql: String, line: impl Fn(i32, Uuid) -> String) -> Result<Vec<String>> {
+    let rows = db.all(Sql::new(sql).yields([ValueType::Int, ValueType::Uuid])).await?;
+    rows.iter().map(|row| Ok(line(row.org(0)?, row.uuid(1)?))).collect()
 }

@@ -14,6 +14,7 @@ use crate::crud::write::{Change, Create, End};
 use crate::verbs::audit::append::Append;
 use crate::verbs::audit::clock::CorrectClock;
 use crate::verbs::consent::Withdraw;
+use crate::verbs::kyc::batch::Batch;
 use crate::verbs::kyc::decide::{Reject, Verify};
 use crate::verbs::kyc::review::Review;
 use crate::verbs::kyc::risk::SetRisk;
@@ -61,6 +62,7 @@ pub const COMMANDS: &[Storable] = &[
     Storable::of::<Verify>(),
     Storable::of::<Reject>(),
     Storable::of::<SetRisk>(),
+    Storable::of::<Batch>(),
     Storable::of::<Set>(),
     Storable::of::<Reset>(),
     Storable::of::<Append>(),

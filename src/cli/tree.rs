@@ -221,6 +221,8 @@ pub const LEAVES: &[Leaf] = &[
     leaf::<kyc::matching::MatchFlags>(),
     leaf::<kyc::find::FindFlags>(),
     leaf::<kyc::import::ImportFlags>(),
+    leaf::<kyc::batch::ConfirmFlags>(),
+    leaf::<kyc::batch::CancelFlags>(),
     leaf::<kyc::find::DuplicatesFlags>(),
     leaf::<kyc::reveal::RevealFlags>(),
     leaf::<kyc::exposure::ExposureFlags>(),

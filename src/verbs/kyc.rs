@@ -1,6 +1,7 @@
 //! Identity papers: numbers and names by themselves, which need no database, and the records of people that are submitted,
 //! looked at and verified.
 
+pub mod batch;
 mod cells;
 mod cipher;
 pub mod decide;

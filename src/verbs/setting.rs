@@ -28,6 +28,7 @@ use crate::store::records::{self, Deleted};
 use crate::store::trail;
 use crate::store::tx::Tx;
 use crate::ui::format::{Format, Listing, OutputColumn, record};
+use crate::verbs::kyc::seal::storage_stands;
 
 /// Whose settings a command is about, with the user's record where they are a user's.
 struct Whose {
@@ -370,6 +371,8 @@ impl Verb for Set {
                 after: value,
             });
         }
+        let after = settings::for_place(tx.db, self.place).await?;
+        storage_stands(tx, self.place, &settings, &after).await?;
         Ok(changed)
     }
 }
@@ -397,6 +400,7 @@ impl Verb for Reset {
         let each: Vec<(Record, Uuid)> = records.iter().map(|record| (record.clone(), tx.new_id())).collect();
         tx.delete_each(each).await?;
         let after = settings::for_place(tx.db, self.place).await?;
+        storage_stands(tx, self.place, &before, &after).await?;
         let of = |key: &String| ChangedSetting {
             key: key.clone(),
             is_written: own(key).is_some(),

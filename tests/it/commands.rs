@@ -115,6 +115,8 @@ const AFTER: &[(Before, Sample)] = &[
     (submitted, ("kyc start asha:pan", "", &["kyc review"])),
     (submitted, ("kyc reject asha:pan --reason mismatch", "", &["kyc reject"])),
     (submitted, ("kyc risk set high asha:pan", "", &["kyc risk set"])),
+    (batch, ("kyc import-confirm 000000000042", "", &["kyc import-confirm"])),
+    (batch, ("kyc import-cancel 000000000042", "", &["kyc import-confirm"])),
     (started, ("kyc verify asha:pan --method manual --note seen", "", &["kyc verify"])),
     (spoken, ("audit log prune --before 50d", "", &["prune", "prune"])),
 ];
@@ -141,6 +143,16 @@ fn submitted(p: &TestEnv) {
     p.by(Operator::new(4321, None, None));
     p.run("key init").ok();
     p.run_with("kyc submit pan asha --from - --consent N1 --notice-file /proc/self/comm --given-at 1d --channel web --language en", "AAPPV8261K\nname: Asha\n").ok();
+    p.by(Operator::new(0, None, None));
+}
+
+/// Somebody else brought a paper that was verified elsewhere.
+fn batch(p: &TestEnv) {
+    p.by(Operator::new(4321, None, None));
+    p.run("key init").ok();
+    let file = p.write("batch.csv", "user,pan_number,pan_name,is_verified\nasha,AAPPV8261K,Asha,yes\n");
+    let request = "01a22ce4-6e13-70a6-ba6d-000000000042";
+    p.run(&format!("kyc import {file} --keep-verified --request-id {request}")).ok();
     p.by(Operator::new(0, None, None));
 }
 

@@ -165,6 +165,9 @@ const SAMPLES: &[(&str, &str)] = &[
     ("kyc reveal", "kyc reveal asha@sahyadri.example pan --reason asked --stdout"),
     ("kyc exposure", "kyc exposure --actor tester"),
     ("kyc import", "kyc import %/accounts.csv"),
+    ("kyc import", "kyc import %/batch.csv --keep-verified --request-id 01a22ce4-6e13-70a6-ba6d-000000000042"),
+    ("kyc import-cancel", "kyc import-cancel 000000000042"),
+    ("kyc import", "kyc import %/batch.csv --keep-verified --request-id 01a22ce4-6e13-70a6-ba6d-000000000043"),
     ("kyc status", "kyc status asha@sahyadri.example"),
     ("kyc assign", "kyc assign asha@sahyadri.example:pan --to AAA222"),
     ("kyc assign", "kyc assign asha@sahyadri.example:pan --to ''"),
@@ -318,6 +321,10 @@ fn samples() -> Vec<(String, String)> {
 fn write_files(p: &TestEnv) {
     p.write("paper.txt", "AAPPV8261K\nname: ASHA RAO\n");
     p.write("codes.txt", "KARB0000001\n");
+    p.write(
+        "batch.csv",
+        "user,business_registration_number,business_name,business_type,is_verified\nasha@sahyadri.example,AAA-1234,Sahyadri,llp,yes\n",
+    );
     p.write("pan.txt", "AAPPV8261K\n");
     p.write("accounts.csv", "user,account_number,account_holder_name,ifsc,account_type\nasha@sahyadri.example,000412356789,Asha Rao,KARB0000001,savings\n");
     p.write("names.txt", "Ravi Kumar\nKumar Ravi\n");

@@ -281,6 +281,77 @@ fn papers_come_by_a_file() {
     });
 }
 
+/// What was verified elsewhere is in force when another person has confirmed the batch.
+#[test]
+fn what_was_verified_elsewhere_waits_for_another_person() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let rows = format!(
+            "user,pan_number,pan_name,is_verified\nasha@acme.in,{PAN},Asha Rao,true\nravi@acme.in,{OTHER_PAN},Ravi Kumar,false\n"
+        );
+        let file = p.write("in.csv", rows);
+        let request = "01a22ce4-6e13-70a6-ba6d-0000000000aa";
+        let loaded = p.run(&format!("kyc import {file} --keep-verified --request-id {request}"));
+        assert!(loaded.err.contains("kyc import-confirm 0000000000aa"), "{}", loaded.err);
+        loaded.ok();
+        assert_eq!(p.column("kyc list --sort user", "status"), ["in_review", "submitted"]);
+        assert_eq!(p.json("user show asha@acme.in")["pan_verified"], false);
+        assert!(p.run("kyc import-confirm 0000000000aa").fails(5).contains("another person must verify it"));
+        p.by(orgctl::model::operator::Operator::new(4321, None, None));
+        p.run("kyc import-confirm 00000000ffff").fails(3);
+        p.run("kyc import-confirm 0000000000aa --dry-run").ok();
+        let done = p.run("kyc import-confirm 0000000000aa");
+        assert!(done.err.contains("verified 1 of batch 0000000000aa"), "{}", done.err);
+        let told = p.json("kyc show asha@acme.in:pan");
+        assert_eq!((&told["status"], &told["verification_method"]), (&"verified".into(), &"migrated".into()));
+        assert_eq!(p.json("user show asha@acme.in")["pan_verified"], true);
+        p.run("kyc import-cancel 0000000000aa").fails(4);
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}
+
+/// Papers of a duplicate go over, and open when the duplicate's keys are gone.
+#[test]
+fn papers_go_over_with_a_merge() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        submit(p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\nfather_name: {FATHER}\n"));
+        submit(p, "bank ravi@acme.in --ifsc KARB0000001 --account-type savings", &format!("{ACCOUNT}\nname: {NAME}\n"));
+        p.run("user merge asha@acme.in ravi@acme.in --yes").ok();
+        assert_eq!(
+            p.sql("delete from wrapped_keys where subject_id in (select id from users where user_code = 'ASHA22')"),
+            Ok(())
+        );
+        let shown = |field: &str| p.run(&format!("kyc reveal ravi@acme.in {field} --reason asked --stdout")).ok();
+        assert_eq!(shown("pan"), format!("{PAN}\n"));
+        assert_eq!(shown("pan.father_name"), format!("{FATHER}\n"));
+        assert_eq!(shown("bank"), format!("{ACCOUNT}\n"));
+        assert_eq!(p.run_with("kyc find --kind pan - -o key", PAN).ok(), "RAV222:pan:2\n");
+        p.run("audit verify --deep").ok();
+    });
+}
+
+/// How Aadhaar numbers are kept is chosen before the first, and stands then.
+#[test]
+fn of_an_aadhaar_the_last_four_may_be_all_that_is_kept() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        p.run("setting set kyc.aadhaar_storage reference").ok();
+        let notice = p.write("notice.txt", "We keep the last four digits.");
+        let consent = format!("--consent N1 --notice-file {notice} --given-at 2026-11-20 --channel web --language en");
+        submit(p, &format!("aadhaar asha@acme.in {consent}"), &format!("{AADHAAR}\nname: {NAME}\n"));
+        assert_eq!(p.json("kyc show asha@acme.in:aadhaar")["mask"], "XXXX XXXX 7058");
+        assert!(p.run("kyc reveal asha@acme.in aadhaar --reason asked --stdout").fails(3).contains("has no number"));
+        assert_eq!(p.run("kyc reveal asha@acme.in aadhaar.name --reason asked --stdout").ok(), format!("{NAME}\n"));
+        assert_eq!(p.run_with("kyc find --kind aadhaar - -o key", AADHAAR).ok(), "ASHA22:aadhaar:1\n");
+        let refused = p.run("setting set kyc.aadhaar_storage sealed").fails(4);
+        assert!(refused.contains("Aadhaar numbers are kept already, as reference"), "{refused}");
+        p.run("setting reset kyc.aadhaar_storage --yes").fails(4);
+        p.run("audit verify --deep").ok();
+    });
+}
+
 /// github.com/fernet/spec, generate.json: the key and how it encrypts "hello" are its own; this token, of a PAN, is by Python's
 /// cryptography.
 #[test]

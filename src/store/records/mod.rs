@@ -692,6 +692,17 @@ pub async fn shared_values(db: &mut Db, desc: &'static Descriptor, org: i32, fie
     Ok(rows.into_iter().map(|row| row.value(0).clone()).collect())
 }
 
+/// Whether any record has a value in a field, deleted ones too; of one organisation, or of all.
+pub async fn any_with(db: &mut Db, desc: &Descriptor, org: Option<i32>, field: &Field, value: &Value) -> Result<bool> {
+    let mut sql = Sql::new(format!("select 1 from {} t where t.{} = ", desc.table, quoted(field.column)));
+    sql.bind(value.clone());
+    if let Some(org) = org {
+        sql.push(" and t.org_id = ").bind(org);
+    }
+    sql.push(" limit 1");
+    Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
+}
+
 /// Live records with one of several ids.
 pub async fn with_ids(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, ids: &[Value]) -> Result<Vec<Record>> {
     live_with(db, desc, org, "id", ids).await

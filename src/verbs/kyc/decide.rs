@@ -112,13 +112,13 @@ async fn still_agreed(tx: &mut Tx<'_>, record: &Stored<Kyc>) -> Result<()> {
 }
 
 /// Who decides, and when that is done.
-fn decided(tx: &Tx<'_>, after: &mut Record) {
+pub fn decided(tx: &Tx<'_>, after: &mut Record) {
     after.set("decided_by_id", tx.acting_user(after.meta.org_id).into());
     after.set("decided_operator", tx.operator().told().into());
 }
 
 /// Lets the record in force make room for its successor, in the same transaction.
-async fn supersede(tx: &mut Tx<'_>, successor: &Stored<Kyc>) -> Result<Option<Record>> {
+pub async fn supersede(tx: &mut Tx<'_>, successor: &Stored<Kyc>) -> Result<Option<Record>> {
     let (org, user) = (successor.meta.org_id, successor.value.user_id.0);
     let all = live_of(tx.db, org, user).await?;
     let is_former = |r: &&Stored<Kyc>| r.value.kind == successor.value.kind && r.value.state == KycState::Verified;

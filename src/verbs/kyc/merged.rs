@@ -2,15 +2,24 @@
 
 use anyhow::Result;
 
-use super::live_of;
+use super::{DESC, live_of};
 use crate::model::kinds::kyc::{Kyc, KycState};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
+use crate::model::resource::Record;
 use crate::model::resource::stored::Stored;
+use crate::store::engine::db::Db;
+use crate::store::records;
 use crate::store::tx::Tx;
 
+/// Whether a user has or had records of papers, whatever became of them.
+pub async fn has_papers(db: &mut Db, user: &Record) -> Result<bool> {
+    let (org, id) = user.meta.record_id();
+    Ok(records::any_with(db, DESC, Some(org), DESC.known("user_id")?, &id.into()).await?)
+}
+
 /// Refuses a merge of two who each have a record of one kind that waits, or one in force: which of them counts a person has to
-/// say. All others go over, sealed as they are: what is sealed under the key of the duplicate is sealed anew here.
+/// say. All others go over, and are sealed anew.
 pub async fn papers_of_both(tx: &mut Tx<'_>, duplicate: &Stored<User>, into: &Stored<User>) -> Result<()> {
     let org = duplicate.meta.org_id;
     let (own, others) = (live_of(tx.db, org, into.meta.id).await?, live_of(tx.db, org, duplicate.meta.id).await?);

@@ -14,7 +14,7 @@ use crate::model::problem::Problem;
 use crate::model::random::Random;
 use crate::model::resource::Record;
 use crate::model::sealing;
-use crate::model::setting::{AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES};
+use crate::model::setting::{AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, Place, Settings};
 use crate::model::values::value::{Value, hex};
 use crate::store::engine::db::Db;
 use crate::store::records;
@@ -112,6 +112,24 @@ pub fn is_chosen(storage: AadhaarStorage) -> Result<(), Problem> {
     }
 }
 
+/// Refuses another way to keep Aadhaar numbers once there are some: what was chosen before the first stands.
+pub async fn storage_stands(tx: &mut Tx<'_>, place: Place, before: &Settings, after: &Settings) -> Result<()> {
+    let (was, is) = (before.get(KYC_AADHAAR_STORAGE)?, after.get(KYC_AADHAAR_STORAGE)?);
+    if was == is || was == AadhaarStorage::Undecided {
+        return Ok(());
+    }
+    let org = (place != Place::SYSTEM).then_some(place.org);
+    let kind = KycKind::Aadhaar.as_str().into();
+    if !records::any_with(tx.db, DESC, org, DESC.known("kind")?, &kind).await? {
+        return Ok(());
+    }
+    let sentence =
+        format!("Aadhaar numbers are kept already, as {}: the choice was made before the first", was.as_str());
+    Err(Problem::conflict(sentence)
+        .hint("what is kept can't be kept otherwise by a setting alone: it would have to be sealed or taken out anew")
+        .into())
+}
+
 /// What is said of a number that somebody else has: nobody learns who.
 pub fn is_anothers(label: &str) -> Problem {
     Problem::conflict(format!("a record of somebody else has the same {label}"))
@@ -148,6 +166,29 @@ pub async fn seal_besides(
     clear.push((column, Zeroizing::new(text.to_owned())));
     let seals = Seals::of(vault, tx, org, &[person]).await?;
     seals.fill(record, &clear, tx.random())?;
+    Ok(keys_of(tx, person))
+}
+
+/// Seals records anew that are about somebody else from now on, each with what it was before: their former keys go with whom they
+/// are of. What the audit records say besides.
+pub async fn seal_for_another(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    changes: &mut [(Record, Record)],
+) -> Result<Map<String, Json>> {
+    let is_anothers =
+        |(before, after): &&mut (Record, Record)| before.desc == DESC && before.get("user_id") != after.get("user_id");
+    let mut moved: Vec<&mut (Record, Record)> = changes.iter_mut().filter(is_anothers).collect();
+    let Some((org, person)) = moved.first().map(|(_, after)| (after.meta.org_id, after.get("user_id").as_uuid()))
+    else {
+        return Ok(Map::new());
+    };
+    let person = person.unwrap_or_default();
+    let seals = Seals::of(vault, tx, org, &[person]).await?;
+    for (before, after) in moved.iter_mut().map(|change| (&change.0, &mut change.1)) {
+        let clear = opened(vault, tx.db, before).await?;
+        seals.fill(after, &clear, tx.random())?;
+    }
     Ok(keys_of(tx, person))
 }
 

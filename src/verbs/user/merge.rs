@@ -14,6 +14,7 @@ use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::{find, find_in};
 use crate::crud::read::print_changed;
 use crate::crud::session::Session;
+use crate::crud::vault::Vault;
 use crate::crud::write::{Target, dry_run_note, end};
 use crate::crud::{former, remove};
 use crate::model::kinds::user::User;
@@ -21,19 +22,24 @@ use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
 use crate::model::resource::stored::Stored;
 use crate::model::resource::{Descriptor, Field, Record};
-use crate::model::trail::audit::Action;
+use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::Value;
 use crate::store::records::pointing::{self, RecordAt, alike, pointing_at};
 use crate::store::records::{self, Deleted, credentials, keys as store_keys};
 use crate::store::tx::Tx;
-use crate::verbs::kyc::merged::papers_of_both;
+use crate::verbs::kyc::merged::{has_papers, papers_of_both};
+use crate::verbs::kyc::seal::seal_for_another;
 
 /// Makes one user of two: what points at the duplicate points at the other, and the duplicate is deleted.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Merge {
     pub duplicate: Target,
     pub into: Target,
+    /// What opens the papers of the duplicate, where there are any.
+    #[serde(skip)]
+    vault: Vault,
+    has_papers: bool,
 }
 
 impl Verb for Merge {
@@ -44,6 +50,10 @@ impl Verb for Merge {
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.duplicate.org]
+    }
+
+    fn cannot_be_kept(&self) -> Option<&'static str> {
+        self.has_papers.then_some("papers are sealed anew, with a key that is kept elsewhere")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<(usize, usize)> {
@@ -58,7 +68,7 @@ impl Verb for Merge {
         papers_of_both(tx, &duplicate, &into).await?;
         let (duplicate, into) = (duplicate.into_record(), into.into_record());
         let deletion = tx.new_id();
-        let mut merging = Merging { into: &into, deletion, gone: HashSet::new(), moved };
+        let mut merging = Merging { into: &into, deletion, gone: HashSet::new(), moved, vault: &self.vault };
         let at = [RecordAt::of(&duplicate)];
         for d in pointing_at(tx.db, &at, Deleted::Exclude, |_, _| true).await?.into_iter().flatten() {
             if !d.desc.is_told() {
@@ -91,6 +101,7 @@ struct Merging<'r> {
     gone: HashSet<Uuid>,
     /// How many point at who stays now.
     moved: usize,
+    vault: &'r Vault,
 }
 
 impl Merging<'_> {
@@ -149,11 +160,12 @@ impl Merging<'_> {
         Ok(())
     }
 
-    async fn write(&mut self, tx: &mut Tx<'_>, changes: Vec<(Record, Record)>) -> Result<()> {
+    async fn write(&mut self, tx: &mut Tx<'_>, mut changes: Vec<(Record, Record)>) -> Result<()> {
         for (before, after) in changes.iter().filter(|(_, after)| after.is_live()) {
             stands(tx, before, after)?;
         }
-        let written = tx.update_all(changes, &Action::Merge.into()).await?;
+        let details = seal_for_another(tx, self.vault, &mut changes).await?;
+        let written = tx.update_all(changes, &ChangeNote { action: Action::Merge, details }).await?;
         self.moved += written.iter().flatten().count();
         Ok(())
     }
@@ -291,8 +303,10 @@ impl Leaf for MergeFlags {
                 .confirm(&format!("merge {} into {}, and delete the first?", duplicate.title(), into.title()))
                 .await?;
         }
-        let (moved, gone) =
-            gate::write(s, &Merge { duplicate: Target::as_seen(&duplicate), into: Target::as_seen(&into) }).await?;
+        let has_papers = has_papers(s.db().await?, &duplicate).await?;
+        let vault = if has_papers { Vault::of(s).await? } else { Vault::default() };
+        let merge = Merge { duplicate: Target::as_seen(&duplicate), into: Target::as_seen(&into), vault, has_papers };
+        let (moved, gone) = gate::write(s, &merge).await?;
         s.context.ui.status(&format!(
             "merged {} into {}: {moved} that pointed at it follow",
             duplicate.title(),

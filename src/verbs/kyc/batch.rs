@@ -1,0 +1,153 @@
+//! `kyc import-confirm` and `kyc import-cancel`: what an earlier system verified, and was taken up as a batch, is in force when another
+//! person has confirmed it.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::decide::{decided, supersede};
+use super::parties::another_person;
+use super::{DESC, move_of};
+use crate::crud::gate::{self, Verb};
+use crate::crud::leaf::{Leaf, Spec, Unused};
+use crate::crud::session::Session;
+use crate::crud::write::dry_run_note;
+use crate::model::kinds::kyc::{Kyc, KycState, Method, Rejection};
+use crate::model::problem::Problem;
+use crate::model::resource::Record;
+use crate::model::resource::stored::Stored;
+use crate::model::trail::audit::{Action, ChangeNote};
+use crate::model::values::scalar::{ParseContext, truncate};
+use crate::model::values::value::Value;
+use crate::store::records;
+use crate::store::tx::Tx;
+
+/// What becomes of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    Confirm,
+    Cancel,
+}
+
+/// Ends that a batch waits.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Batch {
+    org: i32,
+    batch: String,
+    end: End,
+}
+
+/// The records of a batch that wait.
+async fn waiting(tx: &mut Tx<'_>, org: i32, batch: &str) -> Result<Vec<Stored<Kyc>>> {
+    let found = records::with_value(tx.db, DESC, Some(org), DESC.known("batch")?, &batch.into()).await?;
+    let all: Vec<Stored<Kyc>> = found.iter().map(Stored::from_record).collect::<Result<_, _>>()?;
+    if all.is_empty() {
+        return Err(Problem::not_found(format!("there is no batch {}", truncate(batch)))
+            .hint("'orgctl kyc list --columns key,batch' tells which batches wait")
+            .into());
+    }
+    let waiting: Vec<Stored<Kyc>> = all.into_iter().filter(|r| r.value.state == KycState::InReview).collect();
+    if waiting.is_empty() {
+        return Err(Problem::conflict(format!("nothing of batch {} waits any more", truncate(batch)))
+            .hint("it was confirmed or cancelled")
+            .into());
+    }
+    Ok(waiting)
+}
+
+impl Verb for Batch {
+    const NAME: &str = "kyc import-confirm";
+
+    type Output = usize;
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<usize> {
+        let waiting = waiting(tx, self.org, &self.batch).await?;
+        let transition = move_of(if self.end == End::Confirm { "verify" } else { "reject" })?;
+        let mut changes: Vec<(Record, Record)> = Vec::with_capacity(waiting.len());
+        for known in &waiting {
+            let before = known.record();
+            let Some(mut after) = transition.apply(&before, tx.at())? else { continue };
+            decided(tx, &mut after);
+            match self.end {
+                End::Confirm => {
+                    another_person(tx, known)?;
+                    supersede(tx, known).await?;
+                    after.set("verification_method", Method::Migrated.as_str().into());
+                    after.set("valid_until", super::risk::valid_until(known.value.risk, tx.today()));
+                }
+                End::Cancel => {
+                    after.set("rejection_code", Rejection::Other.as_str().into());
+                    after.set("rejection_text", "the batch that it came with was cancelled".into());
+                }
+            }
+            after.validate(tx.today())?;
+            changes.push((before, after));
+        }
+        let mut note = ChangeNote::of_move(transition);
+        note.details.insert("batch".to_owned(), Value::from(self.batch.as_str()).to_json());
+        Ok(tx.update_all(changes, &note).await?.len())
+    }
+}
+
+async fn end(s: &mut Session<'_>, batch: String, end: End) -> Result<()> {
+    gate::allow(s)?;
+    let org = s.the_org_of(DESC).await?.unwrap_or_default();
+    let n = gate::write(s, &Batch { org, batch: batch.trim().to_owned(), end }).await?;
+    let done = if end == End::Confirm { "verified" } else { "discarded" };
+    s.context.ui.status(&format!("{done} {n} of batch {}", batch.trim()));
+    dry_run_note(s.context);
+    Ok(())
+}
+
+/// Confirms a batch: it is in force from then on.
+#[derive(clap::Args)]
+pub struct ConfirmFlags {
+    /// Number of the batch, as the import told it
+    #[arg(value_name = "BATCH")]
+    pub batch: String,
+}
+
+impl Leaf for ConfirmFlags {
+    const SPEC: Spec = Spec {
+        noun: "kyc",
+        verb: "import-confirm",
+        permission: "kyc:verify",
+        writes: true,
+        about: "Confirm a batch of papers that an earlier system verified: not who brought it",
+        examples: "orgctl kyc import-confirm 4f1c22d09a31",
+    };
+    const UNUSED: Unused = Unused::NONE.columns();
+    const RECORDED: Option<Action> = Some(Action::KycApprove);
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        end(s, self.batch, End::Confirm).await
+    }
+}
+
+/// Discards a batch.
+#[derive(clap::Args)]
+pub struct CancelFlags {
+    /// Number of the batch, as the import told it
+    #[arg(value_name = "BATCH")]
+    pub batch: String,
+}
+
+impl Leaf for CancelFlags {
+    const SPEC: Spec = Spec {
+        noun: "kyc",
+        verb: "import-cancel",
+        permission: "kyc:reject",
+        writes: true,
+        about: "Discard a batch of papers that waits to be confirmed",
+        examples: "orgctl kyc import-cancel 4f1c22d09a31",
+    };
+    const UNUSED: Unused = Unused::NONE.columns();
+    const RECORDED: Option<Action> = Some(Action::KycReject);
+
+    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+        end(s, self.batch, End::Cancel).await
+    }
+}

@@ -235,6 +235,7 @@ const ELSEWHERE: &[&str] = &[
     "audit erase",
     "audit correct-clock",
     "kyc claim",
+    "kyc import-confirm",
     "kyc verify",
     "key import",
 ];

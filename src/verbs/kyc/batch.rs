@@ -8,7 +8,8 @@ use super::decide::{decided, supersede};
 use super::parties::another_person;
 use super::{DESC, move_of};
 use crate::crud::gate::{self, Verb};
-use crate::crud::leaf::{Leaf, Spec, Unused};
+use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::read::{known_columns, print_changed};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::kyc::{Kyc, KycState, Method, Rejection};
@@ -57,13 +58,13 @@ async fn waiting(tx: &mut Tx<'_>, org: i32, batch: &str) -> Result<Vec<Stored<Ky
 impl Verb for Batch {
     const NAME: &str = "kyc import-confirm";
 
-    type Output = usize;
+    type Output = Vec<Record>;
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<usize> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
         let waiting = waiting(tx, self.org, &self.batch).await?;
         let transition = move_of(if self.end == End::Confirm { "verify" } else { "reject" })?;
         let mut changes: Vec<(Record, Record)> = Vec::with_capacity(waiting.len());
@@ -88,18 +89,21 @@ impl Verb for Batch {
         }
         let mut note = ChangeNote::of_move(transition);
         note.details.insert("batch".to_owned(), Value::from(self.batch.as_str()).to_json());
-        Ok(tx.update_all(changes, &note).await?.len())
+        Ok(tx.update_all(changes, &note).await?.into_iter().flatten().collect())
     }
 }
 
 async fn end(s: &mut Session<'_>, batch: String, end: End) -> Result<()> {
     gate::allow(s)?;
     let org = s.the_org_of(DESC).await?.unwrap_or_default();
-    let n = gate::write(s, &Batch { org, batch: batch.trim().to_owned(), end }).await?;
+    known_columns(s.context, DESC)?;
+    let ended = gate::write(s, &Batch { org, batch: batch.trim().to_owned(), end }).await?;
+    let n = ended.len();
     let done = if end == End::Confirm { "verified" } else { "discarded" };
     s.context.ui.status(&format!("{done} {n} of batch {}", batch.trim()));
     dry_run_note(s.context);
-    Ok(())
+    let which: Vec<_> = ended.iter().map(|record| record.meta.record_id()).collect();
+    print_changed(s, DESC, &which).await
 }
 
 /// Confirms a batch: it is in force from then on.
@@ -119,7 +123,6 @@ impl Leaf for ConfirmFlags {
         about: "Confirm a batch of papers that an earlier system verified: not who brought it",
         examples: "orgctl kyc import-confirm 4f1c22d09a31",
     };
-    const UNUSED: Unused = Unused::NONE.columns();
     const RECORDED: Option<Action> = Some(Action::KycApprove);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
@@ -144,7 +147,6 @@ impl Leaf for CancelFlags {
         about: "Discard a batch of papers that waits to be confirmed",
         examples: "orgctl kyc import-cancel 4f1c22d09a31",
     };
-    const UNUSED: Unused = Unused::NONE.columns();
     const RECORDED: Option<Action> = Some(Action::KycReject);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {

@@ -85,7 +85,7 @@ fn hide_passwords(command: &mut [String]) {
 /// The number of a paper has no place in a command line, and is not recorded with the refusal of what holds one. Elsewhere than
 /// about papers one bank reference in ten would pass as such a number.
 fn hide_numbers(command: &mut [String]) {
-    if command.iter().any(|word| word == Kyc::NOUN) {
+    if command.iter().any(|word| [Kyc::NOUN, "revert"].contains(&word.as_str())) {
         command.iter_mut().filter(|word| found_in(word).is_some()).for_each(|word| "***".clone_into(word));
     }
 }

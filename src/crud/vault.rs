@@ -185,12 +185,7 @@ impl Vault {
         for key in &stored {
             if key.wrapping != master.id() {
                 let wanted = key.wrapping;
-                return Err(Problem::failed(format!(
-                    "the master key is no longer that of this database: it is {}, not {wanted}",
-                    master.id()
-                ))
-                .hint("it was rotated meanwhile; run the command again with the new one")
-                .into());
+                return Err(rotated(master.id(), wanted).into());
             }
             found.keys.push(master.unwrap(&key.wrapped, &key.place(uuid))?);
         }
@@ -208,6 +203,13 @@ impl Vault {
     /// Makes a key of an organisation.
     pub async fn new_org_key(&self, tx: &mut Tx<'_>, org: i32) -> Result<OrgKeys> {
         let (master, uuid) = (self.master()?, keys::org_uuid(tx.db, org).await?);
+        if org != SYSTEM {
+            // Another one may have taken its place since it was read.
+            let own = keys::lock_own(tx.db).await?.ok_or_else(has_none)?;
+            if own.wrapping != master.id() {
+                return Err(rotated(master.id(), own.wrapping).into());
+            }
+        }
         let id = tx.new_id();
         let key = OrgKey::generate(id, tx.random());
         let place = KeyPlace { org: uuid, purpose: Purpose::Organisation, subject: None, column: None, id };
@@ -308,6 +310,11 @@ impl Vault {
         let Some(own) = self.org_keys(db, org).await? else { return Ok(HashMap::new()) };
         stored.iter().map(|key| Ok((key.subject, own.unwrap(key)?))).collect()
     }
+}
+
+fn rotated(given: Uuid, wanted: Uuid) -> Problem {
+    Problem::failed(format!("the master key is no longer that of this database: it is {given}, not {wanted}"))
+        .hint("it was rotated meanwhile; run the command again with the new one")
 }
 
 fn lost(key: &StoredKey) -> Problem {

@@ -32,11 +32,11 @@ impl Operator {
     }
 
     /// The accounts by which acts are compared. Root's and that of who owns the database are left out where another one is
-    /// known, for several people work by them through `sudo` and `su`. A variable alone is enough for that of root only: whoever
-    /// works by another account could make it up.
+    /// known by the kernel, for several people work by them through `sudo` and `su`. A variable alone is not enough: whoever works by
+    /// an account could make it up, and be two.
     pub fn accounts(&self) -> BTreeSet<u32> {
         let is_shared = match self.uid {
-            0 => self.login_uid.is_some_and(|uid| uid != 0) || self.sudo_uid.is_some_and(|uid| uid != 0),
+            0 => self.login_uid.is_some_and(|uid| uid != 0),
             uid => self.owns_database && self.login_uid.is_some_and(|login| login != uid),
         };
         let own = (!is_shared).then_some(self.uid);
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(accounts(0, None, None, true), [0]);
         assert_eq!(accounts(0, Some(0), None, true), [0]);
         assert_eq!(accounts(0, Some(1000), None, true), [1000]);
-        assert_eq!(accounts(0, None, Some(1000), true), [1000]);
+        assert_eq!(accounts(0, None, Some(1000), true), [0, 1000]);
         assert_eq!(accounts(0, Some(1000), Some(1001), true), [1000, 1001]);
         // The owner's account by sudo -u.
         assert_eq!(accounts(900, Some(1000), Some(1000), true), [1000]);

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::engine::db::Db;
 use super::engine::sql::{Row, Sql};
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::sealing::{KeyPlace, Purpose};
 use crate::model::values::value::ValueType;
@@ -121,6 +122,17 @@ pub async fn find(db: &mut Db, org: i32, which: Which<'_>) -> Result<Vec<StoredK
         Which::Subjects(purposes, subjects) => return of_subjects(db, org, purposes, subjects).await,
     }
     all(db, sql).await
+}
+
+/// The key of SYSTEM, which tells the master key in force; on PostgreSQL it stays so until the transaction ends, so that no rotation
+/// misses what is wrapped meanwhile.
+pub async fn lock_own(db: &mut Db) -> Result<Option<StoredKey>> {
+    let mut sql = select(db, SYSTEM);
+    sql.push(" and subject_id is null and purpose = 'organisation' and retired_at is null");
+    if db.is_postgres() {
+        sql.push(" for share");
+    }
+    Ok(all(db, sql).await?.into_iter().next())
 }
 
 async fn of_subjects(db: &mut Db, org: i32, purposes: &[Purpose], subjects: &[Uuid]) -> Result<Vec<StoredKey>> {

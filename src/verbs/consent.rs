@@ -12,6 +12,7 @@ use crate::crud::read::known_columns;
 use crate::crud::session::Session;
 use crate::crud::write::{ChangedRecord, Target, begun, change_all, create, targets, tell_changed};
 use crate::model::kinds::consent::Consent;
+use crate::model::kinds::kyc::KycKind;
 use crate::model::problem::{Problem, io_message};
 use crate::model::resource::stored::Stored;
 use crate::model::resource::{Descriptor, Record, Resource as _};
@@ -94,6 +95,42 @@ impl GivenConsent {
         self.values.iter().find(|(column, _)| column == "given_at").and_then(|(_, at)| at.as_time())
     }
 
+    /// Refuses one that was not given before a paper is submitted.
+    pub fn is_before(&self, at: DateTime<Utc>) -> Result<(), Problem> {
+        match self.given_at() {
+            Some(given) if given < at => Ok(()),
+            _ => Err(Problem::invalid("the consent must have been given before the paper is submitted")),
+        }
+    }
+
+    /// Writes it down for each of some people: the ids of what was written, in their order.
+    pub async fn record_all(
+        &self,
+        tx: &mut Tx<'_>,
+        org: i32,
+        people: &[Uuid],
+        context: &ParseContext,
+    ) -> Result<Vec<Uuid>> {
+        let sha256 = match &self.sha256 {
+            Some(sha256) => sha256.clone(),
+            None => known_notice(tx, org, &self.values).await?,
+        };
+        let numbers = tx.next_numbers(DESC, org, people).await?;
+        let mut records = Vec::with_capacity(people.len());
+        for (person, number) in people.iter().zip(numbers) {
+            let mut values = self.values.clone();
+            values.push(("user_id".to_owned(), (*person).into()));
+            values.push(("notice_sha256".to_owned(), sha256.as_str().into()));
+            let mut record = begun(tx, DESC, org, &values, context)?;
+            if let Some((field, _)) = DESC.counted() {
+                record.set(field.column, number.into());
+            }
+            record.validate(tx.today())?;
+            records.push(record);
+        }
+        Ok(tx.insert_all(records).await?.into_iter().map(|record| record.meta.id).collect())
+    }
+
     /// Writes it down.
     pub async fn record(&self, tx: &mut Tx<'_>, org: i32, user: Uuid, context: &ParseContext) -> Result<Record> {
         let mut values = self.values.clone();
@@ -106,6 +143,13 @@ impl GivenConsent {
         let record = begun(tx, DESC, org, &values, context)?;
         Ok(create(tx, record, &values).await?.record)
     }
+}
+
+/// What is said of a paper that is taken up only with a consent.
+pub fn without_consent(kind: KycKind) -> Problem {
+    Problem::invalid(format!("{} is taken up only with a consent that was given before", kind.as_str()))
+        .hint("--consent NOTICE --given-at TIME --channel CHANNEL --language LANGUAGE name it")
+        .field("consent")
 }
 
 /// The SHA-256 of a notice that others agreed to before: of the newest of that code.

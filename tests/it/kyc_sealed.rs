@@ -311,6 +311,33 @@ fn what_was_verified_elsewhere_waits_for_another_person() {
     });
 }
 
+/// An Aadhaar comes with a consent that was given before, by a file too.
+#[test]
+fn a_file_of_aadhaars_names_a_consent() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let rows = format!(
+            "user,aadhaar_number,aadhaar_name,aadhaar_address\nasha@acme.in,{AADHAAR},{NAME},{ADDRESS}\nravi@acme.in,9999 7165 8847,{NAME},\n"
+        );
+        let line = format!("kyc import {}", p.write("in.csv", rows));
+        let refused = p.run(&line).fails(6);
+        assert!(refused.contains("rejected line 2, consent: aadhaar is taken up only with a consent"), "{refused}");
+        let notice = p.write("notice.txt", "We keep your Aadhaar number.");
+        let given = format!("{line} --consent N1 --notice-file {notice} --channel paper --language hi --given-at");
+        assert!(p.run(&format!("{given} 2026-12-24")).fails(6).contains("which is yet to come"));
+        p.run(&format!("{given} 2026-11-20 --dry-run")).ok();
+        assert_eq!(p.column("consent list", "key"), Vec::<String>::new());
+        p.run(&format!("{given} 2026-11-20")).ok();
+        assert_eq!(p.column("consent list --sort user", "key").len(), 2);
+        let told = p.json("kyc show ravi@acme.in:aadhaar");
+        assert_eq!((&told["mask"], &told["consent"]), (&"XXXX XXXX 8847".into(), &"RAV222:1".into()));
+        let shown = p.run("kyc reveal asha@acme.in aadhaar.address --reason asked --stdout").ok();
+        assert_eq!(shown, format!("{ADDRESS}\n"));
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}
+
 /// Papers of a duplicate go over, and open when the duplicate's keys are gone.
 #[test]
 fn papers_go_over_with_a_merge() {

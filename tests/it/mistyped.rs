@@ -301,7 +301,7 @@ fn a_mistyped_list_in_a_file_is_told() {
     on_both_engines_with_acme(|p| {
         let said = p.run_with("user import -", "name,brnches\nA B,HQ\n").fails(6);
         assert!(said.contains("did you mean branches by 'brnches'?"), "{said}");
-        assert!(said.contains("register_device, branches, roles, permissions, org\n"), "{said}");
+        assert!(said.contains("register_device, relationship_ended_at, branches, roles, permissions, org\n"), "{said}");
         let said = p.run_with("user import - --map Ort=brnches", "name,Ort\nA B,HQ\n").fails(2);
         assert!(said.contains("did you mean branches?") && said.contains("roles, permissions, org\n"), "{said}");
         let said = p.run_with("org import -", "code,nmae\nX,Y\n").fails(6);

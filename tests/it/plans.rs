@@ -248,6 +248,7 @@ fn as_read(p: &TestEnv, reader: Option<Arc<dyn Telling>>, sql: Sql) -> Sql {
 fn a_queue_is_read_in_the_order_of_its_index() {
     on_both_engines_with_acme(|p| {
         p.run("user create --username asha --name 'Asha Rao'").ok();
+        p.run("key init").ok();
         p.run_with("kyc submit pan asha --from -", "AAPPV8261K\nname: ASHA RAO\n").ok();
         let columns = "kind, serial, mask, created_at, created_by, updated_at, updated_by, version";
         let many = on(

@@ -366,7 +366,6 @@ fn the_catalogue_knows_what_commands_ask_for() {
         "kyc:keep_verified",
         "kyc:read_risk",
         "kyc:redact",
-        "kyc:reveal",
         "roles:escalate",
         "users:update_profile",
     ];

@@ -296,6 +296,7 @@ fn what_belongs_to_one_floor_stays_there() {
                 "store/as_of/mod.rs",
                 "store/keys.rs",
                 "store/reader.rs",
+                "store/records/any.rs",
                 "store/records/settings.rs",
                 "crud/remove.rs",
             ],

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::rows::{ImportPlan, Parsed};
-use super::run::Run;
+use super::run::{BATCH, Run};
 use super::sealing::{Cells, Clear, RowSealer, Sealer, Sealing};
 use super::source::FileRow;
 use crate::model::problem::Problem;
@@ -46,6 +46,19 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Whose data rows hold that become new records.
+    fn subjects_of(&self, rows: &[ResolvedRow]) -> Vec<Uuid> {
+        let subject = self.desc.subject_field().map(|f| f.column);
+        let at = self.plan.references.iter().position(|r| Some(r.field.column) == subject);
+        rows.iter().map(|row| at.and_then(|at| *row.references.get(at)?).unwrap_or_default()).collect()
+    }
+
+    /// The same of some rows behind one, with the last of these; none where there are no more.
+    pub async fn subjects_behind(&self, tx: &mut Tx<'_>, after: u64) -> Result<Option<(u64, Vec<Uuid>)>> {
+        let rows = self.stage.resolved_rows(tx.db, true, after, BATCH).await?;
+        Ok(rows.last().map(|row| (row.number, self.subjects_of(&rows))))
+    }
+
     /// What seals new records, and what the record of each says of keys that were made for it.
     pub(super) async fn row_sealer(
         &self,
@@ -54,10 +67,7 @@ impl Run<'_> {
         rows: &[ResolvedRow],
     ) -> Result<(Option<Arc<dyn RowSealer>>, IntoIter<Map<String, Json>>)> {
         let Some(sealing) = &self.plan.sealing else { return Ok((None, Vec::new().into_iter())) };
-        let subject = self.desc.subject_field().map(|f| f.column);
-        let at = self.plan.references.iter().position(|r| Some(r.field.column) == subject);
-        let subjects: Vec<Uuid> =
-            rows.iter().map(|row| at.and_then(|at| *row.references.get(at)?).unwrap_or_default()).collect();
+        let subjects = self.subjects_of(rows);
         let sealer = sealing.sealer.prepare(tx, org, &subjects).await?;
         let details = subjects.into_iter().map(|subject| {
             let mut details = Map::new();

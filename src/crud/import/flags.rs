@@ -113,6 +113,7 @@ impl Opened {
         }
         let columns = settled(s.context, desc, &header, columns)?;
         let constants = all_constants(s.context, desc, &flags.file.set, terms.whole.as_ref(), &columns, &states)?;
+        are_filled(desc, &constants, terms.fills)?;
         let makes_codes = flags.codes.generate_codes;
         let made = desc.code_maker().map(|(field, _)| field).filter(|_| makes_codes);
         let key = key_of(desc, flags.file.key_field.as_deref(), &header, &columns, &constants, made)?;
@@ -329,6 +330,17 @@ fn settled(
         columns[at] = None;
     }
     Ok(columns)
+}
+
+/// Refuses to give rows by `--set` what no column fills.
+fn are_filled(desc: &Descriptor, constants: &Constants, fills: Option<&[&str]>) -> Result<(), Problem> {
+    let is_filled = |name: &str| fills.is_none_or(|fills| desc.field(name).is_some_and(|f| fills.contains(&f.column)));
+    match constants.iter().find(|(name, _)| !is_filled(name)) {
+        Some((name, _)) => {
+            Err(Problem::usage(format!("--set can't give {name}, which is made with the record")).hint("leave it out"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What every row gets: by `--set`, and by what a file is the whole truth about.

@@ -1,6 +1,10 @@
 //! Numbers of identity papers that stand in a text where none belongs: in a note, a reason, a comment.
 
+use std::sync::LazyLock;
+
 use chrono::NaiveDate;
+use regex::{Captures, Regex};
+use zeroize::Zeroizing;
 
 use super::business::pan_within;
 use super::{Number, NumberKind};
@@ -18,6 +22,25 @@ pub fn found_in(text: &str) -> Option<NumberKind> {
         let words: Vec<&str> = part.split(divides).filter(|word| !word.is_empty()).collect();
         (0..words.len()).find_map(|from| joined_from(&words[from..]))
     })
+}
+
+/// Four digits three times, with a blank or a hyphen between them or not.
+#[allow(clippy::expect_used, reason = "a pattern of the program, which a test reads")]
+static AADHAAR: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}").expect("a pattern"));
+
+/// A text in which of each Aadhaar number the last four digits alone are left.
+pub fn without_aadhaars(text: &str) -> Zeroizing<String> {
+    let masked = AADHAAR.replace_all(text, |found: &Captures<'_>| {
+        let number = &found[0];
+        if is(NumberKind::Aadhaar, number).is_none() {
+            return number.to_owned();
+        }
+        let last = number.len() - 4;
+        let hide = |(at, c): (usize, char)| if at < last && c.is_ascii_digit() { 'X' } else { c };
+        number.chars().enumerate().map(hide).collect()
+    });
+    Zeroizing::new(masked.into_owned())
 }
 
 /// A number that begins with the first of some words.
@@ -50,6 +73,17 @@ fn western(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_an_aadhaar_number_the_last_four_are_left() {
+        for (text, left) in [
+            (r#"{"uid": "234123412346", "n": 1}"#, r#"{"uid": "XXXXXXXX2346", "n": 1}"#),
+            ("2341 2341 2346 and 2341-2341-2346", "XXXX XXXX 2346 and XXXX-XXXX-2346"),
+            ("UTR 234123412347", "UTR 234123412347"),
+        ] {
+            assert_eq!(*without_aadhaars(text), left);
+        }
+    }
 
     /// The numbers are those of FACTS.
     #[test]

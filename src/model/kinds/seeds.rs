@@ -310,7 +310,12 @@ pub const SEEDS: &Seeds = &Seeds {
         SeedPermission("kyc", "risk", "Say how much is risked with somebody", false),
         SeedPermission("kyc", "read_risk", "See how much is risked with somebody", false),
         SeedPermission("kyc", "reveal", "See whole identity numbers, with a reason that is recorded", true),
-        SeedPermission("kyc", "keep_verified", "Change a verified record without verifying it again", true),
+        SeedPermission(
+            "kyc",
+            "keep_verified",
+            "Bring in papers that an earlier system verified, for another person to confirm",
+            true,
+        ),
         SeedPermission("kyc", "redact", "Take identity numbers and papers out of a record", true),
         SeedPermission("roles", "escalate", "Give others more than one may do", true),
         SeedPermission("settings", "update", "Change settings", true),

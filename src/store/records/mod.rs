@@ -1,6 +1,7 @@
 //! Reading and naming records of any resource: the only SQL that all of them share.
 
 mod among;
+pub mod any;
 pub mod credentials;
 pub mod cycles;
 pub mod filled;
@@ -690,17 +691,6 @@ pub async fn shared_values(db: &mut Db, desc: &'static Descriptor, org: i32, fie
     ));
     let rows = db.all(sql.with([org.into()]).yields([field.ty.kind])).await?;
     Ok(rows.into_iter().map(|row| row.value(0).clone()).collect())
-}
-
-/// Whether any record has a value in a field, deleted ones too; of one organisation, or of all.
-pub async fn any_with(db: &mut Db, desc: &Descriptor, org: Option<i32>, field: &Field, value: &Value) -> Result<bool> {
-    let mut sql = Sql::new(format!("select 1 from {} t where t.{} = ", desc.table, quoted(field.column)));
-    sql.bind(value.clone());
-    if let Some(org) = org {
-        sql.push(" and t.org_id = ").bind(org);
-    }
-    sql.push(" limit 1");
-    Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
 }
 
 /// Live records with one of several ids.

@@ -4,8 +4,9 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::decide::{decided, supersede};
-use super::parties::another_person;
+use super::decide::{decided, still_agreed, supersede};
+use super::parties::{another_person, not_anothers};
+use super::seal::is_nobody_elses;
 use super::{DESC, move_of};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
@@ -71,10 +72,13 @@ impl Verb for Batch {
         for known in &waiting {
             let before = known.record();
             let Some(mut after) = transition.apply(&before, tx.at())? else { continue };
+            not_anothers(tx, known)?;
             decided(tx, &mut after);
             match self.end {
                 End::Confirm => {
-                    another_person(tx, known)?;
+                    another_person(tx, known).await?;
+                    still_agreed(tx, known).await?;
+                    is_nobody_elses(tx, &before).await?;
                     supersede(tx, known).await?;
                     after.set("verification_method", Method::Migrated.as_str().into());
                     after.set("valid_until", super::risk::valid_until(known.value.risk, tx.today()));

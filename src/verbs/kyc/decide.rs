@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use zeroize::Zeroizing;
 
 use super::parties::{another_person, named, not_anothers, one, without_numbers};
-use super::seal::{RESPONSE, seal_besides};
+use super::seal::{RESPONSE, is_nobody_elses, seal_besides};
 use super::{DESC, MOST, choice, live_of, move_of};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
@@ -19,6 +19,7 @@ use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::identity::name_match::compare;
+use crate::model::identity::within::without_aadhaars;
 use crate::model::kinds::consent::Consent;
 use crate::model::kinds::kyc::{Kyc, KycKind, KycState, Method, Rejection};
 use crate::model::kinds::user::User;
@@ -81,8 +82,9 @@ impl Verb for Verify {
                 .into());
         };
         not_anothers(tx, &known)?;
-        another_person(tx, &known)?;
+        another_person(tx, &known).await?;
         still_agreed(tx, &known).await?;
+        is_nobody_elses(tx, &before).await?;
         for (column, value) in &self.values {
             after.set(DESC.known(column)?.column, value.clone());
         }
@@ -91,7 +93,8 @@ impl Verb for Verify {
         after.set("valid_until", super::risk::valid_until(known.value.risk, tx.today()));
         if let Some(response) = &self.response {
             matched(tx, &known, response, &mut after).await?;
-            let sealed = seal_besides(tx, &self.vault, &mut after, RESPONSE, response).await?;
+            let response = without_aadhaars(response);
+            let sealed = seal_besides(tx, &self.vault, &mut after, RESPONSE, &response).await?;
             telling.details.extend(sealed);
         }
         after.validate(tx.today())?;
@@ -102,7 +105,7 @@ impl Verb for Verify {
 }
 
 /// Refuses a record whose consent was taken back: what is looked at by it is looked at no more.
-async fn still_agreed(tx: &mut Tx<'_>, record: &Stored<Kyc>) -> Result<()> {
+pub async fn still_agreed(tx: &mut Tx<'_>, record: &Stored<Kyc>) -> Result<()> {
     let Some(consent) = record.value.consent_id else { return Ok(()) };
     let consent = tx.load_as::<Consent>(record.meta.org_id, consent.0).await?;
     let withdrawn = consent.and_then(|consent| consent.value.withdrawn_at);

@@ -29,6 +29,7 @@ use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::model::identity::fernet::FernetKey;
+use crate::model::identity::within::found_in;
 use crate::model::identity::{Number, NumberKind};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::kyc::{BusinessType, KycKind, KycState, Registration};
@@ -36,13 +37,16 @@ use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::random::Random;
 use crate::model::resource::{NAME, Record, Resource as _};
-use crate::model::setting::{AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, Settings};
+use crate::model::setting::{
+    AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, KYC_REQUIRE_CONSENT, Settings,
+};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{ParseContext, Scalar, fold};
 use crate::model::values::value::Value;
 use crate::store::import::match_target::Given;
 use crate::store::records::{self, settings};
 use crate::store::tx::Tx;
+use crate::verbs::consent::{ConsentFlags, GivenConsent, without_consent};
 
 /// The fields that columns fill as they are.
 const FILLS: &[&str] = &[
@@ -104,6 +108,8 @@ pub struct KycImport {
     rows: Import,
     /// What an earlier system verified is taken up under this batch, for another person to confirm.
     keeps_verified: Option<String>,
+    /// What all of them agreed to before.
+    consent: Option<GivenConsent>,
     #[serde(skip)]
     vault: Vault,
     #[serde(skip)]
@@ -148,9 +154,13 @@ impl KycImport {
         let mut run = Run::begin(tx, rows, None).await?;
         let org = rows.org.unwrap_or_default();
         let settings = settings::for_org(tx.db, org).await?;
-        run.seal_by(Arc::new(self.papers(tx, org, &settings, context)?))?;
+        let papers = Arc::new(self.papers(tx, org, &settings, context)?);
+        run.seal_by(Arc::<Papers>::clone(&papers))?;
         run.read(tx).await?;
         run.check(tx).await?;
+        if let Some(given) = &self.consent {
+            papers.agree(tx, &run, given).await?;
+        }
         run.create(tx).await?;
         run.finish(tx, &[]).await
     }
@@ -161,6 +171,9 @@ impl KycImport {
             fernet: self.fernet.clone(),
             storage: settings.get(KYC_AADHAAR_STORAGE)?,
             duplicates: settings.get(KYC_DUPLICATES)?,
+            needs_consent: settings.get(KYC_REQUIRE_CONSENT)?,
+            has_consent: self.consent.is_some(),
+            consents: Mutex::default(),
             context: context.clone(),
             act: Act {
                 at: tx.at(),
@@ -189,6 +202,11 @@ struct Papers {
     fernet: Option<Arc<FernetKey>>,
     storage: AadhaarStorage,
     duplicates: Duplicates,
+    /// Whether a paper of any kind needs a consent, and whether there is one.
+    needs_consent: bool,
+    has_consent: bool,
+    /// What was written down of that, by whose it is.
+    consents: Mutex<HashMap<Uuid, Uuid>>,
     context: ParseContext,
     act: Act,
     /// The people whose rows have a number, by the kind and what the number is found by.
@@ -210,10 +228,10 @@ fn given<'g>(values: &'g Given, column: &str) -> Option<&'g str> {
     values.iter().rfind(|(f, _)| f.column == column).and_then(|(_, v)| v.as_text())
 }
 
-fn put(values: &mut Given, column: &str, text: &str) -> Result<(), Problem> {
+fn put(values: &mut Given, column: &str, value: impl Into<Value>) -> Result<(), Problem> {
     let field = DESC.known(column)?;
     values.retain(|(f, _)| f.column != column);
-    values.push((field, text.into()));
+    values.push((field, value.into()));
     Ok(())
 }
 
@@ -265,6 +283,19 @@ impl Papers {
             None => false,
         };
         Ok((was_verified, last4))
+    }
+
+    /// Writes down what each of the people agreed to.
+    async fn agree(&self, tx: &mut Tx<'_>, run: &Run<'_>, given: &GivenConsent) -> Result<()> {
+        given.is_before(tx.at())?;
+        let (mut last, org) = (0, run.import.org.unwrap_or_default());
+        while let Some((end, people)) = run.subjects_behind(tx, last).await? {
+            last = end;
+            let written = given.record_all(tx, org, &people, &self.context).await?;
+            let mut consents = self.consents.lock().unwrap_or_else(PoisonError::into_inner);
+            consents.extend(people.into_iter().zip(written));
+        }
+        Ok(())
     }
 
     /// What a row says of a bank's branch, and the bank by it.
@@ -355,6 +386,9 @@ impl Sealer for Papers {
         if kind == KycKind::Aadhaar {
             is_chosen(self.storage)?;
         }
+        if (kind == KycKind::Aadhaar || self.needs_consent) && !self.has_consent {
+            return Err(without_consent(kind));
+        }
         let number = paper::number_kind(kind, registration)?;
         let paper = paper::of_texts(Texts::of_cells(kind, cells)?, kind, number, today)?;
         if last4.is_some_and(|last4| !paper.number.expose().ends_with(last4.trim())) {
@@ -363,7 +397,20 @@ impl Sealer for Papers {
         let business = given(values, "business_type").map(choice::<BusinessType>).transpose()?;
         paper.contradiction(business).map_or(Ok(()), Err)?;
         Papers::bank(values)?;
-        put(values, "mask", &paper.number.masked())?;
+        put(values, "mask", paper.number.masked())?;
+        // As what it will be it is held to what its kind of paper must say.
+        put(values, "state", KycState::Submitted.as_str())?;
+        put(values, "submitted_at", self.act.at)?;
+        if self.has_consent {
+            // Which it is, is known when it is written down.
+            put(values, "consent_id", Uuid::nil())?;
+        }
+        for column in ["reference", "bank_name", "branch_name"] {
+            if let Some(kind) = given(values, column).and_then(found_in) {
+                let sentence = format!("{column} holds what can be a {}, which is kept sealed alone", kind.label());
+                return Err(Problem::invalid(sentence).field(DESC.known(column)?.name()));
+            }
+        }
         Ok(Box::new(RowPaper { paper, was_verified }))
     }
 
@@ -383,8 +430,10 @@ impl Sealer for Papers {
             let people = records::with_ids(tx.db, User::DESCRIPTOR, Some(org), &ids).await?;
             let names = people.iter().map(|user| (user.meta.id, user.get(NAME).to_text())).collect();
             let random = Drawn::of(tx.random(), subjects.len() * super::seal::sealed_columns().count() * NONCE);
-            let sealer: Arc<dyn RowSealer> =
-                Arc::new(PaperSealer { seals, names, random, storage: self.storage, act: self.act.clone() });
+            let all = self.consents.lock().unwrap_or_else(PoisonError::into_inner);
+            let consents = subjects.iter().filter_map(|id| Some((*id, *all.get(id)?))).collect();
+            let (storage, act) = (self.storage, self.act.clone());
+            let sealer: Arc<dyn RowSealer> = Arc::new(PaperSealer { seals, names, consents, random, storage, act });
             Ok(sealer)
         })
     }
@@ -418,6 +467,7 @@ impl Random for Drawn {
 struct PaperSealer {
     seals: Seals,
     names: HashMap<Uuid, String>,
+    consents: HashMap<Uuid, Uuid>,
     random: Drawn,
     storage: AadhaarStorage,
     act: Act,
@@ -437,6 +487,7 @@ impl RowSealer for PaperSealer {
         record.set("submitted_by_id", act.by.into());
         record.set("submitted_operator", act.operator.as_str().into());
         let person = record.get("user_id").as_uuid().unwrap_or_default();
+        record.set("consent_id", self.consents.get(&person).copied().into());
         matched(record, paper, self.names.get(&person).map(String::as_str));
         self.seals.index(record, paper.number.expose());
         self.seals.fill(record, &paper.clear(self.storage), &self.random)
@@ -458,6 +509,8 @@ pub struct ImportFlags {
     /// File with the Fernet key that opens columns *_encrypted
     #[arg(long, value_name = "FILE")]
     pub fernet_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub consent: ConsentFlags,
     /// Which field a column fills (can be repeated)
     #[arg(long, value_name = "COLUMN=FIELD")]
     pub map: Vec<String>,
@@ -510,6 +563,18 @@ impl ImportFlags {
     }
 }
 
+/// Refuses a file without a header, of which nothing is told: its first line is somebody's paper.
+fn has_a_header(header: &[String]) -> Result<(), Problem> {
+    let is_known = |name: &String| sealed(name.trim()).is_some() || DESC.field_for_header(name.trim()).is_some();
+    let holds_number =
+        |name: &String| found_in(name).is_some() || name.chars().filter(char::is_ascii_digit).count() > 5;
+    if header.iter().any(is_known) && !header.iter().any(holds_number) {
+        return Ok(());
+    }
+    Err(Problem::invalid("the first line of the file names no columns")
+        .hint("it must: user, kind, number, name ...; --skip-lines passes over lines before it"))
+}
+
 /// The kind that the headers of an earlier system tell: `pan_number`, `pan_name`.
 fn kind_told(header: &[String]) -> Result<Option<KycKind>, Problem> {
     let begins =
@@ -533,12 +598,13 @@ impl Leaf for ImportFlags {
     const SPEC: Spec = Spec {
         noun: "kyc",
         verb: "import",
-        permission: "kyc:import",
+        permission: "kyc:submit",
         writes: true,
         about: "Load papers of many people from a file of CSV or JSON; numbers and names are sealed on the way",
-        examples: "orgctl kyc import pans.csv --kind pan --dry-run\norgctl kyc import legacy.csv --keep-verified --fernet-key fernet.key --rejects rejects.csv --keep-going",
+        examples: "orgctl kyc import pans.csv --kind pan --dry-run\norgctl kyc import aadhaars.csv --consent N7 --given-at 2026-11-01 --channel paper --language hi\norgctl kyc import legacy.csv --keep-verified --fernet-key fernet.key --rejects rejects.csv --keep-going",
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
+    const RECORDED: Option<Action> = Some(Action::Import);
 
     async fn run(mut self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
@@ -547,6 +613,7 @@ impl Leaf for ImportFlags {
         }
         let fernet = self.fernet_key.as_deref().map(cipher::read_key).transpose()?.map(Arc::new);
         let opened = Opened::open(s, DESC, &self.file_flags(), &[]).await?;
+        has_a_header(&opened.header)?;
         let says_kind =
             opened.header.iter().any(|name| fold(name) == "kind") || self.map.iter().any(|map| map.ends_with("=kind"));
         if self.kind.is_none() && !says_kind {
@@ -558,7 +625,8 @@ impl Leaf for ImportFlags {
         let batch = s.context.origin.request_id.simple().to_string();
         let keeps_verified = self.keep_verified.then(|| batch[batch.len() - 12..].to_owned());
         let vault = Vault::of(s).await?;
-        let mut verb = KycImport { rows, keeps_verified, vault, fernet };
+        let consent = self.consent.given(s)?;
+        let mut verb = KycImport { rows, keeps_verified, consent, vault, fernet };
         let (report, seconds) = load(s, &mut verb).await?;
         if let Some(batch) = verb.keeps_verified.as_ref().filter(|_| report.created > 0) {
             s.context.ui.status(&format!(

@@ -9,13 +9,13 @@ use crate::model::problem::Problem;
 use crate::model::resource::Record;
 use crate::model::resource::stored::Stored;
 use crate::store::engine::db::Db;
-use crate::store::records;
+use crate::store::records::any;
 use crate::store::tx::Tx;
 
 /// Whether a user has or had records of papers, whatever became of them.
 pub async fn has_papers(db: &mut Db, user: &Record) -> Result<bool> {
     let (org, id) = user.meta.record_id();
-    Ok(records::any_with(db, DESC, Some(org), DESC.known("user_id")?, &id.into()).await?)
+    Ok(any::any_with(db, DESC, Some(org), DESC.known("user_id")?, &id.into()).await?)
 }
 
 /// Refuses a merge of two who each have a record of one kind that waits, or one in force: which of them counts a person has to

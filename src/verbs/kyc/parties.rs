@@ -14,6 +14,7 @@ use crate::model::resource::key::BETWEEN;
 use crate::model::resource::stored::Stored;
 use crate::model::resource::{Record, Resource as _};
 use crate::store::records::Deleted;
+use crate::store::trail::merged_ids;
 use crate::store::tx::Tx;
 
 /// The records that keys name, each once: `asha@acme.in:pan:1`, or `asha@acme.in:pan` for the one that waits, or else the one
@@ -76,10 +77,15 @@ pub fn not_anothers(tx: &Tx<'_>, record: &Stored<Kyc>) -> Result<(), Problem> {
 
 /// Refuses who may not verify a record: the person it is about, who submitted it, and whoever works from an account that it was
 /// submitted from, with the rights of whomever.
-pub fn another_person(tx: &Tx<'_>, record: &Stored<Kyc>) -> Result<(), Problem> {
+pub async fn another_person(tx: &mut Tx<'_>, record: &Stored<Kyc>) -> Result<()> {
     let (value, title) = (&record.value, record.record().title());
-    let acting = tx.acting_user(record.meta.org_id);
-    let is = |user: Option<uuid::Uuid>| user.is_some() && user == acting;
+    let org = record.meta.org_id;
+    // Whoever was merged into somebody is that one.
+    let acting = match tx.acting_user(org) {
+        Some(user) => merged_ids(tx.db, org, User::DESCRIPTOR, user).await?,
+        None => Vec::new(),
+    };
+    let is = |user: Option<uuid::Uuid>| user.is_some_and(|user| acting.contains(&user));
     let why = if is(Some(value.user_id.0)) {
         "it is about the one who would verify it"
     } else if is(value.submitted_by_id.map(|user| user.0)) {
@@ -90,7 +96,8 @@ pub fn another_person(tx: &Tx<'_>, record: &Stored<Kyc>) -> Result<(), Problem> 
         return Ok(());
     };
     Err(Problem::denied(format!("{title} can't be verified so: {why}"))
-        .hint("another person must verify it, from an account of his or her own"))
+        .hint("another person must verify it, from an account of his or her own")
+        .into())
 }
 
 /// Refuses a text in words that holds the number of a paper: it would stand in clear where nobody looks for it.

@@ -140,12 +140,12 @@ impl Leaf for RevealFlags {
                 .hint("--stdout writes it there all the same")
                 .into());
         }
-        without_numbers("--reason", self.reason.as_deref())?;
         let reason = match &self.reason {
             Some(reason) => reason.clone(),
             None if ui.style.interactive => ui.ask("Reason", None, |_| Ok(())).await?,
             None => return Err(Problem::usage("the reason is missing").hint("give it with --reason TEXT").into()),
         };
+        without_numbers("--reason", Some(&reason))?;
         let wrong = |_| Problem::invalid("the reason must be one line of at most 1000 characters").field("reason");
         let reason = (Line::<1000>::TYPE.parse)(&reason, &s.connection.parsing).map_err(wrong)?.to_text();
         let record = one(s, &key).await?;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::parties::{named, not_anothers};
+use super::seal::is_nobody_elses;
 use super::{DESC, live_of, move_of, waits_already};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
@@ -81,6 +82,7 @@ impl Verb for Review {
                 Step::Reopen => match move_of("reopen")?.apply(&before, at)? {
                     Some(after) => {
                         none_waits(tx, &known).await?;
+                        is_nobody_elses(tx, &before).await?;
                         reopened(after)
                     }
                     None => before.clone(),
@@ -200,6 +202,7 @@ impl Leaf for ClaimFlags {
         about: "Take records that wait, so that nobody else looks at them",
         examples: "orgctl kyc claim asha@sahyadri.example:pan --as meera@sahyadri.example",
     };
+    const RECORDED: Option<Action> = Some(Action::Update);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         review(s, Step::Claim, &self.key, None).await
@@ -226,6 +229,7 @@ impl Leaf for AssignFlags {
         about: "Give records that wait to somebody, who is to look at them",
         examples: "orgctl kyc assign asha@sahyadri.example:pan --to meera@sahyadri.example\norgctl kyc assign asha@sahyadri.example:pan --to ''",
     };
+    const RECORDED: Option<Action> = Some(Action::Update);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         review(s, Step::Assign, &self.key, Some(&self.to)).await
@@ -249,6 +253,7 @@ impl Leaf for StartFlags {
         about: "Begin to look at records",
         examples: "orgctl kyc start asha@sahyadri.example:pan",
     };
+    const RECORDED: Option<Action> = Some(Action::Update);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         review(s, Step::Start, &self.key, None).await

@@ -83,6 +83,7 @@ impl Leaf for SetFlags {
         about: "Say how much is risked: what was verified holds 10, 8 or 2 years by it",
         examples: "orgctl kyc risk set high asha@sahyadri.example:pan",
     };
+    const RECORDED: Option<Action> = Some(Action::Update);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;

@@ -17,8 +17,7 @@ use crate::model::sealing;
 use crate::model::setting::{AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, Place, Settings};
 use crate::model::values::value::{Value, hex};
 use crate::store::engine::db::Db;
-use crate::store::records;
-use crate::store::records::settings;
+use crate::store::records::{self, any, settings};
 use crate::store::tx::Tx;
 
 /// The column of the number, and that of what equal numbers have in common.
@@ -62,6 +61,10 @@ impl Seals {
         for (column, text) in clear {
             let at = Cell { table: DESC.table, column, row };
             record.set(column, Value::Bytes(self.ring.seal(person, &at, text.as_bytes(), random)?));
+            if *column == NUMBER {
+                // While everything is sealed anew, what is written by the new key is found by the new one, too.
+                self.index(record, text);
+            }
         }
         let fingerprint = self.fingerprint(person, clear)?;
         record.set(FINGERPRINT, fingerprint.into());
@@ -106,7 +109,7 @@ pub async fn seal_paper(
 pub fn is_chosen(storage: AadhaarStorage) -> Result<(), Problem> {
     match storage {
         AadhaarStorage::Undecided => Err(Problem::conflict("it is not chosen yet how Aadhaar numbers are kept").hint(
-            "'orgctl setting set kyc.aadhaar_storage reference' keeps the last four digits and a keyed hash; 'sealed' the whole number, for which UIDAI asks a vault; 'orgctl doctor' says more",
+            "'orgctl setting set kyc.aadhaar_storage reference' keeps the last four digits and a keyed hash; 'sealed' the whole number, for which UIDAI asks a vault",
         )),
         _ => Ok(()),
     }
@@ -120,7 +123,7 @@ pub async fn storage_stands(tx: &mut Tx<'_>, place: Place, before: &Settings, af
     }
     let org = (place != Place::SYSTEM).then_some(place.org);
     let kind = KycKind::Aadhaar.as_str().into();
-    if !records::any_with(tx.db, DESC, org, DESC.known("kind")?, &kind).await? {
+    if !any::any_with(tx.db, DESC, org, DESC.known("kind")?, &kind).await? {
         return Ok(());
     }
     let sentence =
@@ -145,6 +148,22 @@ async fn others_with(tx: &mut Tx<'_>, seals: &Seals, record: &Record, number: &s
         other.get("user_id") != record.get("user_id") && other.get("kind") == record.get("kind") && counts(other)
     };
     Ok(found.iter().any(|other| is_other(&other)))
+}
+
+/// Refuses a record beside one of somebody else that has its number, where that is wanted: what another one let go may have been
+/// taken up meanwhile.
+pub async fn is_nobody_elses(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
+    let index = record.get(NUMBER_INDEX).clone();
+    let duplicates = settings::get(tx.db, record.meta.org_id, KYC_DUPLICATES).await?;
+    if index.is_null() || duplicates != Duplicates::Refuse {
+        return Ok(());
+    }
+    let found =
+        records::with_values(tx.db, DESC, Some(record.meta.org_id), DESC.known(NUMBER_INDEX)?, &[index]).await?;
+    let is_other = |other: &Record| {
+        other.get("user_id") != record.get("user_id") && other.get("kind") == record.get("kind") && counts(other)
+    };
+    if found.iter().any(is_other) { Err(is_anothers("number").into()) } else { Ok(()) }
 }
 
 /// Whether a record waits or is in force.

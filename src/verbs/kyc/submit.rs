@@ -27,7 +27,7 @@ use crate::model::values::scalar::{Line, ParseContext};
 use crate::model::values::value::{Decimal, Value};
 use crate::store::records::{Deleted, settings};
 use crate::store::tx::Tx;
-use crate::verbs::consent::{ConsentFlags, GivenConsent};
+use crate::verbs::consent::{ConsentFlags, GivenConsent, without_consent};
 
 /// Takes up a paper of somebody.
 #[derive(Debug, Serialize, Deserialize)]
@@ -100,17 +100,9 @@ impl Submit {
             if !is_needed {
                 return Ok(None);
             }
-            return Err(Problem::invalid(format!(
-                "{} is taken up only with a consent that was given before",
-                kind.as_str()
-            ))
-            .hint("--consent NOTICE --given-at TIME --channel CHANNEL --language LANGUAGE name it")
-            .field("consent")
-            .into());
+            return Err(without_consent(kind).into());
         };
-        if given.given_at().is_none_or(|at| at >= tx.at()) {
-            return Err(Problem::invalid("the consent must have been given before the paper is submitted").into());
-        }
+        given.is_before(tx.at())?;
         Ok(Some(given.record(tx, self.org, self.user, context).await?))
     }
 }

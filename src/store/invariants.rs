@@ -605,14 +605,14 @@ mod tests {
         assert_eq!(held_against(UserBranch::DESCRIPTOR, &["is_primary"]), 1);
         // Department and superior live; so do those whom it leads: of branches, of departments, of people, of roles; which
         // branches he or she is of, what he or she knows about, was called formerly, has set, proves himself or herself with,
-        // which roles he or she has, and what papers say and are to be looked at; and the organisation.
-        assert_eq!(held_against(user, &[DELETED]), 2 + 5 + 6 + 2 + 1);
+        // which roles he or she has, what he or she agreed to, and what papers say and are to be looked at; and the organisation.
+        assert_eq!(held_against(user, &[DELETED]), 2 + 5 + 6 + 3 + 1);
         let of_new = |r: &&Invariant| r.of == user && r.reads.intersects(Columns::of_new(user));
         assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 2 + 2 + 1 + 1);
         assert_eq!(held_against(Org::DESCRIPTOR, &["name", "max_users"]), 0);
         // Branches and who is of them, departments, users with their former keys and what they prove themselves with,
         // specialties and who has them, features, permissions, and roles with what they give, what they inherit from and who
-        // has them, and what papers say, live in one that does; what is set is its own.
-        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 8 + 2 + 5 + 1);
+        // has them, what people agreed to and what papers say live in one that does; what is set is its own.
+        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 8 + 2 + 5 + 2);
     }
 }

@@ -19,14 +19,16 @@ use crate::model::problem::Problem;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::lifetime::{Lifetime, TargetEvent};
 use crate::model::resource::{Descriptor, Field, Record, Resource as _};
+use crate::model::setting::Place;
 use crate::model::trail::audit::{Action, ChangeNote, Effect, Status, from_payload};
 use crate::model::values::scalar::{Note, Noun as _, ParseContext, Scalar};
 use crate::model::values::value::Value;
-use crate::store::records;
+use crate::store::records::{self, settings};
 use crate::store::trail::verify::size;
 use crate::store::trail::{Entry, Search, numbered, search};
 use crate::store::tx::Tx;
 use crate::verbs::kyc::parties::without_numbers;
+use crate::verbs::kyc::seal::{FINGERPRINT, storage_stands};
 use crate::verbs::user::block::BlockFlags;
 use crate::verbs::user::invite::InviteFlags;
 
@@ -84,11 +86,26 @@ impl Verb for Revert {
         let (desc, old, new) = sides(tx.kinds(), &entry, &name)?;
         if desc.noun == Kyc::NOUN {
             without_numbers("--comment", self.comment.as_deref())?;
+            still_sealed_so(&old, &new, &name)?;
         }
+        let place = Place::of(self.org);
+        let before = settings::for_place(tx.db, place).await?;
         let undoing =
             Undoing { entry: &entry, name, old, new, telling: ChangeNote { action: Action::Revert, details } };
-        undoing.record(tx, desc).await
+        let done = undoing.record(tx, desc).await?;
+        let after = settings::for_place(tx.db, place).await?;
+        storage_stands(tx, place, &before, &after).await?;
+        Ok(done)
     }
+}
+
+/// Refuses to take back what was sealed: the trail has no ciphertext, and what is there is sealed as it is now.
+fn still_sealed_so(old: &Map<String, Json>, new: &Map<String, Json>, name: &str) -> Result<(), Problem> {
+    if old.get(FINGERPRINT) == new.get(FINGERPRINT) {
+        return Ok(());
+    }
+    Err(Problem::conflict(format!("{name} tells that something sealed became another, which can't be taken back"))
+        .hint("what it was is kept nowhere but in the record itself; a newer paper is submitted anew"))
 }
 
 /// The kind of what was changed, and its values by their columns, before and after.

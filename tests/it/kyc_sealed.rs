@@ -355,6 +355,10 @@ fn papers_go_over_with_a_merge() {
         assert_eq!(shown("pan.father_name"), format!("{FATHER}\n"));
         assert_eq!(shown("bank"), format!("{ACCOUNT}\n"));
         assert_eq!(p.run_with("kyc find --kind pan - -o key", PAN).ok(), "RAV222:pan:2\n");
+        // What was sealed anew since is not as the trail could put it back.
+        let seq = p.json("audit list --resource kyc --action merge --org ACME")[0]["seq"].clone();
+        let refused = p.run(&format!("audit revert {seq} --yes")).fails(4);
+        assert!(refused.contains("something sealed became another"), "{refused}");
         p.run("audit verify --deep").ok();
     });
 }
@@ -375,6 +379,9 @@ fn of_an_aadhaar_the_last_four_may_be_all_that_is_kept() {
         let refused = p.run("setting set kyc.aadhaar_storage sealed").fails(4);
         assert!(refused.contains("Aadhaar numbers are kept already, as reference"), "{refused}");
         p.run("setting reset kyc.aadhaar_storage --yes").fails(4);
+        let seq =
+            p.json("audit list --resource setting --key kyc.aadhaar_storage --action config_change --status success")[0]["seq"].clone();
+        assert!(p.run(&format!("audit revert {seq} --yes")).fails(4).contains("Aadhaar numbers are kept already"));
         p.run("audit verify --deep").ok();
     });
 }

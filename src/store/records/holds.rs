@@ -52,7 +52,8 @@ async fn kept(db: &mut Db, record: &Record, now: DateTime<Utc>) -> Result<Option
                 )),
         ));
     };
-    let until = since + TimeDelta::days(days.into());
+    // Whoever brought a paper was there then, whatever is said of the end.
+    let until = since.max(record.meta.created_at) + TimeDelta::days(days.into());
     Ok((until > now).then(|| {
         Problem::conflict(format!("{} is kept until {}: {rule} ({key}, {days} days)", record.title(), rfc3339(until)))
             .hint("until then it is only deleted, and comes back with the person")

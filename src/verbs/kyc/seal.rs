@@ -25,7 +25,8 @@ pub const NUMBER: &str = "number";
 pub const NUMBER_INDEX: &str = "number_index";
 /// The column of what a provider answered.
 pub const RESPONSE: &str = "response";
-const FINGERPRINT: &str = "fingerprint";
+/// The column that tells that something sealed is another.
+pub const FINGERPRINT: &str = "fingerprint";
 
 /// Values in clear, by their columns.
 pub type Clear = Vec<(&'static str, Zeroizing<String>)>;

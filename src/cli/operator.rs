@@ -1,11 +1,12 @@
 //! Who runs the command: the local operator, by uid through the password database, never by `$USER`.
 
+use chrono::NaiveDate;
 use nix::unistd::{Uid, User, gethostname};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::World;
-use crate::model::identity::within::found_in;
+use crate::model::identity::within::{candidates, found_in};
 use crate::model::kinds::kyc::Kyc;
 use crate::model::redact::typed;
 use crate::model::values::scalar::Noun as _;
@@ -83,11 +84,18 @@ fn hide_passwords(command: &mut [String]) {
 }
 
 /// The number of a paper has no place in a command line, and is not recorded with the refusal of what holds one. Elsewhere than
-/// about papers one bank reference in ten would pass as such a number.
+/// about papers one bank reference in ten would pass as such a number; an account number has no form of its own.
 fn hide_numbers(command: &mut [String]) {
-    if command.iter().any(|word| [Kyc::NOUN, "revert"].contains(&word.as_str())) {
-        command.iter_mut().filter(|word| found_in(word).is_some()).for_each(|word| "***".clone_into(word));
+    let about = format!("{}:", Kyc::NOUN);
+    if command.iter().any(|word| [Kyc::NOUN, "revert"].contains(&word.as_str()) || word.contains(&about)) {
+        let is_number = |word: &str| found_in(word).is_some() || (!is_time(word) && !candidates(word).is_empty());
+        command.iter_mut().filter(|word| is_number(word)).for_each(|word| "***".clone_into(word));
     }
+}
+
+/// Whether a word begins as a day does: what of it is in digits is no account number.
+fn is_time(word: &str) -> bool {
+    word.get(..10).is_some_and(|day| NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok())
 }
 
 /// The address of a database, or what was meant to be one, as far as that can be shown.

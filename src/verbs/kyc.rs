@@ -11,6 +11,7 @@ pub mod import;
 pub mod matching;
 pub mod merged;
 pub mod paper;
+mod papers;
 pub mod parties;
 pub mod queue;
 pub mod reveal;

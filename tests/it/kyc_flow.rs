@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use orgctl::model::operator::Operator;
 
-use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme, split};
 use crate::raw::{start, wait};
 
 /// Numbers of FACTS.md.
@@ -614,9 +614,15 @@ fn two_accounts_are_two_people() {
     people(&p);
     let paper = p.write("paper.txt", PAN);
     let key = std::fs::read_to_string(crate::sealing::key_file(&p)).expect("a key");
+    // The program was built where its builder alone may look.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    let folder = tempfile::Builder::new().permissions(open).tempdir().expect("a folder");
+    let program = folder.path().join("orgctl");
+    std::fs::copy(env!("CARGO_BIN_EXE_orgctl"), &program).expect("a copy of the program");
     let run = |uid: u32, line: &str, env: &[(&str, &str)]| {
         let stdin = std::fs::File::open(&paper).expect("a file");
-        let mut command = p.spawn(line);
+        let mut command = std::process::Command::new(&program);
+        command.args(split(line)).env_clear().envs(&p.env);
         // Each account has a home of its own, and the key from its environment.
         command.env("HOME", "/nonexistent").env("ORGCTL_MASTER_KEY", &key);
         command.uid(uid).gid(uid).current_dir("/").envs(env.iter().copied());

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use orgctl::model::operator::Operator;
+
 use crate::harness::{Engine, Output, TestEnv, on_both_engines_with_acme};
 use crate::network::{Seen, relay};
 
@@ -379,8 +381,10 @@ fn of_an_aadhaar_the_last_four_may_be_all_that_is_kept() {
         let refused = p.run("setting set kyc.aadhaar_storage sealed").fails(4);
         assert!(refused.contains("Aadhaar numbers are kept already, as reference"), "{refused}");
         p.run("setting reset kyc.aadhaar_storage --yes").fails(4);
-        let seq =
-            p.json("audit list --resource setting --key kyc.aadhaar_storage --action config_change --status success")[0]["seq"].clone();
+        let seq = p
+            .json("audit list --resource setting --key kyc.aadhaar_storage --action config_change --status success")[0]
+            ["seq"]
+            .clone();
         assert!(p.run(&format!("audit revert {seq} --yes")).fails(4).contains("Aadhaar numbers are kept already"));
         p.run("audit verify --deep").ok();
     });
@@ -406,4 +410,70 @@ fn what_an_earlier_system_encrypted_is_opened() {
     let other = p.write("other.csv", format!("user,pan_name,pan_number_encrypted\nasha@acme.in,{NAME},U2FsdGVkX18=\n"));
     let refused = p.run(&format!("kyc import {other} --fernet-key {key}")).fails(6);
     assert!(refused.contains("is no Fernet token"), "{refused}");
+}
+
+/// A number of the person has no place in a text about his or her papers, whether or not it has check digits.
+#[test]
+fn a_number_of_the_person_stands_in_no_text() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let bank = "--ifsc KARB0000001 --account-type savings";
+        submit(p, &format!("bank asha@acme.in {bank}"), &format!("{ACCOUNT}\nname: {NAME}\n"));
+        submit(p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\n"));
+        submit(p, &format!("bank ravi@acme.in {bank}"), "0099887766554\nname: Ravi Kumar\n");
+        let spaced = "0004 1235-6789";
+        let own = |flag: &str| format!("{flag} holds the person's account number, which is kept sealed alone");
+        let record = "asha@acme.in:bank";
+        p.by(Operator::new(2002, None, None));
+        for (line, flag) in [
+            (format!("kyc verify {record} --method manual --note 'paid to {spaced}'"), "--note"),
+            (format!("kyc verify {record} --method penny_drop --amount 1 --reference UTR/{ACCOUNT}"), "--reference"),
+            (format!("kyc verify asha@acme.in:pan --method penny_drop --amount 1 --reference {PAN}"), ""),
+            (format!("kyc reject {record} --reason other --note 'not {ACCOUNT}'"), "--note"),
+            (format!("kyc reject asha@acme.in:pan --reason other --note 'account {ACCOUNT}'"), "--note"),
+            (format!("kyc reveal {record} bank --stdout --reason 'is it {spaced}?'"), "--reason"),
+            (format!("audit append --action payment --resource kyc:ASHA22:bank:1 --comment 'to {ACCOUNT}'"), "a text"),
+        ] {
+            let said = p.run(&line).fails(6);
+            assert!(flag.is_empty() || said.contains(&own(flag)), "{line}: {said}");
+            assert!(!said.contains("1235") && !said.contains(ACCOUNT) && !said.contains(PAN), "{said}");
+        }
+        for line in [
+            "audit append --action payment --resource kyc:ASHA22:pan:1 --details '{\"a\": [\"ABMPA3211G\"]}'",
+            "kyc submit bank dev@acme.in --from - --ifsc KARB0000001 --account-type savings --branch-name 'Camp 0099 8877'",
+        ] {
+            p.run_with(line, "00998877\nname: Dev Nair\n").fails(6);
+        }
+        let all = p.run("audit export -o ndjson --org ACME").ok();
+        assert!(!all.contains("1235") && !all.contains(ACCOUNT) && !all.contains(PAN), "it is recorded");
+        // What is another person's, or nobody's, is a reference like any other.
+        p.run(&format!("kyc start {record}")).ok();
+        p.run(&format!("kyc verify {record} --method penny_drop --amount 1.00 --reference UTR0099887766554")).ok();
+        p.run("kyc reject ravi@acme.in:bank --reason other --note 'seen 2026-11-01 10:00, see 234123412347'").ok();
+        p.run("audit verify --deep").ok();
+    });
+}
+
+/// Two words that mean one person are not two people, and an account number is one bank's own.
+#[test]
+fn the_same_number_is_a_duplicate_of_the_same_thing_alone() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let header = "user,kind,number,name,ifsc,account_type\n";
+        let account = |user: &str, ifsc: &str| format!("{user},bank,{ACCOUNT},{NAME},{ifsc},savings\n");
+        let rows = account("asha@acme.in", "KARB0000001") + &account("ravi@acme.in", "HDFC0000001");
+        let file = p.write("banks.csv", format!("{header}{rows}"));
+        p.run(&format!("kyc import {file}")).ok();
+        assert_eq!(p.json("kyc duplicates"), serde_json::json!([]));
+        let third = "kyc submit bank dev@acme.in --from - --ifsc hdfc0000002 --account-type savings";
+        let refused = p.run_with(third, format!("{ACCOUNT}\nname: Dev Nair\n")).fails(4);
+        assert!(refused.contains("a record of somebody else has the same account number"), "{refused}");
+        // One waits of a kind: the second row of Asha is refused as that, not as somebody else's.
+        let two = format!("user,kind,number,name\nasha@acme.in,pan,{PAN},{NAME}\nASHA22,pan,{PAN},{NAME}\n");
+        let said = p.run(&format!("kyc import {}", p.write("two.csv", two))).fails(6);
+        assert!(!said.contains("somebody else"), "{said}");
+        let two = format!("user,kind,number,name\nasha@acme.in,pan,{PAN},{NAME}\nRAV222,pan,{PAN},{NAME}\n");
+        let said = p.run(&format!("kyc import {}", p.write("two.csv", two))).fails(6);
+        assert!(said.contains("a record of somebody else has the same PAN"), "{said}");
+    });
 }

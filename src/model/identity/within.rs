@@ -15,13 +15,59 @@ const MOST_WORDS: usize = 8;
 /// The first number that stands in a text and is that of a paper, by its form and check digits: an Aadhaar number or a PAN, one
 /// within a GSTIN too, however it is divided by blanks and hyphens, in digits of whatever script.
 pub fn found_in(text: &str) -> Option<NumberKind> {
-    let text: String = text.chars().map(western).flat_map(char::to_uppercase).collect();
+    joined(text, |joined| match joined.len() {
+        10 => is(NumberKind::Pan, joined),
+        12 => is(NumberKind::Aadhaar, joined),
+        15 => pan_within(joined).and_then(|pan| is(NumberKind::Pan, pan)),
+        _ => None,
+    })
+}
+
+/// What stands in a text and has the form of a number by which records are found, each once: whether it is somebody's only the
+/// index tells.
+pub fn candidates(text: &str) -> Vec<Number> {
+    let mut all: Vec<Number> = Vec::new();
+    let none: Option<()> = joined(text, |joined| {
+        for kind in FOUND {
+            let read = Number::read(kind, joined, NaiveDate::MAX).ok();
+            let new = |number: &Number| all.iter().all(|known| known.expose() != number.expose());
+            all.extend(read.filter(new));
+        }
+        None
+    });
+    debug_assert!(none.is_none(), "nothing ends it");
+    all
+}
+
+/// The numbers that records are found by.
+const FOUND: [NumberKind; 7] = [
+    NumberKind::Aadhaar,
+    NumberKind::Pan,
+    NumberKind::Account,
+    NumberKind::Gstin,
+    NumberKind::Cin,
+    NumberKind::Llpin,
+    NumberKind::Udyam,
+];
+
+/// The first that is found in words of a text that stand together, joined to one: in capitals and western digits.
+fn joined<T>(text: &str, mut find: impl FnMut(&str) -> Option<T>) -> Option<T> {
+    let text: Zeroizing<String> = Zeroizing::new(text.chars().map(western).flat_map(char::to_uppercase).collect());
     let divides = |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}');
     // What is divided by anything else belongs to something else.
-    text.split(|c: char| !c.is_ascii_alphanumeric() && !divides(c)).find_map(|part| {
+    for part in text.split(|c: char| !c.is_ascii_alphanumeric() && !divides(c)) {
         let words: Vec<&str> = part.split(divides).filter(|word| !word.is_empty()).collect();
-        (0..words.len()).find_map(|from| joined_from(&words[from..]))
-    })
+        for from in 0..words.len() {
+            let mut joined = Zeroizing::new(String::new());
+            for word in words[from..].iter().take(MOST_WORDS) {
+                joined.push_str(word);
+                if let Some(found) = find(&joined) {
+                    return Some(found);
+                }
+            }
+        }
+    }
+    None
 }
 
 /// Four digits three times, with a blank or a hyphen between them or not.
@@ -41,20 +87,6 @@ pub fn without_aadhaars(text: &str) -> Zeroizing<String> {
         number.chars().enumerate().map(hide).collect()
     });
     Zeroizing::new(masked.into_owned())
-}
-
-/// A number that begins with the first of some words.
-fn joined_from(words: &[&str]) -> Option<NumberKind> {
-    let mut joined = String::new();
-    words.iter().take(MOST_WORDS).find_map(|word| {
-        joined.push_str(word);
-        match joined.len() {
-            10 => is(NumberKind::Pan, &joined),
-            12 => is(NumberKind::Aadhaar, &joined),
-            15 => pan_within(&joined).and_then(|pan| is(NumberKind::Pan, pan)),
-            _ => None,
-        }
-    })
 }
 
 fn is(kind: NumberKind, text: &str) -> Option<NumberKind> {
@@ -83,6 +115,14 @@ mod tests {
         ] {
             assert_eq!(*without_aadhaars(text), left);
         }
+    }
+
+    #[test]
+    fn what_may_be_an_account_is_told_apart() {
+        let found = |text: &str| candidates(text).iter().map(|n| n.expose().to_owned()).collect::<Vec<_>>();
+        assert_eq!(found("paid to 0012 3456-789, thanks"), ["00123456789"]);
+        assert_eq!(found("card seen, by post"), Vec::<String>::new());
+        assert_eq!(found("acct.००१२३४५६७८९"), ["00123456789"]);
     }
 
     /// The numbers are those of FACTS.

@@ -14,19 +14,21 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find_in;
 use crate::crud::session::Session;
+use crate::model::kinds::kyc::Kyc;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::redact::{is_secret_name, typed};
 use crate::model::resource::Resource as _;
 use crate::model::strict_json;
 use crate::model::trail::audit::{ACTIONS, Action, CLOCK, KIND, SOURCES, Status, WORD};
-use crate::model::values::scalar::{ParseContext, truncate};
+use crate::model::values::scalar::{Noun as _, ParseContext, truncate};
 use crate::model::values::value::rfc3339;
 use crate::store::records::{self, Deleted};
 use crate::store::trail::external::ExternalEvent;
 use crate::store::trail::lineage;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
+use crate::verbs::kyc::parties::{without_numbers, without_own_numbers};
 
 /// Appends records that belong together: of one outcome and one source.
 #[derive(Debug, Serialize, Deserialize)]
@@ -208,6 +210,29 @@ fn read_details(context: &Context<'_>, members: &mut Members) -> Result<Map<Stri
     Ok(details)
 }
 
+/// Refuses the numbers of papers in what is told of one.
+fn no_numbers(at: &'static str, value: &Json) -> Result<(), Problem> {
+    match value {
+        Json::String(text) => without_numbers(if at.is_empty() { "a text" } else { at }, Some(text)),
+        Json::Array(all) => all.iter().try_for_each(|value| no_numbers(at, value)),
+        Json::Object(members) => members.iter().try_for_each(|(name, value)| {
+            let known = TEXTS.iter().find(|(known, _)| known == name).map_or(at, |(known, _)| known);
+            without_numbers("a member's name", Some(name)).and_then(|()| no_numbers(known, value))
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// All texts of a value.
+fn put_texts<'j>(value: &'j Json, texts: &mut Vec<&'j str>) {
+    match value {
+        Json::String(text) => texts.push(text),
+        Json::Array(all) => all.iter().for_each(|value| put_texts(value, texts)),
+        Json::Object(members) => members.values().for_each(|value| put_texts(value, texts)),
+        _ => {}
+    }
+}
+
 /// Reads the members of one record.
 async fn read(s: &mut Session<'_>, org: i32, members: Map<String, Json>) -> Result<AppendedRecord> {
     let mut members = Members(members);
@@ -225,7 +250,17 @@ async fn read(s: &mut Session<'_>, org: i32, members: Map<String, Json>) -> Resu
         Some(key) => Some(find_in(s, User::DESCRIPTOR, Some(org), &key, Deleted::Include).await?.meta.id),
         None => None,
     };
+    if kind == Kyc::NOUN {
+        no_numbers("", &Json::Object(details.clone()))?;
+    }
     let id = about(s, org, &action, &kind, key.as_deref(), old.is_some() || new.is_some()).await?;
+    if let Some(paper) = id.filter(|_| kind == Kyc::NOUN) {
+        let paper = records::load(s.db().await?, Kyc::DESCRIPTOR, org, paper).await?;
+        let mut texts = Vec::new();
+        details.values().for_each(|value| put_texts(value, &mut texts));
+        let texts: Vec<_> = texts.into_iter().map(|text| ("a text", Some(text))).collect();
+        without_own_numbers(s, paper.as_slice(), &texts).await?;
+    }
     Ok(AppendedRecord { status, source, record: ExternalEvent { action, kind, key, id, subject, old, new, details } })
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use zeroize::Zeroizing;
 
-use super::parties::{another_person, named, not_anothers, one, without_numbers};
+use super::parties::{another_person, named, not_anothers, one, without_numbers, without_own_numbers};
 use super::seal::{RESPONSE, is_nobody_elses, seal_besides};
 use super::{DESC, MOST, choice, live_of, move_of};
 use crate::crud::context::Context;
@@ -131,16 +131,15 @@ pub async fn supersede(tx: &mut Tx<'_>, successor: &Stored<Kyc>) -> Result<Optio
     Ok(tx.update(&former, after, ChangeNote::of_move(transition)).await?)
 }
 
-/// Where providers tell the holder's name.
-const NAMES: &[&str] = &[
-    "name",
-    "full_name",
-    "account_name",
-    "account_holder_name",
-    "beneficiary_name",
-    "registered_name",
-    "name_at_bank",
-];
+/// Where providers tell the holder's name, in words that mean nothing else.
+const HOLDERS: &[&str] =
+    &["account_name", "account_holder_name", "beneficiary_name", "registered_name", "name_at_bank"];
+
+/// Where some tell it, and others the name of something else: of the bank, of its branch, of themselves.
+const NAMES: &[&str] = &["full_name", "name"];
+
+/// Members that tell of something else than the holder.
+const OTHERS: &[&str] = &["bank", "branch", "ifsc", "provider", "partner", "remitter", "sender"];
 
 /// How alike the name that a provider tells of a bank account is to that of the user: the lesser score stands.
 async fn matched(tx: &mut Tx<'_>, record: &Stored<Kyc>, response: &str, after: &mut Record) -> Result<()> {
@@ -162,12 +161,22 @@ async fn matched(tx: &mut Tx<'_>, record: &Stored<Kyc>, response: &str, after: &
 }
 
 fn name_in(json: &Json) -> Option<&str> {
+    member_of(json, HOLDERS).or_else(|| member_of(json, NAMES))
+}
+
+/// The first text under one of some names, the outer before the inner; none of what is told of others.
+fn member_of<'j>(json: &'j Json, names: &[&str]) -> Option<&'j str> {
     match json {
         Json::Object(members) => {
-            let own = NAMES.iter().find_map(|name| members.get(*name)?.as_str());
-            own.filter(|name| !name.trim().is_empty()).or_else(|| members.values().find_map(name_in))
+            let own = names.iter().find_map(|name| members.get(*name)?.as_str().filter(|name| !name.trim().is_empty()));
+            let is_others = |name: &str| {
+                let name = name.to_ascii_lowercase();
+                OTHERS.iter().any(|other| name.starts_with(other)) && !name.contains("account")
+            };
+            let within = || members.iter().filter(|(name, _)| !is_others(name));
+            own.or_else(|| within().find_map(|(_, value)| member_of(value, names)))
         }
-        Json::Array(all) => all.iter().find_map(name_in),
+        Json::Array(all) => all.iter().find_map(|value| member_of(value, names)),
         _ => None,
     }
 }
@@ -300,6 +309,8 @@ impl Leaf for VerifyFlags {
         let method: Method = choice(&self.method)?;
         self.evidence(method)?;
         without_numbers("--note", self.note.as_deref())?;
+        let texts = [("--note", self.note.as_deref()), ("--reference", self.reference.as_deref())];
+        without_own_numbers(s, std::slice::from_ref(&record), &texts).await?;
         s.use_context_of(record.meta.org_id).await?;
         let mut values = vec![("verification_method".to_owned(), Value::from(method.as_str()))];
         for (name, text) in [("reference", &self.reference), ("amount", &self.amount), ("note", &self.note)] {
@@ -354,6 +365,7 @@ impl Leaf for RejectFlags {
         let records = named(s, &self.key).await?;
         let code: Rejection = choice(&self.reason)?;
         without_numbers("--note", self.note.as_deref())?;
+        without_own_numbers(s, &records, &[("--note", self.note.as_deref())]).await?;
         let note = self.note.as_deref().map(|text| DESC.known("rejection_text")?.parse(text, &s.connection.parsing));
         let note = note.transpose()?.map(|value| value.to_text());
         let targets = records.iter().map(Target::of).collect();
@@ -364,5 +376,25 @@ impl Leaf for RejectFlags {
         dry_run_note(s.context);
         let which: Vec<_> = rejected.iter().map(|r| r.meta.record_id()).collect();
         print_changed(s, DESC, &which).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_holders_name_is_no_banks() {
+        for (answer, name) in [
+            (json!({"bank": {"name": "HDFC BANK"}, "data": {"name": "ASHA RAO"}}), Some("ASHA RAO")),
+            (json!({"name": "Razor Verify", "result": {"account_holder_name": "ASHA RAO"}}), Some("ASHA RAO")),
+            (json!({"bank_account": {"name": "ASHA RAO"}}), Some("ASHA RAO")),
+            (json!({"results": [{"branch": {"name": "Camp"}}, {"full_name": "ASHA RAO"}]}), Some("ASHA RAO")),
+            (json!({"bank": {"name": "HDFC BANK"}}), None),
+        ] {
+            assert_eq!(name_in(&answer), name, "{answer}");
+        }
     }
 }

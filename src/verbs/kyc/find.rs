@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use uuid::Uuid;
 
-use super::seal::{NUMBER, NUMBER_INDEX, counts};
+use super::seal::{NUMBER, NUMBER_INDEX, bank_code, counts};
 use super::{DESC, Lines, choice};
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec, Unused};
@@ -163,13 +163,14 @@ impl Leaf for DuplicatesFlags {
         let mut numbers = 0_i64;
         for some in shared.chunks(TOGETHER) {
             let found = records::with_values(s.db().await?, DESC, Some(org), column, some).await?;
-            let mut by_number: BTreeMap<(Vec<u8>, String), Vec<Record>> = BTreeMap::new();
+            // Account numbers are each bank's own.
+            let mut by_number: BTreeMap<(Vec<u8>, String, Option<String>), Vec<Record>> = BTreeMap::new();
             for record in found.into_iter().filter(counts) {
-                let of =
-                    (record.get(NUMBER_INDEX).as_bytes().unwrap_or_default().to_vec(), record.get("kind").to_text());
+                let index = record.get(NUMBER_INDEX).as_bytes().unwrap_or_default().to_vec();
+                let of = (index, record.get("kind").to_text(), bank_code(&record));
                 by_number.entry(of).or_default().push(record);
             }
-            for ((_, of), records) in by_number {
+            for ((_, of, _), records) in by_number {
                 if kind.is_some_and(|kind| kind.as_str() != of) || people(&records) < 2 {
                     continue;
                 }

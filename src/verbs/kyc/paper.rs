@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::MOST;
 use crate::crud::context::Context;
 use crate::model::identity::business::pan_within;
+use crate::model::identity::within::{candidates, found_in};
 use crate::model::identity::{Number, NumberKind};
 use crate::model::kinds::kyc::{BusinessType, KycKind, Registration};
 use crate::model::problem::{Problem, io_message};
@@ -68,6 +69,13 @@ pub fn number_kind(kind: KycKind, registration: Option<Registration>) -> Result<
                 .hint("--registration gstin, cin, llpin or udyam"));
         }
     })
+}
+
+/// The code of a bank's branch as it is kept, held against those in force, and the name of the bank by it.
+pub fn bank_of(ifsc: &str) -> Result<(String, Option<&'static str>), Problem> {
+    let wrong = |fault| Problem::invalid(format!("ifsc {fault}")).field("ifsc");
+    let code = Number::read(NumberKind::Ifsc, ifsc, NaiveDate::MIN).map_err(wrong)?;
+    Ok((code.expose().to_owned(), code.tells()))
 }
 
 /// Texts as they were given, by what they are.
@@ -241,6 +249,16 @@ impl Paper {
                 Problem::invalid(format!("the GSTIN is that of a {holder}, and the business a {is}")).field(NUMBER)
             }
         })
+    }
+
+    /// Refuses a text in clear in which its number stands, or that of another paper.
+    pub fn stands_not_in(&self, field: &'static str, text: Option<&str>) -> Result<(), Problem> {
+        let Some(text) = text else { return Ok(()) };
+        let own = candidates(text).iter().any(|found| found.expose() == self.number.expose());
+        let kind = if own { Some(self.number.kind()) } else { found_in(text) };
+        let Some(kind) = kind else { return Ok(()) };
+        let sentence = format!("{field} holds what can be a {}, which is kept sealed alone", kind.label());
+        Err(Problem::invalid(sentence).field(field))
     }
 
     /// What is odd about it, and no fault: in words of the program.

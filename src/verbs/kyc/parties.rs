@@ -2,18 +2,21 @@
 
 use anyhow::Result;
 
-use super::{DESC, live_of};
+use super::seal::{NUMBER, NUMBER_INDEX};
+use super::{DESC, choice, live_of};
 use crate::crud::keys::keys;
 use crate::crud::lookup::{find, find_in};
 use crate::crud::session::Session;
-use crate::model::identity::within::found_in;
+use crate::crud::vault::Vault;
+use crate::model::identity::within::{candidates, found_in};
 use crate::model::kinds::kyc::{Kyc, KycKind, KycState};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::key::BETWEEN;
 use crate::model::resource::stored::Stored;
 use crate::model::resource::{Record, Resource as _};
-use crate::store::records::Deleted;
+use crate::model::values::value::Value;
+use crate::store::records::{self, Deleted};
 use crate::store::trail::merged_ids;
 use crate::store::tx::Tx;
 
@@ -36,7 +39,7 @@ pub async fn named(s: &mut Session<'_>, given: &[String]) -> Result<Vec<Record>>
 
 /// The record that a key names.
 pub async fn one(s: &mut Session<'_>, key: &str) -> Result<Record> {
-    let parts = key.rsplit_once(BETWEEN).and_then(|(user, kind)| Some((user, super::choice::<KycKind>(kind).ok()?)));
+    let parts = key.rsplit_once(BETWEEN).and_then(|(user, kind)| Some((user, choice::<KycKind>(kind).ok()?)));
     let Some((user, kind)) = parts else { return find(s, DESC, key, Deleted::Exclude).await };
     let org = s.org_of(User::DESCRIPTOR).await?;
     let user = find_in(s, User::DESCRIPTOR, org, user, Deleted::Exclude).await?;
@@ -106,4 +109,39 @@ pub fn without_numbers(flag: &'static str, text: Option<&str>) -> Result<(), Pro
     let label = kind.label();
     Err(Problem::invalid(format!("{flag} holds what can be a {label}, which is kept sealed alone"))
         .hint("leave the number out: the record is named by its key, and shows the number masked"))
+}
+
+/// Refuses texts in words that hold a number of somebody whom they are about, of which other people's may be in the same form: an
+/// account number, which has no check digits, or the reference of a bank, which passes for an Aadhaar number one time in ten.
+pub async fn without_own_numbers(
+    s: &mut Session<'_>,
+    records: &[Record],
+    texts: &[(&'static str, Option<&str>)],
+) -> Result<()> {
+    let Some(org) = records.first().map(|record| record.meta.org_id) else { return Ok(()) };
+    for (flag, text) in texts.iter().filter_map(|(flag, text)| Some((flag, (*text)?))) {
+        let numbers = candidates(text);
+        // Most texts hold nothing like a number: these ask for no key.
+        if numbers.is_empty() {
+            continue;
+        }
+        let vault = Vault::of(s).await?;
+        let Some(keys) = vault.find_index_keys(s.db().await?, org, DESC.table, NUMBER).await? else { continue };
+        let lookups = numbers.iter().flat_map(|number| keys.lookups(number.expose().as_bytes()));
+        let lookups: Vec<Value> = lookups.map(|index| Value::Bytes(index.to_vec())).collect();
+        let found = records::with_values(s.db().await?, DESC, Some(org), DESC.known(NUMBER_INDEX)?, &lookups).await?;
+        let is_own = |one: &&Record| records.iter().any(|record| record.get("user_id") == one.get("user_id"));
+        if let Some(own) = found.iter().find(is_own) {
+            let number = match choice::<KycKind>(&own.get("kind").to_text())? {
+                KycKind::Aadhaar => "Aadhaar number",
+                KycKind::Pan => "PAN",
+                KycKind::Business => "registration number",
+                KycKind::Bank => "account number",
+            };
+            return Err(Problem::invalid(format!("{flag} holds the person's {number}, which is kept sealed alone"))
+                .hint("leave the number out: the record is named by its key, and shows the number masked")
+                .into());
+        }
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use super::parties::{one, without_numbers};
+use super::parties::{one, without_numbers, without_own_numbers};
 use super::seal::{NUMBER, opened, sealed_columns};
 use super::{DESC, choice};
 use crate::crud::gate::{self, Verb};
@@ -150,6 +150,7 @@ impl Leaf for RevealFlags {
         let reason = (Line::<1000>::TYPE.parse)(&reason, &s.connection.parsing).map_err(wrong)?.to_text();
         let record = one(s, &key).await?;
         gate::authorize(s, &record).await?;
+        without_own_numbers(s, std::slice::from_ref(&record), &[("--reason", Some(&reason))]).await?;
         let vault = Vault::of(s).await?;
         let clear = opened(&vault, s.db().await?, &record).await?;
         let Some((_, text)) = clear.into_iter().find(|(name, _)| *name == column) else {

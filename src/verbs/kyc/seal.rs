@@ -99,7 +99,7 @@ pub async fn seal_paper(
     let seals = Seals::of(vault, tx, org, &[person]).await?;
     seals.index(record, paper.number.expose());
     seals.fill(record, &paper.clear(storage), tx.random())?;
-    let others = others_with(tx, &seals, record, paper.number.expose()).await?;
+    let others = others_have(tx, record, &seals.lookups(paper.number.expose())).await?;
     if others && settings.get(KYC_DUPLICATES)? == Duplicates::Refuse {
         return Err(is_anothers(paper.number.kind().label()).into());
     }
@@ -141,14 +141,14 @@ pub fn is_anothers(label: &str) -> Problem {
         .field(NUMBER)
 }
 
-/// Whether records of others that wait or are in force have a number.
-async fn others_with(tx: &mut Tx<'_>, seals: &Seals, record: &Record, number: &str) -> Result<bool> {
-    let column = DESC.known(NUMBER_INDEX)?;
-    let found = records::with_values(tx.db, DESC, Some(record.meta.org_id), column, &seals.lookups(number)).await?;
-    let is_other = |other: &&Record| {
-        other.get("user_id") != record.get("user_id") && other.get("kind") == record.get("kind") && counts(other)
-    };
-    Ok(found.iter().any(|other| is_other(&other)))
+/// Whether records of others that wait or are in force have the number of one.
+async fn others_have(tx: &mut Tx<'_>, record: &Record, lookups: &[Value]) -> Result<bool> {
+    let org = record.meta.org_id;
+    let found = records::with_values(tx.db, DESC, Some(org), DESC.known(NUMBER_INDEX)?, lookups).await?;
+    let is_same = |other: &Record, column: &str| other.get(column) == record.get(column);
+    // Account numbers are each bank's own.
+    let is_alike = |other: &Record| is_same(other, "kind") && bank_code(other) == bank_code(record);
+    Ok(found.iter().any(|other| !is_same(other, "user_id") && is_alike(other) && counts(other)))
 }
 
 /// Refuses a record beside one of somebody else that has its number, where that is wanted: what another one let go may have been
@@ -156,15 +156,20 @@ async fn others_with(tx: &mut Tx<'_>, seals: &Seals, record: &Record, number: &s
 pub async fn is_nobody_elses(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
     let index = record.get(NUMBER_INDEX).clone();
     let duplicates = settings::get(tx.db, record.meta.org_id, KYC_DUPLICATES).await?;
-    if index.is_null() || duplicates != Duplicates::Refuse {
+    if index.is_null() || duplicates != Duplicates::Refuse || !others_have(tx, record, &[index]).await? {
         return Ok(());
     }
-    let found =
-        records::with_values(tx.db, DESC, Some(record.meta.org_id), DESC.known(NUMBER_INDEX)?, &[index]).await?;
-    let is_other = |other: &Record| {
-        other.get("user_id") != record.get("user_id") && other.get("kind") == record.get("kind") && counts(other)
-    };
-    if found.iter().any(is_other) { Err(is_anothers("number").into()) } else { Ok(()) }
+    Err(is_anothers("number").into())
+}
+
+/// What tells a bank by the code of its branch: the first four letters (RBI).
+pub fn bank_of_ifsc(ifsc: &str) -> String {
+    ifsc.chars().take(4).flat_map(char::to_uppercase).collect()
+}
+
+/// The bank that a record's account is at.
+pub fn bank_code(record: &Record) -> Option<String> {
+    record.get("ifsc").as_text().map(bank_of_ifsc)
 }
 
 /// Whether a record waits or is in force.

@@ -16,7 +16,6 @@ use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::crud::write::{begun, dry_run_note};
 use crate::model::identity::name_match::compare;
-use crate::model::identity::{Number, NumberKind};
 use crate::model::kinds::kyc::{BusinessType, KycKind, KycState, Registration};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
@@ -198,11 +197,10 @@ impl Clear {
     /// Holds the code of a bank's branch against those in force, and names the bank by it.
     fn bank(&self, values: &mut Vec<(String, Value)>) -> Result<(), Problem> {
         let Some(text) = &self.ifsc else { return Ok(()) };
-        let wrong = |fault| Problem::invalid(format!("ifsc {fault}")).field("ifsc");
-        let code = Number::read(NumberKind::Ifsc, text, chrono::NaiveDate::MIN).map_err(wrong)?;
+        let (code, bank) = paper::bank_of(text)?;
         values.retain(|(column, _)| column != "ifsc");
-        values.push(("ifsc".to_owned(), code.expose().into()));
-        if let (None, Some(bank)) = (&self.bank_name, code.tells()) {
+        values.push(("ifsc".to_owned(), code.into()));
+        if let (None, Some(bank)) = (&self.bank_name, bank) {
             values.push(("bank_name".to_owned(), bank.into()));
         }
         Ok(())
@@ -233,6 +231,8 @@ impl Leaf for SubmitFlags {
         let business = self.clear.business_type.as_deref().map(choice::<BusinessType>).transpose()?;
         let paper = paper::read(s.context, self.from.as_deref(), kind, registration).await?;
         paper.contradiction(business).map_or(Ok(()), Err)?;
+        paper.stands_not_in("bank_name", self.clear.bank_name.as_deref())?;
+        paper.stands_not_in("branch_name", self.clear.branch_name.as_deref())?;
         for note in paper.notes() {
             s.context.ui.status(&format!("note: of the number, {note}"));
         }

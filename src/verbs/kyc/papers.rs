@@ -1,0 +1,478 @@
+//! Papers as the rows of a file say them: read, checked as ones that are submitted alone, held against each other and against what
+//! is there, and sealed when their rows are written.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::paper::{self, Paper, Texts};
+use super::seal::{
+    NUMBER, NUMBER_INDEX, Seals, bank_code, bank_of_ifsc, counts, is_anothers, is_chosen, sealed_columns,
+};
+use super::submit::matched;
+use super::{DESC, choice, cipher};
+use crate::crud::import::Run;
+use crate::crud::import::sealing::{Cells, Clear, RowSealer, Sealer};
+use crate::crud::import::secrets::Doing;
+use crate::crud::vault::Vault;
+use crate::model::identity::fernet::FernetKey;
+use crate::model::identity::{Number, NumberKind};
+use crate::model::kinds::kyc::{BusinessType, KycKind, KycState, Registration};
+use crate::model::kinds::user::User;
+use crate::model::problem::Problem;
+use crate::model::random::Random;
+use crate::model::resource::{NAME, Record, Resource as _};
+use crate::model::setting::{
+    AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, KYC_REQUIRE_CONSENT, Settings,
+};
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::{ParseContext, Scalar, fold};
+use crate::model::values::value::Value;
+use crate::store::import::match_target::Given;
+use crate::store::records::keys::{self, Among};
+use crate::store::records::{self, Deleted};
+use crate::store::tx::Tx;
+use crate::verbs::consent::{GivenConsent, without_consent};
+
+/// What columns of what is sealed are called, by earlier systems too (DOMAIN.md, legacy headers).
+const SEALED: &[(&str, &[&str])] = &[
+    (
+        "number",
+        &[
+            "number",
+            "aadhaar_number",
+            "pan_number",
+            "account_number",
+            "business_registration_number",
+            "registration_number",
+        ],
+    ),
+    ("name", &["name", "aadhaar_name", "pan_name", "business_name", "account_holder_name", "holder_name"]),
+    ("father_name", &["father_name", "pan_father_name"]),
+    ("dob", &["dob", "aadhaar_dob", "pan_dob", "date_of_birth"]),
+    ("address", &["address", "aadhaar_address", "business_address", "business_address_line1"]),
+    ("address_line2", &["business_address_line2"]),
+    (ENCRYPTED, &["number_encrypted", "aadhaar_number_encrypted", "pan_number_encrypted", "account_number_encrypted"]),
+    (VERIFIED, &["is_verified", "status"]),
+    (VERIFIED_AT, &["verified_at"]),
+    (LAST4, &["last4", "account_number_last4", "aadhaar_number_last4"]),
+];
+
+/// A number as an earlier system encrypted it.
+const ENCRYPTED: &str = "number_encrypted";
+/// Whether it was verified there, and when.
+const VERIFIED: &str = "is_verified";
+const VERIFIED_AT: &str = "verified_at";
+/// The last four of the number: they must agree with it.
+const LAST4: &str = "last4";
+
+pub fn sealed(header: &str) -> Option<&'static str> {
+    let header = fold(header);
+    SEALED.iter().find(|(_, names)| names.iter().any(|name| fold(name) == header)).map(|(what, _)| *what)
+}
+
+/// Who takes papers up, and when.
+#[derive(Debug, Clone)]
+pub struct Act {
+    at: DateTime<Utc>,
+    by: Option<Uuid>,
+    operator: String,
+    /// The batch under which what was verified elsewhere is taken up.
+    batch: Option<String>,
+}
+
+/// Reads and seals the papers of a file.
+pub struct Papers {
+    vault: Vault,
+    fernet: Option<Arc<FernetKey>>,
+    storage: AadhaarStorage,
+    duplicates: Duplicates,
+    /// Whether a paper of any kind needs a consent, and whether there is one.
+    needs_consent: bool,
+    has_consent: bool,
+    /// What was written down of that, by whose it is.
+    consents: Mutex<HashMap<Uuid, Uuid>>,
+    context: ParseContext,
+    act: Act,
+    /// The people whose rows have a number, by the kind, the bank and what the number is found by.
+    seen: Mutex<HashMap<Alike, String>>,
+}
+
+/// What equal numbers have in common: the kind, the bank, and what the number is found by.
+type Alike = (&'static str, Option<String>, Vec<u8>);
+
+/// What a row says.
+struct RowPaper {
+    paper: Paper,
+    /// An earlier system has verified it.
+    was_verified: bool,
+}
+
+fn row_paper(clear: &Clear) -> Result<&RowPaper> {
+    clear.downcast_ref::<RowPaper>().ok_or_else(|| anyhow::anyhow!("a row of another kind"))
+}
+
+fn given<'g>(values: &'g Given, column: &str) -> Option<&'g str> {
+    values.iter().rfind(|(f, _)| f.column == column).and_then(|(_, v)| v.as_text())
+}
+
+fn put(values: &mut Given, column: &str, value: impl Into<Value>) -> Result<(), Problem> {
+    let field = DESC.known(column)?;
+    values.retain(|(f, _)| f.column != column);
+    values.push((field, value.into()));
+    Ok(())
+}
+
+/// What the number of a business is, by its form.
+fn registration_of(text: &str) -> Option<Registration> {
+    let kinds = [
+        (NumberKind::Gstin, Registration::Gstin),
+        (NumberKind::Cin, Registration::Cin),
+        (NumberKind::Llpin, Registration::Llpin),
+        (NumberKind::Udyam, Registration::Udyam),
+    ];
+    let is = |kind: NumberKind| Number::read(kind, text, NaiveDate::MAX).is_ok();
+    kinds.into_iter().find(|(kind, _)| is(*kind)).map(|(_, registration)| registration)
+}
+
+/// What a file is opened and sealed by, as its command says it.
+pub struct Means {
+    pub vault: Vault,
+    pub fernet: Option<Arc<FernetKey>>,
+    /// The batch under which what was verified elsewhere is taken up.
+    pub batch: Option<String>,
+    pub has_consent: bool,
+}
+
+impl Papers {
+    /// Of a file that is loaded into an organisation with these settings.
+    pub fn of(tx: &Tx<'_>, org: i32, settings: &Settings, context: &ParseContext, means: Means) -> Result<Papers> {
+        Ok(Papers {
+            vault: means.vault,
+            fernet: means.fernet,
+            storage: settings.get(KYC_AADHAAR_STORAGE)?,
+            duplicates: settings.get(KYC_DUPLICATES)?,
+            needs_consent: settings.get(KYC_REQUIRE_CONSENT)?,
+            has_consent: means.has_consent,
+            consents: Mutex::default(),
+            context: context.clone(),
+            act: Act { at: tx.at(), by: tx.acting_user(org), operator: tx.operator().told(), batch: means.batch },
+            seen: Mutex::default(),
+        })
+    }
+
+    /// The number, where a row gives it encrypted. One that stands beside it must be the same.
+    fn deciphered(&self, cells: &mut Cells) -> Result<(), Problem> {
+        let Some(at) = cells.iter().position(|(name, _)| *name == ENCRYPTED) else { return Ok(()) };
+        let (_, token) = cells.swap_remove(at);
+        let opened = cipher::opened(self.fernet.as_deref(), &token)?;
+        match cells.iter().find(|(name, _)| *name == NUMBER) {
+            Some((_, number)) if fold(number) != fold(&opened) => {
+                Err(Problem::invalid("the number and the encrypted number are not the same").field(NUMBER))
+            }
+            Some(_) => Ok(()),
+            None => {
+                cells.push((NUMBER, opened));
+                Ok(())
+            }
+        }
+    }
+
+    /// What cells say besides of how it was verified; what they say of the number must agree with it.
+    fn aside(&self, cells: &mut Cells) -> Result<(bool, Option<Zeroizing<String>>), Problem> {
+        let mut take = |name: &str| {
+            let at = cells.iter().position(|(known, _)| *known == name)?;
+            Some(cells.swap_remove(at).1)
+        };
+        let (said, _, last4) = (take(VERIFIED), take(VERIFIED_AT), take(LAST4));
+        let second = take("address_line2");
+        if let (Some(second), Some((_, first))) = (second, cells.iter_mut().find(|(name, _)| *name == "address")) {
+            *first = Zeroizing::new(format!("{}, {}", first.as_str(), second.as_str()));
+        }
+        let was_verified = match said {
+            Some(said) if ["verified", "approved"].contains(&fold(&said).as_str()) => true,
+            Some(said) if ["submitted", "pending", "inreview", "rejected", "draft"].contains(&fold(&said).as_str()) => {
+                false
+            }
+            Some(said) => {
+                let read = (<bool as Scalar>::TYPE.parse)(&said, &self.context);
+                read.map_err(|why| Problem::invalid(format!("{VERIFIED} {why}")).field(VERIFIED))?.as_bool()
+                    == Some(true)
+            }
+            None => false,
+        };
+        Ok((was_verified, last4))
+    }
+
+    /// Writes down what each of the people agreed to.
+    pub async fn agree(&self, tx: &mut Tx<'_>, run: &Run<'_>, given: &GivenConsent) -> Result<()> {
+        given.is_before(tx.at())?;
+        let (mut last, org) = (0, run.import.org.unwrap_or_default());
+        while let Some((end, people)) = run.subjects_behind(tx, last).await? {
+            last = end;
+            let written = given.record_all(tx, org, &people, &self.context).await?;
+            let mut consents = self.consents.lock().unwrap_or_else(PoisonError::into_inner);
+            consents.extend(people.into_iter().zip(written));
+        }
+        Ok(())
+    }
+
+    /// What is wrong with rows that have the number of somebody else's: of another row, or of what is there.
+    async fn compared(&self, tx: &mut Tx<'_>, org: i32, rows: &[(&Clear, &Given)]) -> Result<Vec<(usize, Problem)>> {
+        if self.duplicates != Duplicates::Refuse {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<Compared<'_>> = rows.iter().map(Compared::of).collect::<Result<_>>()?;
+        let index = self.vault.find_index_keys(tx.db, org, DESC.table, NUMBER).await?;
+        let found_by = |row: &Compared<'_>| match &index {
+            Some(keys) => {
+                keys.lookups(row.paper.number.expose().as_bytes()).into_iter().map(|i| i.to_vec()).collect::<Vec<_>>()
+            }
+            // Nothing is there yet to be found: rows are held against each other alone.
+            None => vec![cipher::digest(row.paper.number.expose())],
+        };
+        let by_index: Vec<Vec<Vec<u8>>> = rows.iter().map(found_by).collect();
+        let mut alike = self.alike_in_the_file(&rows, &by_index);
+        if index.is_some() {
+            alike.extend(Self::alike_there(tx, org, &rows, &by_index).await?);
+        }
+        let people = self.people(tx, org, &rows, &alike).await?;
+        let is_another = |(at, holder): &(usize, Holder)| {
+            let own = people.get(&rows[*at].user);
+            match holder {
+                Holder::Known(id) => own != Some(id),
+                Holder::Called(word) => *word != rows[*at].user && (own.is_none() || own != people.get(word)),
+            }
+        };
+        let others = alike.into_iter().filter(is_another);
+        Ok(others.map(|(at, _)| (at, is_anothers(rows[at].paper.number.kind().label()))).collect())
+    }
+
+    /// Who has the number of a row in a row before it.
+    fn alike_in_the_file(&self, rows: &[Compared<'_>], by_index: &[Vec<Vec<u8>>]) -> Vec<(usize, Holder)> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut alike = Vec::new();
+        for (at, (row, found_by)) in rows.iter().zip(by_index).enumerate() {
+            let Some(first) = found_by.first() else { continue };
+            let of = (row.paper.kind.as_str(), row.bank.clone(), first.clone());
+            let holder = seen.entry(of).or_insert_with(|| row.user.clone());
+            if *holder != row.user {
+                alike.push((at, Holder::Called(holder.clone())));
+            }
+        }
+        alike
+    }
+
+    /// Who has the number of a row in a record that waits or is in force.
+    async fn alike_there(
+        tx: &mut Tx<'_>,
+        org: i32,
+        rows: &[Compared<'_>],
+        by_index: &[Vec<Vec<u8>>],
+    ) -> Result<Vec<(usize, Holder)>> {
+        let mut wanted: HashMap<&[u8], Vec<usize>> = HashMap::new();
+        for (at, index) in by_index.iter().enumerate().flat_map(|(at, all)| all.iter().map(move |i| (at, i))) {
+            wanted.entry(index).or_default().push(at);
+        }
+        let values: Vec<Value> = wanted.keys().map(|index| Value::Bytes(index.to_vec())).collect();
+        let there = records::with_values(tx.db, DESC, Some(org), DESC.known(NUMBER_INDEX)?, &values).await?;
+        let mut alike = Vec::new();
+        for record in there.iter().filter(|record| counts(record)) {
+            let Some(holder) = record.get("user_id").as_uuid() else { continue };
+            let of = record.get(NUMBER_INDEX).as_bytes().and_then(|index| wanted.get(index));
+            for at in of.into_iter().flatten() {
+                let row = &rows[*at];
+                if record.get("kind").as_text() == Some(row.paper.kind.as_str()) && bank_code(record) == row.bank {
+                    alike.push((*at, Holder::Known(holder)));
+                }
+            }
+        }
+        Ok(alike)
+    }
+
+    /// Whom the words of rows mean that have somebody's number.
+    async fn people(
+        &self,
+        tx: &mut Tx<'_>,
+        org: i32,
+        rows: &[Compared<'_>],
+        alike: &[(usize, Holder)],
+    ) -> Result<HashMap<String, Uuid>> {
+        let mut words: Vec<&str> = alike.iter().map(|(at, _)| rows[*at].user.as_str()).collect();
+        words.extend(alike.iter().filter_map(|(_, holder)| match holder {
+            Holder::Called(word) => Some(word.as_str()),
+            Holder::Known(_) => None,
+        }));
+        words.sort_unstable();
+        words.dedup();
+        if words.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let among = Among { org: Some(org), life: Deleted::Exclude, now: true, context: &self.context };
+        let found = keys::ids(tx.db, User::DESCRIPTOR, among, &words).await?;
+        // A word that means several is refused by itself.
+        Ok(found.into_iter().filter_map(|(word, ids)| Some((word, *ids.first()?))).collect())
+    }
+}
+
+/// A row as it is held against others.
+struct Compared<'r> {
+    paper: &'r Paper,
+    /// The word that names its user.
+    user: String,
+    bank: Option<String>,
+}
+
+impl<'r> Compared<'r> {
+    fn of((clear, values): &'r (&Clear, &Given)) -> Result<Compared<'r>> {
+        Ok(Compared {
+            paper: &row_paper(clear)?.paper,
+            user: given(values, "user_id").unwrap_or_default().trim().to_owned(),
+            bank: given(values, "ifsc").map(bank_of_ifsc),
+        })
+    }
+}
+
+/// Whose number one is.
+enum Holder {
+    Known(Uuid),
+    /// By the word of another row.
+    Called(String),
+}
+
+impl Sealer for Papers {
+    fn recorded(&self) -> Action {
+        Action::KycSubmit
+    }
+
+    fn read(&self, mut cells: Cells, values: &mut Given, today: NaiveDate) -> Result<Clear, Problem> {
+        let (was_verified, last4) = self.aside(&mut cells)?;
+        self.deciphered(&mut cells)?;
+        let kind = given(values, "kind").ok_or_else(|| Problem::invalid("the kind is missing").field("kind"))?;
+        let kind: KycKind = choice(kind)?;
+        let mut registration = given(values, "registration").map(choice::<Registration>).transpose()?;
+        if kind == KycKind::Business && registration.is_none() {
+            let text = cells.iter().find(|(name, _)| *name == NUMBER).map(|(_, text)| text.as_str());
+            registration = text.and_then(registration_of);
+            let found = registration.ok_or_else(|| {
+                Problem::invalid("the number is neither a GSTIN, a CIN, an LLPIN nor an Udyam number").field(NUMBER)
+            })?;
+            put(values, "registration", found.as_str())?;
+        }
+        if kind == KycKind::Aadhaar {
+            is_chosen(self.storage)?;
+        }
+        if (kind == KycKind::Aadhaar || self.needs_consent) && !self.has_consent {
+            return Err(without_consent(kind));
+        }
+        let number = paper::number_kind(kind, registration)?;
+        let paper = paper::of_texts(Texts::of_cells(kind, cells)?, kind, number, today)?;
+        if last4.is_some_and(|last4| !paper.number.expose().ends_with(last4.trim())) {
+            return Err(Problem::invalid("the last four are not those of the number").field(LAST4));
+        }
+        let business = given(values, "business_type").map(choice::<BusinessType>).transpose()?;
+        paper.contradiction(business).map_or(Ok(()), Err)?;
+        let named = given(values, "bank_name").is_some();
+        if let Some((code, bank)) = given(values, "ifsc").map(paper::bank_of).transpose()? {
+            put(values, "ifsc", code)?;
+            if let Some(bank) = bank.filter(|_| !named) {
+                put(values, "bank_name", bank)?;
+            }
+        }
+        put(values, "mask", paper.number.masked())?;
+        // As what it will be it is held to what its kind of paper must say.
+        put(values, "state", KycState::Submitted.as_str())?;
+        put(values, "submitted_at", self.act.at)?;
+        if self.has_consent {
+            // Which it is, is known when it is written down.
+            put(values, "consent_id", Uuid::nil())?;
+        }
+        for column in ["reference", "bank_name", "branch_name"] {
+            paper.stands_not_in(DESC.known(column)?.name(), given(values, column))?;
+        }
+        Ok(Box::new(RowPaper { paper, was_verified }))
+    }
+
+    fn compare<'a>(
+        &'a self,
+        tx: &'a mut Tx<'_>,
+        org: i32,
+        rows: &'a [(&'a Clear, &'a Given)],
+    ) -> Doing<'a, Vec<(usize, Problem)>> {
+        Box::pin(self.compared(tx, org, rows))
+    }
+
+    fn prepare<'a>(&'a self, tx: &'a mut Tx<'_>, org: i32, subjects: &'a [Uuid]) -> Doing<'a, Arc<dyn RowSealer>> {
+        Box::pin(async move {
+            let seals = Seals::of(&self.vault, tx, org, subjects).await?;
+            let ids: Vec<Value> = subjects.iter().map(|id| (*id).into()).collect();
+            let people = records::with_ids(tx.db, User::DESCRIPTOR, Some(org), &ids).await?;
+            let names = people.iter().map(|user| (user.meta.id, user.get(NAME).to_text())).collect();
+            let random = Drawn::of(tx.random(), subjects.len() * sealed_columns().count() * NONCE);
+            let all = self.consents.lock().unwrap_or_else(PoisonError::into_inner);
+            let consents = subjects.iter().filter_map(|id| Some((*id, *all.get(id)?))).collect();
+            let (storage, act) = (self.storage, self.act.clone());
+            let sealer: Arc<dyn RowSealer> = Arc::new(PaperSealer { seals, names, consents, random, storage, act });
+            Ok(sealer)
+        })
+    }
+}
+
+/// Bytes of a nonce.
+const NONCE: usize = 24;
+
+/// Chance that was drawn beforehand, for a thread that has none.
+struct Drawn(Mutex<Vec<u8>>);
+
+impl Drawn {
+    fn of(random: &dyn Random, n: usize) -> Drawn {
+        let mut pool = vec![0; n];
+        random.fill(&mut pool);
+        Drawn(pool.into())
+    }
+}
+
+impl Random for Drawn {
+    #[expect(clippy::expect_used, reason = "a nonce was drawn for each sealed column of each row")]
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = pool.len().checked_sub(bytes.len()).expect("enough was drawn");
+        bytes.copy_from_slice(&pool[from..]);
+        pool.truncate(from);
+    }
+}
+
+/// Seals the papers of some people.
+struct PaperSealer {
+    seals: Seals,
+    names: HashMap<Uuid, String>,
+    consents: HashMap<Uuid, Uuid>,
+    random: Drawn,
+    storage: AadhaarStorage,
+    act: Act,
+}
+
+impl RowSealer for PaperSealer {
+    fn seal(&self, record: &mut Record, clear: Clear) -> Result<()> {
+        let RowPaper { paper, was_verified } = row_paper(&clear)?;
+        let act = &self.act;
+        let (state, batch) = match (was_verified, &act.batch) {
+            (true, Some(batch)) => (KycState::InReview, Some(batch.clone())),
+            _ => (KycState::Submitted, None),
+        };
+        record.set("state", state.as_str().into());
+        record.set("batch", batch.into());
+        record.set("submitted_at", act.at.into());
+        record.set("submitted_by_id", act.by.into());
+        record.set("submitted_operator", act.operator.as_str().into());
+        let person = record.get("user_id").as_uuid().unwrap_or_default();
+        record.set("consent_id", self.consents.get(&person).copied().into());
+        matched(record, paper, self.names.get(&person).map(String::as_str));
+        self.seals.index(record, paper.number.expose());
+        self.seals.fill(record, &paper.clear(self.storage), &self.random)
+    }
+}

@@ -99,6 +99,11 @@ impl BenchDatabase {
 
     /// Runs a command and watches its memory.
     pub fn orgctl(&self, words: &[&str]) -> Took {
+        self.orgctl_with(words, &[])
+    }
+
+    /// The same, with some variables.
+    pub fn orgctl_with(&self, words: &[&str], env: &[(&str, &Path)]) -> Took {
         let mut command = Command::new(ORGCTL);
         // What holds for the measuring, or for whoever measures, is none of its business.
         for name in std::env::vars_os().map(|(name, _)| name).filter(|n| n.to_string_lossy().starts_with("ORGCTL_")) {
@@ -109,6 +114,7 @@ impl BenchDatabase {
         let child = command
             .args(words)
             .env("ORGCTL_DATABASE_URL", &self.url)
+            .envs(env.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -1,7 +1,8 @@
 //! Measures the bulk path against named baselines, each in the same run: `./tests/run bench`, or
 //! `./tests/run bench -- --rows 180000 --engine sqlite --kind user`. What is printed is a ratio to a baseline and its
 //! bound. `--kind trail --rows 10000000` measures how a trail of so many records is proven and searched, `--kind backup` how
-//! users and their trail are saved and brought back, `--kind many` how many users are put away and brought back at once.
+//! users and their trail are saved and brought back, `--kind many` how many users are put away and brought back at once,
+//! `--kind kyc` how their papers are sealed.
 //!
 //! - *same database*: a loader that has every finished row (resource, audit, search) and writes them as orgctl does, into
 //!   the same tables with the same indexes, triggers and foreign keys. On SQLite a prepared statement a row with orgctl's
@@ -16,6 +17,7 @@ mod backups;
 mod database;
 mod loaders;
 mod many;
+mod papers;
 mod subject;
 mod trail;
 
@@ -40,7 +42,7 @@ fn main() {
     let engines = value("--engine").unwrap_or_else(|| "sqlite,postgres".into());
     let kinds = value("--kind").unwrap_or_else(|| "branch,user".into());
     let subjects: Vec<&Subject> =
-        kinds.split(',').filter(|k| !["trail", "backup", "many"].contains(k)).map(subject_of).collect();
+        kinds.split(',').filter(|k| !["trail", "backup", "many", "kyc"].contains(k)).map(subject_of).collect();
     let folder = tempfile::tempdir().expect("a folder");
     for engine in engines.split(',') {
         for n in sizes.iter().filter(|_| kinds.split(',').any(|k| k == "trail")) {
@@ -54,6 +56,10 @@ fn main() {
         for n in sizes.iter().filter(|_| kinds.split(',').any(|k| k == "many")) {
             println!("\n{engine}, many of {n} users at once");
             many::measure(engine, folder.path(), *n);
+        }
+        for n in sizes.iter().filter(|_| kinds.split(',').any(|k| k == "kyc")) {
+            println!("\n{engine}, papers of {n} users");
+            papers::measure(engine, folder.path(), *n);
         }
         for subject in &subjects {
             let mut per_row: Vec<f64> = Vec::new();
@@ -73,7 +79,7 @@ fn subject_of(kind: &str) -> &'static Subject {
     let all = [&BRANCHES, &USERS];
     all.into_iter()
         .find(|s| s.desc.noun == kind)
-        .expect("--kind takes branch, user, trail, backup, many or several with commas between")
+        .expect("--kind takes branch, user, trail, backup, many, kyc or several with commas between")
 }
 
 /// What is beyond its bound says so.

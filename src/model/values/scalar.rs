@@ -938,7 +938,7 @@ impl<T: Resource> Scalar for Ref<T> {
 macro_rules! choice {
     ($(#[$doc:meta])* pub enum $name:ident { $($variant:ident = $word:literal $(| $also:literal)*),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $name { $($variant),+ }
         impl $name {
             pub const WORDS: &'static [&'static str] = &[$($word),+];

@@ -280,7 +280,7 @@ impl Authorizer {
         let gone = std::mem::take(&mut self.gone);
         let after = std::mem::take(&mut self.after).into_iter();
         let after: Vec<Question> = after.filter(|question| !gone.contains(&question.id)).collect();
-        self.ask(db, &rights, &after, " as it would be then").await?;
+        self.ask(db, &rights, &after, AS_THEN).await?;
         let places: Vec<Question> = std::mem::take(&mut self.places).into_iter().collect();
         self.ask(db, &rights, &places, ", into which a record would come").await
     }
@@ -347,7 +347,15 @@ impl Authorizer {
                 let found = db.all(sql.yields([ValueType::Uuid])).await?;
                 let ids = found.iter().map(|row| row.uuid(0)).collect::<Result<Vec<Uuid>>>()?;
                 if !ids.is_empty() {
-                    return Err(refused(db, permission, desc, (rights.org, &ids), how).await?.into());
+                    let refused = refused(db, permission, desc, (rights.org, &ids), how).await?;
+                    return Err(match &scope {
+                        // Nothing allows it of anything: what became of the record does not matter.
+                        Scope::AnyOf(one) if one.is_empty() && how == AS_THEN => {
+                            Problem { sentence: format!("{permission} is not allowed"), ..refused }
+                        }
+                        _ => refused,
+                    }
+                    .into());
                 }
             }
         }
@@ -391,6 +399,9 @@ async fn refused(
     }
     Ok(Problem::denied(format!("{permission} is not allowed {}{how}", of.join(" and "))).refusing(refusal))
 }
+
+/// Of what is written: it is asked about as it is before the commit.
+const AS_THEN: &str = " as it would be then";
 
 /// Records of a refusal that are named.
 const NAMED: usize = 3;

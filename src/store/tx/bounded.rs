@@ -616,31 +616,41 @@ async fn judge(db: &mut Db, bound: &Bound, people: &[Uuid], only: Option<&Only>,
 
 /// What a record is called, as far as that may be told.
 async fn title(db: &mut Db, desc: &'static Descriptor, org: i32, id: Uuid) -> Result<String> {
+    Ok(seen(db, desc, org, id).await?.unwrap_or_else(|| format!("a {} that you can't see", desc.noun)))
+}
+
+async fn seen(db: &mut Db, desc: &'static Descriptor, org: i32, id: Uuid) -> Result<Option<String>> {
     let seen = records::with_record_ids(&mut db.telling(), desc, [(org, id)].into_iter()).await?;
-    Ok(seen.first().map_or_else(|| format!("a {} that you can't see", desc.noun), Record::title))
+    Ok(seen.first().map(Record::title))
+}
+
+/// What is in excess, by which role. What a role gives that can't be seen is not told either.
+async fn told(db: &mut Db, bound: &Bound, excess: &Excess, by: bool) -> Result<String> {
+    let Excess { permission, beyond, .. } = excess;
+    let role = seen(db, Role::DESCRIPTOR, bound.org, excess.role).await?;
+    Ok(match (role, by) {
+        (None, _) => "more than you have, by a role that you can't see".to_owned(),
+        (Some(role), true) => format!("{permission} by {role}, {beyond}"),
+        (Some(_), false) => format!("{permission}, {beyond}"),
+    })
 }
 
 async fn gives_more(db: &mut Db, bound: &Bound, role: Uuid, excess: &Excess) -> Result<Problem> {
     let gives = title(db, Role::DESCRIPTOR, bound.org, role).await?;
-    let by = match role == excess.role {
-        true => String::new(),
-        false => format!(" by {}", title(db, Role::DESCRIPTOR, bound.org, excess.role).await?),
-    };
-    let Excess { permission, beyond, .. } = excess;
-    Ok(Problem::denied(format!("{} is not allowed: {gives} would give {permission}{by}, {beyond}", bound.permission))
+    let more = told(db, bound, excess, role != excess.role).await?;
+    Ok(Problem::denied(format!("{} is not allowed: {gives} would give {more}", bound.permission))
         .hint(ESCALATES)
         .refusing(Refusal::of(ESCALATE)))
 }
 
 async fn may_more(db: &mut Db, bound: &Bound, person: Uuid, excess: &Excess) -> Result<Problem> {
     let who = title(db, User::DESCRIPTOR, bound.org, person).await?;
-    let role = title(db, Role::DESCRIPTOR, bound.org, excess.role).await?;
-    let Excess { permission, beyond, .. } = excess;
+    let more = told(db, bound, excess, true).await?;
     let does = &bound.permission;
     Ok(match excess.is_new {
-        false => Problem::denied(format!("{does} is not allowed of {who}, who has {permission} by {role}, {beyond}"))
+        false => Problem::denied(format!("{does} is not allowed of {who}, who has {more}"))
             .hint("somebody who may do all that the user may can do it"),
-        true => Problem::denied(format!("{does} is not allowed: {who} would have {permission} by {role}, {beyond}"))
+        true => Problem::denied(format!("{does} is not allowed: {who} would have {more}"))
             .hint(ESCALATES)
             .refusing(Refusal::of(ESCALATE)),
     })

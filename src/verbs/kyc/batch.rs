@@ -16,6 +16,7 @@ use crate::crud::write::dry_run_note;
 use crate::model::kinds::kyc::{Kyc, KycState, Method, Rejection};
 use crate::model::problem::Problem;
 use crate::model::resource::Record;
+use crate::model::resource::states::Transition;
 use crate::model::resource::stored::Stored;
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::{ParseContext, truncate};
@@ -68,18 +69,42 @@ impl Verb for Batch {
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
         let waiting = waiting(tx, self.org, &self.batch).await?;
         let transition = move_of(if self.end == End::Confirm { "verify" } else { "reject" })?;
-        let mut changes: Vec<(Record, Record)> = Vec::with_capacity(waiting.len());
-        for known in &waiting {
-            let before = known.record();
+        let mut note = ChangeNote::of_move(transition);
+        note.details.insert("batch".to_owned(), Value::from(self.batch.as_str()).to_json());
+        let mut ended = Vec::with_capacity(waiting.len());
+        for some in waiting.chunks(TOGETHER) {
+            let changes = self.changes(tx, some, transition).await?;
+            ended.extend(tx.update_all(changes, &note).await?.into_iter().flatten());
+        }
+        Ok(ended)
+    }
+}
+
+/// Records that are asked about together.
+const TOGETHER: usize = 1000;
+
+impl Batch {
+    /// What becomes of some records, after all was asked that is asked of one that is verified alone.
+    async fn changes(
+        &self,
+        tx: &mut Tx<'_>,
+        some: &[Stored<Kyc>],
+        transition: &Transition,
+    ) -> Result<Vec<(Record, Record)>> {
+        let before: Vec<Record> = some.iter().map(Stored::record).collect();
+        if self.end == End::Confirm {
+            another_person(tx, some).await?;
+            still_agreed(tx, some).await?;
+            is_nobody_elses(tx, &before).await?;
+            supersede(tx, some).await?;
+        }
+        let mut changes = Vec::with_capacity(some.len());
+        for (known, before) in some.iter().zip(before) {
             let Some(mut after) = transition.apply(&before, tx.at())? else { continue };
             not_anothers(tx, known)?;
             decided(tx, &mut after);
             match self.end {
                 End::Confirm => {
-                    another_person(tx, known).await?;
-                    still_agreed(tx, known).await?;
-                    is_nobody_elses(tx, &before).await?;
-                    supersede(tx, known).await?;
                     after.set("verification_method", Method::Migrated.as_str().into());
                     after.set("valid_until", super::risk::valid_until(known.value.risk, tx.today()));
                 }
@@ -91,9 +116,7 @@ impl Verb for Batch {
             after.validate(tx.today())?;
             changes.push((before, after));
         }
-        let mut note = ChangeNote::of_move(transition);
-        note.details.insert("batch".to_owned(), Value::from(self.batch.as_str()).to_json());
-        Ok(tx.update_all(changes, &note).await?.into_iter().flatten().collect())
+        Ok(changes)
     }
 }
 

@@ -1,15 +1,18 @@
 //! `kyc verify` and `kyc reject`: what comes of a record.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::parties::{another_person, named, not_anothers, one, without_numbers, without_own_numbers};
 use super::seal::{RESPONSE, is_nobody_elses, seal_besides};
-use super::{DESC, MOST, choice, live_of, move_of};
+use super::{DESC, MOST, choice, move_of};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::keys::one_key;
@@ -24,13 +27,13 @@ use crate::model::kinds::consent::Consent;
 use crate::model::kinds::kyc::{Kyc, KycKind, KycState, Method, Rejection};
 use crate::model::kinds::user::User;
 use crate::model::problem::{Problem, io_message};
-use crate::model::resource::Record;
 use crate::model::resource::stored::Stored;
+use crate::model::resource::{Record, Resource as _};
 use crate::model::strict_json;
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::{Line, ParseContext};
 use crate::model::values::value::{Decimal, Value, rfc3339};
-use crate::store::records::Deleted;
+use crate::store::records::{self, Deleted};
 use crate::store::tx::Tx;
 use crate::ui::bounded;
 
@@ -82,9 +85,10 @@ impl Verb for Verify {
                 .into());
         };
         not_anothers(tx, &known)?;
-        another_person(tx, &known).await?;
-        still_agreed(tx, &known).await?;
-        is_nobody_elses(tx, &before).await?;
+        let one = std::slice::from_ref(&known);
+        another_person(tx, one).await?;
+        still_agreed(tx, one).await?;
+        is_nobody_elses(tx, std::slice::from_ref(&before)).await?;
         for (column, value) in &self.values {
             after.set(DESC.known(column)?.column, value.clone());
         }
@@ -98,19 +102,25 @@ impl Verb for Verify {
             telling.details.extend(sealed);
         }
         after.validate(tx.today())?;
-        let former = supersede(tx, &known).await?;
+        let former = supersede(tx, one).await?.pop();
         let written = tx.update(&before, after, telling).await?;
         Ok(Verified { record: written.unwrap_or(before), former })
     }
 }
 
-/// Refuses a record whose consent was taken back: what is looked at by it is looked at no more.
-pub async fn still_agreed(tx: &mut Tx<'_>, record: &Stored<Kyc>) -> Result<()> {
-    let Some(consent) = record.value.consent_id else { return Ok(()) };
-    let consent = tx.load_as::<Consent>(record.meta.org_id, consent.0).await?;
-    let withdrawn = consent.and_then(|consent| consent.value.withdrawn_at);
-    let Some(at) = withdrawn else { return Ok(()) };
-    let sentence = format!("the consent of {} was withdrawn at {}", record.record().title(), rfc3339(at.0));
+/// Refuses records of an organisation whose consent was taken back: what is looked at by it is looked at no more.
+pub async fn still_agreed(tx: &mut Tx<'_>, some: &[Stored<Kyc>]) -> Result<()> {
+    let Some(org) = some.first().map(|record| record.meta.org_id) else { return Ok(()) };
+    let named: Vec<Value> = some.iter().filter_map(|record| Some(record.value.consent_id?.0.into())).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let consents = records::with_ids(tx.db, Consent::DESCRIPTOR, Some(org), &named).await?;
+    let withdrawn: HashMap<Uuid, DateTime<Utc>> =
+        consents.iter().filter_map(|consent| Some((consent.meta.id, consent.get("withdrawn_at").as_time()?))).collect();
+    let taken_back = |record: &Stored<Kyc>| withdrawn.get(&record.value.consent_id?.0).copied();
+    let Some((record, at)) = some.iter().find_map(|record| Some((record, taken_back(record)?))) else { return Ok(()) };
+    let sentence = format!("the consent of {} was withdrawn at {}", record.record().title(), rfc3339(at));
     Err(Problem::conflict(sentence).hint("reject it, and submit another one with a new consent").into())
 }
 
@@ -120,15 +130,21 @@ pub fn decided(tx: &Tx<'_>, after: &mut Record) {
     after.set("decided_operator", tx.operator().told().into());
 }
 
-/// Lets the record in force make room for its successor, in the same transaction.
-pub async fn supersede(tx: &mut Tx<'_>, successor: &Stored<Kyc>) -> Result<Option<Record>> {
-    let (org, user) = (successor.meta.org_id, successor.value.user_id.0);
-    let all = live_of(tx.db, org, user).await?;
-    let is_former = |r: &&Stored<Kyc>| r.value.kind == successor.value.kind && r.value.state == KycState::Verified;
-    let Some(former) = all.iter().find(is_former).map(Stored::record) else { return Ok(None) };
+/// Lets the records in force make room for their successors of one organisation, in the same transaction: those that did.
+pub async fn supersede(tx: &mut Tx<'_>, successors: &[Stored<Kyc>]) -> Result<Vec<Record>> {
+    let Some(org) = successors.first().map(|record| record.meta.org_id) else { return Ok(Vec::new()) };
+    let of = |record: &Stored<Kyc>| (record.value.user_id.0, record.value.kind);
+    let wanted: HashSet<(Uuid, KycKind)> = successors.iter().map(of).collect();
+    let people: Vec<Value> = successors.iter().map(|record| record.value.user_id.0.into()).collect();
     let transition = move_of("supersede")?;
-    let Some(after) = transition.apply(&former, tx.at())? else { return Ok(None) };
-    Ok(tx.update(&former, after, ChangeNote::of_move(transition)).await?)
+    let mut changes = Vec::new();
+    for record in records::with_values(tx.db, DESC, Some(org), DESC.known("user_id")?, &people).await? {
+        let known: Stored<Kyc> = Stored::from_record(&record)?;
+        if known.value.state == KycState::Verified && wanted.contains(&of(&known)) {
+            changes.extend(transition.apply(&record, tx.at())?.map(|after| (record, after)));
+        }
+    }
+    Ok(tx.update_all(changes, &ChangeNote::of_move(transition)).await?.into_iter().flatten().collect())
 }
 
 /// Where providers tell the holder's name, in words that mean nothing else.

@@ -78,29 +78,32 @@ pub fn not_anothers(tx: &Tx<'_>, record: &Stored<Kyc>) -> Result<(), Problem> {
     }
 }
 
-/// Refuses who may not verify a record: the person it is about, who submitted it, and whoever works from an account that it was
+/// Refuses who may not verify records: the person one is about, who submitted it, and whoever works from an account that it was
 /// submitted from, with the rights of whomever.
-pub async fn another_person(tx: &mut Tx<'_>, record: &Stored<Kyc>) -> Result<()> {
-    let (value, title) = (&record.value, record.record().title());
-    let org = record.meta.org_id;
+pub async fn another_person(tx: &mut Tx<'_>, records: &[Stored<Kyc>]) -> Result<()> {
+    let Some(org) = records.first().map(|record| record.meta.org_id) else { return Ok(()) };
     // Whoever was merged into somebody is that one.
     let acting = match tx.acting_user(org) {
         Some(user) => merged_ids(tx.db, org, User::DESCRIPTOR, user).await?,
         None => Vec::new(),
     };
     let is = |user: Option<uuid::Uuid>| user.is_some_and(|user| acting.contains(&user));
-    let why = if is(Some(value.user_id.0)) {
-        "it is about the one who would verify it"
-    } else if is(value.submitted_by_id.map(|user| user.0)) {
-        "who submitted it can't verify it"
-    } else if value.submitted_operator.as_ref().is_some_and(|told| tx.operator().is_one_of(told.as_str())) {
-        "it was submitted from the account that this is done from"
-    } else {
-        return Ok(());
-    };
-    Err(Problem::denied(format!("{title} can't be verified so: {why}"))
-        .hint("another person must verify it, from an account of his or her own")
-        .into())
+    for record in records {
+        let value = &record.value;
+        let why = if is(Some(value.user_id.0)) {
+            "it is about the one who would verify it"
+        } else if is(value.submitted_by_id.map(|user| user.0)) {
+            "who submitted it can't verify it"
+        } else if value.submitted_operator.as_ref().is_some_and(|told| tx.operator().is_one_of(told.as_str())) {
+            "it was submitted from the account that this is done from"
+        } else {
+            continue;
+        };
+        return Err(Problem::denied(format!("{} can't be verified so: {why}", record.record().title()))
+            .hint("another person must verify it, from an account of his or her own")
+            .into());
+    }
+    Ok(())
 }
 
 /// Refuses a text in words that holds the number of a paper: it would stand in clear where nobody looks for it.

@@ -82,7 +82,7 @@ impl Verb for Review {
                 Step::Reopen => match move_of("reopen")?.apply(&before, at)? {
                     Some(after) => {
                         none_waits(tx, &known).await?;
-                        is_nobody_elses(tx, &before).await?;
+                        is_nobody_elses(tx, std::slice::from_ref(&before)).await?;
                         reopened(after)
                     }
                     None => before.clone(),

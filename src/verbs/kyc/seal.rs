@@ -1,6 +1,8 @@
 //! What of a record is kept sealed: values of a paper become ciphertext, a number besides what equal numbers have in common, and all
 //! of it a fingerprint, by which the trail tells that it changed.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -145,21 +147,35 @@ pub fn is_anothers(label: &str) -> Problem {
 async fn others_have(tx: &mut Tx<'_>, record: &Record, lookups: &[Value]) -> Result<bool> {
     let org = record.meta.org_id;
     let found = records::with_values(tx.db, DESC, Some(org), DESC.known(NUMBER_INDEX)?, lookups).await?;
-    let is_same = |other: &Record, column: &str| other.get(column) == record.get(column);
-    // Account numbers are each bank's own.
-    let is_alike = |other: &Record| is_same(other, "kind") && bank_code(other) == bank_code(record);
-    Ok(found.iter().any(|other| !is_same(other, "user_id") && is_alike(other) && counts(other)))
+    Ok(found.iter().any(|other| is_anothers_like(other, record)))
 }
 
-/// Refuses a record beside one of somebody else that has its number, where that is wanted: what another one let go may have been
-/// taken up meanwhile.
-pub async fn is_nobody_elses(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
-    let index = record.get(NUMBER_INDEX).clone();
-    let duplicates = settings::get(tx.db, record.meta.org_id, KYC_DUPLICATES).await?;
-    if index.is_null() || duplicates != Duplicates::Refuse || !others_have(tx, record, &[index]).await? {
+/// Whether a record of somebody else that waits or is in force is of the same kind. Account numbers are each bank's own.
+fn is_anothers_like(other: &Record, record: &Record) -> bool {
+    let is_same = |column: &str| other.get(column) == record.get(column);
+    !is_same("user_id") && is_same("kind") && bank_code(other) == bank_code(record) && counts(other)
+}
+
+/// Refuses records of an organisation beside one of somebody else that has the number, where that is wanted: what another one let go
+/// may have been taken up meanwhile.
+pub async fn is_nobody_elses(tx: &mut Tx<'_>, some: &[Record]) -> Result<()> {
+    let Some(org) = some.first().map(|record| record.meta.org_id) else { return Ok(()) };
+    if settings::get(tx.db, org, KYC_DUPLICATES).await? != Duplicates::Refuse {
         return Ok(());
     }
-    Err(is_anothers("number").into())
+    let lookups: Vec<Value> = some.iter().map(|r| r.get(NUMBER_INDEX).clone()).filter(|v| !v.is_null()).collect();
+    let found = records::with_values(tx.db, DESC, Some(org), DESC.known(NUMBER_INDEX)?, &lookups).await?;
+    let mut by_index: HashMap<&[u8], Vec<&Record>> = HashMap::new();
+    for other in &found {
+        by_index.entry(other.get(NUMBER_INDEX).as_bytes().unwrap_or_default()).or_default().push(other);
+    }
+    for record in some {
+        let others = record.get(NUMBER_INDEX).as_bytes().and_then(|index| by_index.get(index));
+        if others.is_some_and(|others| others.iter().any(|other| is_anothers_like(other, record))) {
+            return Err(is_anothers("number").into());
+        }
+    }
+    Ok(())
 }
 
 /// What tells a bank by the code of its branch: the first four letters (RBI).

@@ -225,6 +225,7 @@ pub const LEAVES: &[Leaf] = &[
     leaf::<kyc::batch::CancelFlags>(),
     leaf::<kyc::find::DuplicatesFlags>(),
     leaf::<kyc::reveal::RevealFlags>(),
+    leaf::<kyc::redact::RedactFlags>(),
     leaf::<kyc::exposure::ExposureFlags>(),
     leaf::<audit::ListFlags>(),
     leaf::<audit::TailFlags>(),

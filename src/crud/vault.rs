@@ -251,11 +251,11 @@ impl Vault {
         Ok(ring)
     }
 
-    /// Lets the next [`Vault::keyring`] make new data keys for some subjects: the ids of those that they have, which still open
-    /// what they sealed, until [`Tx::destroy_keys`].
+    /// Lets the next [`Vault::keyring`] make new data keys for some subjects: the ids of all that they have, those too that were
+    /// retired before, which still open what they sealed, until [`Tx::destroy_keys`].
     pub async fn retire(&self, tx: &mut Tx<'_>, org: i32, subjects: &[Uuid]) -> Result<Vec<Uuid>> {
         let found = keys::find(tx.db, org, Which::Subjects(&[Purpose::Data], subjects)).await?;
-        let former: Vec<Uuid> = found.iter().filter(|key| key.retired_at.is_none()).map(|key| key.id).collect();
+        let former: Vec<Uuid> = found.iter().map(|key| key.id).collect();
         tx.retire_keys(org, &former).await?;
         Ok(former)
     }

@@ -257,6 +257,11 @@ impl BackupEntry {
         self.hold_until.is_some_and(|until| until > now)
     }
 
+    /// Rows may be in an archive of it somewhere, whether that holds or not.
+    pub fn may_hold_rows(&self) -> bool {
+        self.kind == BackupType::Full && self.location.is_some() && self.status != BackupStatus::Missing
+    }
+
     /// There is an archive that everything can be restored from.
     pub fn is_whole(&self) -> bool {
         self.kind == BackupType::Full && matches!(self.status, BackupStatus::Complete | BackupStatus::Verified)

@@ -13,6 +13,7 @@ use super::audit::keys::{own_fault, signing_path};
 use super::backup::catalogue::folder;
 use super::backup::replaced_schemas;
 use super::backup::status::{self, MAX_AGE};
+use super::kyc::redact;
 use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate;
@@ -26,7 +27,9 @@ use crate::model::kinds::setting::StoredSetting;
 use crate::model::problem::{ErrorKind as Broken, Problem};
 use crate::model::resource::Resource as _;
 use crate::model::resource::stored::Stored;
-use crate::model::setting::{AUDIT_MIN_RETENTION_DAYS, PASSWORD_HISTORY, PASSWORD_MIN_LENGTH};
+use crate::model::setting::{
+    AUDIT_MIN_RETENTION_DAYS, AadhaarStorage, KYC_AADHAAR_STORAGE, PASSWORD_HISTORY, PASSWORD_MIN_LENGTH,
+};
 use crate::model::trail::audit::Action;
 use crate::model::values::value::{ValueType, rfc3339};
 use crate::store::backup::partial;
@@ -151,6 +154,9 @@ impl Leaf for DoctorFlags {
             }
             if let Err(e) = sealing(s, &mut page).await {
                 page.failed("sealing", &e);
+            }
+            if let Err(e) = aadhaars(s, &mut page).await {
+                page.failed("aadhaar", &e);
             }
             if let Err(e) = settings_at_odds(s, &mut page).await {
                 page.failed("settings", &e);
@@ -505,6 +511,75 @@ async fn audit(s: &mut Session<'_>, health: &Health, page: &mut Page) -> Result<
 }
 
 /// Settings that can't be, and those of organisations that ask for less than the installation does.
+/// Organisations whose choice is told.
+const TOLD: usize = 20;
+
+/// How Aadhaar numbers are kept, and what UIDAI asks for that: in each organisation that has some, or has not chosen yet.
+async fn aadhaars(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
+    const VAULT: &str = "UIDAI asks whoever stores the numbers for an Aadhaar Data Vault, with keys in hardware and in a zone of its own \
+                         (circular K-11020/205/2017)";
+    const CHECK: &str = "aadhaar";
+    let db = s.db().await?;
+    let held = redact::held(db).await?;
+    let mut left = 0;
+    for (told, (org, code)) in records::live_orgs(db, i64::MAX).await?.into_iter().enumerate() {
+        if told >= TOLD {
+            left += 1;
+            continue;
+        }
+        let (all, whole) = held.iter().find(|h| h.org == org).map_or((0, 0), |h| (h.all, h.holding));
+        let of = |n: u64| counted(n, "Aadhaar number", "Aadhaar numbers");
+        match settings::get(db, org, KYC_AADHAAR_STORAGE).await? {
+            AadhaarStorage::Sealed if all == 0 => {
+                let what = format!("{code} would keep Aadhaar numbers whole, sealed: {VAULT}");
+                page.ok(CHECK, what);
+            }
+            AadhaarStorage::Sealed => {
+                let what =
+                    format!("{code} keeps {} whole, sealed: {VAULT}, which this database is not by itself", of(whole));
+                let hint = format!(
+                    "whoever has no vault keeps references: 'orgctl kyc redact --org {code}' takes the numbers out"
+                );
+                page.say(CHECK, Level::Warn, what, &hint);
+            }
+            AadhaarStorage::Reference if whole > 0 => {
+                let what = format!(
+                    "{code} keeps references alone, but {} are there whole: a redaction did not end",
+                    of(whole)
+                );
+                page.say(CHECK, Level::Fail, what, &format!("'orgctl kyc redact --org {code}' goes on with it"));
+            }
+            AadhaarStorage::Reference => {
+                let what = format!(
+                    "{code} keeps of {} the last four digits and a keyed hash: that asks for no vault",
+                    of(all)
+                );
+                page.ok(CHECK, what);
+            }
+            AadhaarStorage::Undecided => {
+                let what =
+                    format!("{code} has not chosen how Aadhaar numbers are kept, and takes none up before: {VAULT}");
+                page.say(
+                    CHECK,
+                    Level::Ok,
+                    what,
+                    "'orgctl setting set kyc.aadhaar_storage reference' keeps the last four digits and a keyed hash; 'sealed' is for who has a vault",
+                );
+            }
+        }
+    }
+    if left > 0 {
+        page.ok(
+            CHECK,
+            format!(
+                "{} more: 'orgctl setting get kyc.aadhaar_storage --org CODE' tells of each",
+                counted(left, "organisation", "organisations")
+            ),
+        );
+    }
+    Ok(())
+}
+
 async fn settings_at_odds(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
     let today = s.context.clock.now().date_naive();
     let db = s.db().await?;

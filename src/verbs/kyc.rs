@@ -14,6 +14,7 @@ pub mod paper;
 mod papers;
 pub mod parties;
 pub mod queue;
+pub mod redact;
 pub mod reveal;
 pub mod review;
 pub mod risk;

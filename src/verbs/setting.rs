@@ -334,6 +334,30 @@ async fn under_lock(tx: &mut Tx<'_>, place: Place) -> Result<Settings> {
     Ok(settings::for_place(tx.db, place).await?)
 }
 
+/// Writes what holds somewhere, where others stood under the lock; whether it is another value.
+pub async fn write_value(
+    tx: &mut Tx<'_>,
+    place: Place,
+    settings: &Settings,
+    d: &'static SettingDef,
+    value: &str,
+) -> Result<bool> {
+    let there = settings.stored(place, d.key);
+    match there.map(Stored::record) {
+        Some(before) => {
+            let mut after = before.clone();
+            after.set(VALUE, value.into());
+            tx.update(&before, after, Action::Update).await?;
+        }
+        None => {
+            let values = vec![d.key.into(), place.user.into(), value.into()];
+            let id = tx.new_id();
+            tx.insert(StoredSetting::DESCRIPTOR, place.org, id, values).await?;
+        }
+    }
+    Ok(there.is_none_or(|stored| stored.value.text() != value))
+}
+
 impl Verb for Set {
     const NAME: &str = "setting set";
 
@@ -350,20 +374,7 @@ impl Verb for Set {
             let d = declared(key)?;
             d.check_scope(self.place.scope())?;
             let value = d.rule.text(&d.parse(value)?);
-            let there = settings.stored(self.place, d.key);
-            let is_written = there.is_none_or(|stored| stored.value.text() != value);
-            match there.map(Stored::record) {
-                Some(before) => {
-                    let mut after = before.clone();
-                    after.set(VALUE, value.as_str().into());
-                    tx.update(&before, after, Action::Update).await?;
-                }
-                None => {
-                    let values = vec![d.key.into(), self.place.user.into(), value.as_str().into()];
-                    let id = tx.new_id();
-                    tx.insert(StoredSetting::DESCRIPTOR, self.place.org, id, values).await?;
-                }
-            }
+            let is_written = write_value(tx, self.place, &settings, d, &value).await?;
             changed.push(ChangedSetting {
                 key: d.key.into(),
                 is_written,

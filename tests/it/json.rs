@@ -164,6 +164,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("kyc duplicates", "kyc duplicates"),
     ("kyc reveal", "kyc reveal asha@sahyadri.example pan --reason asked --stdout"),
     ("kyc exposure", "kyc exposure --actor tester"),
+    ("setting set", "setting set kyc.aadhaar_storage sealed"),
+    ("kyc redact", "kyc redact --yes"),
     ("kyc import", "kyc import %/accounts.csv"),
     ("kyc import", "kyc import %/batch.csv --keep-verified --request-id 01a22ce4-6e13-70a6-ba6d-000000000042"),
     ("kyc import-cancel", "kyc import-cancel 000000000042"),

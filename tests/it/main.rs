@@ -69,6 +69,7 @@ mod keys_change_hands;
 mod kind_verbs;
 mod kyc;
 mod kyc_flow;
+mod kyc_redact;
 mod kyc_sealed;
 mod legacy_systems;
 mod limits;

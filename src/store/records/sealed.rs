@@ -42,14 +42,7 @@ pub async fn rows(
     let list: Vec<String> = names.iter().map(|c| format!(", t.{}", quoted(c))).collect();
     let mut sql = Sql::new(format!("select t.id, {subject}{} from {} t where t.org_id = ", list.concat(), desc.table));
     sql.bind(org).push(" and t.id > ").bind(after).push(&format!(" order by t.id limit {most}"));
-    let kinds = [ValueType::Uuid, ValueType::Uuid].into_iter().chain(names.iter().map(|_| ValueType::Bytes));
-    let rows = db.all(sql.yields(kinds)).await?;
-    rows.into_iter()
-        .map(|row| {
-            let (id, subject) = (row.uuid(0)?, row.value(1).as_uuid().unwrap_or_default());
-            Ok(SealedRow { id, subject, values: row.0.into_iter().skip(2).collect() })
-        })
-        .collect()
+    read(db, sql, names.len()).await
 }
 
 /// How many rows an organisation has of a kind.
@@ -121,4 +114,96 @@ pub async fn faults(db: &mut Db) -> Result<Vec<String>> {
 async fn told(db: &mut Db, sql: String, line: impl Fn(i32, Uuid) -> String) -> Result<Vec<String>> {
     let rows = db.all(Sql::new(sql).yields([ValueType::Int, ValueType::Uuid])).await?;
     rows.iter().map(|row| Ok(line(row.org(0)?, row.uuid(1)?))).collect()
+}
+
+/// A record that has a value which is sealed, and whose data it holds.
+pub type Holder = (Uuid, Uuid);
+
+/// Records of an organisation of one sort, behind an id, that have something in a sealed column, whatever became of them.
+pub async fn holding(
+    db: &mut Db,
+    desc: &Descriptor,
+    org: i32,
+    (field, value): (&Field, &Value),
+    column: &str,
+    (after, most): (Uuid, usize),
+) -> Result<Vec<Holder>> {
+    let mut sql =
+        Sql::new(format!("select t.id, {} from {} t where t.org_id = ", subjects::of_row(desc, "t", 0), desc.table));
+    sql.bind(org).push(" and t.id > ").bind(after).push(&format!(" and t.{} = ", quoted(field.column)));
+    sql.bind(value.clone()).push(&format!(" and t.{} is not null order by t.id limit {most}", quoted(column)));
+    let rows = db.all(sql.yields([ValueType::Uuid, ValueType::Uuid])).await?;
+    rows.iter().map(|row| Ok((row.uuid(0)?, row.value(1).as_uuid().unwrap_or_default()))).collect()
+}
+
+/// How many records an organisation has of one sort, and of how many something is in a sealed column.
+#[derive(Debug, Clone, Copy)]
+pub struct Holding {
+    pub org: i32,
+    pub all: u64,
+    pub holding: u64,
+}
+
+/// Counts records of one sort, whatever became of them, by their organisations.
+pub async fn count_holding(
+    db: &mut Db,
+    desc: &Descriptor,
+    (field, value): (&Field, &Value),
+    column: &str,
+) -> Result<Vec<Holding>> {
+    let (sort, column, table) = (quoted(field.column), quoted(column), desc.table);
+    let text = format!(
+        "select org_id, count(*), count({column}) from {table} where {sort} = $1 group by org_id order by org_id"
+    );
+    let sql = Sql::new(text).with([value.clone()]);
+    let rows = db.all(sql.yields([ValueType::Int, ValueType::Int, ValueType::Int])).await?;
+    let count = |n: i64| n.unsigned_abs();
+    rows.iter().map(|r| Ok(Holding { org: r.org(0)?, all: count(r.int(1)?), holding: count(r.int(2)?) })).collect()
+}
+
+/// Rows that hold the data of some people, whatever became of them.
+pub async fn rows_of(
+    db: &mut Db,
+    desc: &Descriptor,
+    names: &[&str],
+    org: i32,
+    people: &[Uuid],
+) -> Result<Vec<SealedRow>> {
+    let mut found = Vec::new();
+    let list: Vec<String> = names.iter().map(|c| format!(", t.{}", quoted(c))).collect();
+    for some in people.chunks(TOGETHER) {
+        let subject = subjects::of_row(desc, "t", 0);
+        let mut sql =
+            Sql::new(format!("select t.id, {subject}{} from {} t where t.org_id = ", list.concat(), desc.table));
+        sql.bind(org).push(&format!(" and {subject} in ")).bind_rows(some.iter().copied());
+        found.extend(read(db, sql, names.len()).await?);
+    }
+    Ok(found)
+}
+
+/// People that one statement asks about.
+const TOGETHER: usize = 500;
+
+async fn read(db: &mut Db, sql: Sql, columns: usize) -> Result<Vec<SealedRow>> {
+    let kinds = [ValueType::Uuid, ValueType::Uuid].into_iter().chain(std::iter::repeat_n(ValueType::Bytes, columns));
+    let rows = db.all(sql.yields(kinds)).await?;
+    rows.into_iter()
+        .map(|row| {
+            let (id, subject) = (row.uuid(0)?, row.value(1).as_uuid().unwrap_or_default());
+            Ok(SealedRow { id, subject, values: row.0.into_iter().skip(2).collect() })
+        })
+        .collect()
+}
+
+/// Sees to it that what was sealed anew, and the keys that were destroyed, are not left behind in the files of the database.
+pub async fn wipe(db: &mut Db) -> Result<()> {
+    if !db.is_postgres() {
+        return db.script("pragma wal_checkpoint(truncate)".into()).await;
+    }
+    // Old rows stay in the table's pages until they are vacuumed.
+    let sealing = db.kinds().resources().filter(|desc| !columns(desc).is_empty()).map(|desc| desc.table);
+    for table in sealing.chain(["wrapped_keys"]).collect::<Vec<_>>() {
+        db.script(format!("vacuum {table}")).await?;
+    }
+    Ok(())
 }

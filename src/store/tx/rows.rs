@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::row_writer::{Rewritten, TOGETHER, stale};
@@ -143,20 +144,36 @@ impl Tx<'_> {
         changes: Vec<(Record, Record)>,
         telling: &ChangeNote,
     ) -> Result<Vec<Option<Record>>> {
+        self.update_each(changes, telling, Vec::new()).await
+    }
+
+    /// The same, where the record of each says something more of its own.
+    pub async fn update_each(
+        &mut self,
+        changes: Vec<(Record, Record)>,
+        telling: &ChangeNote,
+        details: Vec<Map<String, Json>>,
+    ) -> Result<Vec<Option<Record>>> {
         let mut changed = Vec::with_capacity(changes.len());
-        let mut changes = changes.into_iter();
+        let (mut changes, mut details) = (changes.into_iter(), details.into_iter());
         loop {
             let some: Vec<(Record, Record)> = changes.by_ref().take(TOGETHER).collect();
             if some.is_empty() {
                 break;
             }
-            changed.extend(self.update_some(some, telling).await?);
+            let own: Vec<Map<String, Json>> = details.by_ref().take(some.len()).collect();
+            changed.extend(self.update_some(some, telling, &own).await?);
         }
         self.flush().await?;
         Ok(changed)
     }
 
-    async fn update_some(&mut self, some: Vec<(Record, Record)>, telling: &ChangeNote) -> Result<Vec<Option<Record>>> {
+    async fn update_some(
+        &mut self,
+        some: Vec<(Record, Record)>,
+        telling: &ChangeNote,
+        own: &[Map<String, Json>],
+    ) -> Result<Vec<Option<Record>>> {
         let (mut rows, mut payloads) = (Vec::new(), Vec::new());
         let mut changes: Vec<(Record, Record)> = Vec::with_capacity(some.len());
         let mut places = Vec::new();
@@ -166,7 +183,8 @@ impl Tx<'_> {
             if !new.is_empty() {
                 after.moved_from(&before)?;
                 // The key that the record had: a rename shows it as the old value.
-                let details = telling.details.clone();
+                let mut details = telling.details.clone();
+                details.extend(own.get(place).cloned().unwrap_or_default());
                 payloads.push(Payload { key: Some(before.key()), old: Some(old), new: Some(new), details });
                 rows.push((before.clone(), after.clone()));
                 places.push(place);

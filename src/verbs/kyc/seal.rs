@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::DESC;
 use super::paper::Paper;
-use crate::crud::vault::{Cell, IndexKeys, Keyring, Vault};
+use crate::crud::vault::{Cell, IndexKeys, Keyring, Opener, Vault};
 use crate::model::kinds::kyc::KycKind;
 use crate::model::problem::Problem;
 use crate::model::random::Random;
@@ -74,6 +74,11 @@ impl Seals {
         Ok(())
     }
 
+    /// Seals a value of any record of one of the people.
+    pub fn reseal(&self, person: Uuid, at: &Cell<'_>, clear: &[u8], random: &dyn Random) -> Result<Vec<u8>> {
+        self.ring.seal(person, at, clear, random)
+    }
+
     /// That of all sealed values of a record.
     fn fingerprint(&self, person: Uuid, clear: &Clear) -> Result<String> {
         let secrets = sealed_columns().map(|column| {
@@ -132,7 +137,13 @@ pub async fn storage_stands(tx: &mut Tx<'_>, place: Place, before: &Settings, af
     let sentence =
         format!("Aadhaar numbers are kept already, as {}: the choice was made before the first", was.as_str());
     Err(Problem::conflict(sentence)
-        .hint("what is kept can't be kept otherwise by a setting alone: it would have to be sealed or taken out anew")
+        .hint(match (was, is) {
+            (AadhaarStorage::Sealed, AadhaarStorage::Reference) => {
+                "'orgctl kyc redact' takes out what is there, and has reference hold from then on"
+            }
+            (AadhaarStorage::Reference, _) => "the numbers themselves are not there, and nothing brings them back",
+            _ => "what is kept can't be kept otherwise by a setting alone",
+        })
         .into())
 }
 
@@ -240,10 +251,18 @@ pub fn sealed_columns() -> impl Iterator<Item = &'static str> {
 
 /// All sealed values of a record, in clear.
 pub async fn opened(vault: &Vault, db: &mut Db, record: &Record) -> Result<Clear> {
-    let kept: Vec<(&'static str, &[u8])> =
-        sealed_columns().filter_map(|column| Some((column, record.get(column).as_bytes()?))).collect();
-    let keys = kept.iter().filter_map(|(_, bytes)| sealing::key_of(bytes));
+    let keys = kept(record).filter_map(|(_, bytes)| sealing::key_of(bytes));
     let opener = vault.opener(db, record.meta.org_id, keys.collect::<Vec<_>>()).await?;
+    opened_by(&opener, record)
+}
+
+/// What a record keeps sealed, by its columns.
+fn kept(record: &Record) -> impl Iterator<Item = (&'static str, &[u8])> {
+    sealed_columns().filter_map(|column| Some((column, record.get(column).as_bytes()?)))
+}
+
+/// All sealed values of a record, in clear, where their keys are at hand.
+pub fn opened_by(opener: &Opener, record: &Record) -> Result<Clear> {
     let open = |(column, bytes): (&'static str, &[u8])| -> Result<_> {
         let clear = opener.open(&Cell { table: DESC.table, column, row: record.meta.id }, bytes)?;
         let text = std::str::from_utf8(&clear);
@@ -251,7 +270,7 @@ pub async fn opened(vault: &Vault, db: &mut Db, record: &Record) -> Result<Clear
             text.map_err(|_| Problem::integrity(format!("the sealed {column} of {} is no text", record.title())))?;
         Ok((column, Zeroizing::new(text.to_owned())))
     };
-    kept.into_iter().map(open).collect()
+    kept(record).map(open).collect()
 }
 
 /// What a record's audit record says of keys that were made for it.

@@ -108,10 +108,44 @@ CREATE INDEX kyc_user ON kyc (org_id, user_id);
 CREATE INDEX kyc_queue ON kyc (org_id, submitted_at, id) WHERE deleted_at IS NULL AND state IN ('submitted', 'in_review');
 CREATE INDEX kyc_state ON kyc (org_id, state, submitted_at, id);
 CREATE INDEX kyc_assigned_to ON kyc (org_id, assigned_to_id) WHERE assigned_to_id IS NOT NULL;
+-- What holds until a day.
+CREATE INDEX kyc_valid_until ON kyc (org_id, valid_until) WHERE deleted_at IS NULL AND valid_until IS NOT NULL;
 -- Whose number is the same.
 CREATE INDEX kyc_number ON kyc (org_id, number_index) WHERE number_index IS NOT NULL;
 CREATE INDEX kyc_batch ON kyc (org_id, batch) WHERE batch IS NOT NULL;
 CREATE INDEX kyc_deletion ON kyc (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+
+-- Who owns a business beneficially, as its paper says.
+CREATE TABLE kyc_owners (
+    row_id        INTEGER PRIMARY KEY,
+    org_id        INTEGER NOT NULL,
+    id            BLOB    NOT NULL CHECK (length(id) = 16),
+    kyc_id        BLOB NOT NULL CHECK (length(kyc_id) = 16),
+    serial        INTEGER NOT NULL CHECK (serial >= 0),
+    share         INTEGER NOT NULL CHECK (share >= 0),
+    shown         TEXT NOT NULL CHECK (shown <> '' AND length(shown) <= 60),
+    name          BLOB NOT NULL CHECK (length(name) >= 57),
+    number        BLOB NOT NULL CHECK (length(number) >= 57),
+    number_index  BLOB NOT NULL CHECK (length(number_index) = 32),
+    fingerprint   TEXT NOT NULL CHECK (fingerprint <> '' AND length(fingerprint) <= 64),
+    created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
+    created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
+    updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
+    updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
+    version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
+    deleted_by    INTEGER REFERENCES actors (actor_id),
+    deletion_id   BLOB    CHECK (length(deletion_id) = 16),
+    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    UNIQUE (org_id, id),
+    FOREIGN KEY (org_id, kyc_id) REFERENCES kyc (org_id, id) DEFERRABLE INITIALLY DEFERRED
+) STRICT;
+
+CREATE UNIQUE INDEX kyc_owners_key ON kyc_owners (org_id, kyc_id, serial) WHERE deleted_at IS NULL;
+CREATE INDEX kyc_owners_kyc ON kyc_owners (org_id, kyc_id);
+-- Whose PAN is the same.
+CREATE INDEX kyc_owners_number ON kyc_owners (org_id, number_index);
+CREATE INDEX kyc_owners_deletion ON kyc_owners (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
 
 -- From when on it counts how long these records are kept.
 ALTER TABLE users ADD COLUMN relationship_ended_at INTEGER CHECK (relationship_ended_at BETWEEN -62135596800000000 AND 253402300799999999);

@@ -216,6 +216,7 @@ pub const LEAVES: &[Leaf] = &[
     leaf::<kyc::review::ReopenFlags>(),
     leaf::<kyc::status::StatusFlags>(),
     leaf::<kyc::stats::StatsFlags>(),
+    leaf::<kyc::expire::ExpireFlags>(),
     leaf::<kyc::risk::SetFlags>(),
     leaf::<kyc::validate::ValidateFlags>(),
     leaf::<kyc::matching::MatchFlags>(),

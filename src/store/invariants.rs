@@ -612,7 +612,7 @@ mod tests {
         assert_eq!(held_against(Org::DESCRIPTOR, &["name", "max_users"]), 0);
         // Branches and who is of them, departments, users with their former keys and what they prove themselves with,
         // specialties and who has them, features, permissions, and roles with what they give, what they inherit from and who
-        // has them, what people agreed to and what papers say live in one that does; what is set is its own.
-        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 8 + 2 + 5 + 2);
+        // has them, what people agreed to, what papers say and who owns businesses live in one that does; what is set is its own.
+        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 8 + 2 + 5 + 3);
     }
 }

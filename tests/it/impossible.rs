@@ -27,6 +27,8 @@ fn filled(p: &TestEnv) {
     p.run("user invite asha@acme.example").ok();
     p.run("key init").ok();
     p.run_with("kyc submit pan asha@acme.example --from - --consent N1 --notice-file /proc/self/comm --given-at 1d --channel web --language en", "AAPPV8261K\nname: Asha Rao\n").ok();
+    let business = "kyc submit business asha@acme.example --from - --registration gstin --business-type llp";
+    p.run_with(business, "27AAPFU0939F1ZV\nname: Acme LLP\nowner: Asha Rao; 60; AAPPV8261K\n").ok();
     for word in ["tumbling-violet-harbour-19", "quiet-copper-lantern-84"] {
         p.run_with("user passwd asha@acme.example --password-stdin", word).ok();
     }
@@ -56,9 +58,12 @@ fn unguarded(p: &TestEnv) {
             for row in texts(p, rules).iter().chain(&texts(p, triggers)) {
                 p.sql(&row[0]).expect("gone");
             }
-            for column in
-                ["departments alter column budget", "kyc alter column amount", "kyc alter column name_match_score"]
-            {
+            for column in [
+                "departments alter column budget",
+                "kyc alter column amount",
+                "kyc alter column name_match_score",
+                "kyc_owners alter column share",
+            ] {
                 p.sql(&format!("alter table {column} type numeric")).expect("wide");
             }
         }
@@ -254,6 +259,7 @@ const ANY: &[(&str, &str, &str)] = &[
     ("kyc", "id", "verify"),
     ("kyc", "consent_id", "tells of what may be gone"),
     ("consents", "id", "verify"),
+    ("kyc_owners", "id", "verify"),
     ("consents", "recorded_by_id", "tells of somebody who may be gone"),
     ("tokens", "id", "an id of its own"),
     ("password_history", "id", "an id of its own"),

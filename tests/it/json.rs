@@ -160,6 +160,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("kyc history", "kyc history asha@sahyadri.example:pan"),
     ("kyc export", "kyc export %/kyc.csv"),
     ("kyc stats", "kyc stats"),
+    ("kyc expire", "kyc expire"),
     ("kyc find", "kyc find --kind pan %/pan.txt"),
     ("kyc duplicates", "kyc duplicates"),
     ("kyc reveal", "kyc reveal asha@sahyadri.example pan --reason asked --stdout"),

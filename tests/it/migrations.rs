@@ -301,7 +301,7 @@ fn who_was_granted_something_is_named_when_tables_are_made_anew() {
     p.sql(&format!("grant usage on schema orgctl to {reader}; grant select on users to {reader}")).expect("granted");
     p.run("db rollback --to 11 --yes").ok();
     let said = p.run("db migrate");
-    let later = "audit_lineages, backups, consents, consultant_specialties, features, former_keys, kyc, permissions, role_approvers, role_grants, role_inheritances, \
+    let later = "audit_lineages, backups, consents, consultant_specialties, features, former_keys, kyc, kyc_owners, permissions, role_approvers, role_grants, role_inheritances, \
                  role_permissions, roles, specialties";
     let told = format!("the role {role} has no right to {later}, wrapped_keys: 'orgctl db grants --role {role}'");
     assert!(said.err.contains(&told) && !said.err.contains(&reader), "{}", said.err);

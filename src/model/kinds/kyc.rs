@@ -4,12 +4,14 @@
 use chrono::NaiveDate;
 
 use super::consent::Consent;
+use super::kyc_owner::KycOwner;
 use super::user::{RELATIONSHIP_ENDED_AT, User};
 use crate::model::code_generator::CodeGenerator;
 use crate::model::kinds::user::Gender;
 use crate::model::problem::Problem;
-use crate::model::resource::Check;
+use crate::model::resource::derived::{Derived, What};
 use crate::model::resource::hold::Hold;
+use crate::model::resource::{Check, Descriptor, Resource as _};
 use crate::model::setting::KYC_RETENTION_DAYS;
 use crate::model::values::scalar::{Count, Date, Digest, Email, Line, Moment, Money, Note, Phone, Ref, Sealed};
 use crate::model::values::value::Decimal;
@@ -127,7 +129,8 @@ choice! {
 resource! {
     /// What a paper says of somebody, and whether it was verified
     pub struct Kyc "kyc" in "kyc" keys(&[&["user", "kind", "serial"]]) path(&["user"], &["user"])
-        called("KYC record", "KYC records") verbs(ReadOnly) states("state", KycState::STATES)
+        called("KYC record", "KYC records") verbs(ReadOnly) derived(DERIVED)
+        told_with(&[("branch", "user_id", "branch_id")]) states("state", KycState::STATES)
         held(Hold {
             since: RELATIONSHIP_ENDED_AT,
             days: KYC_RETENTION_DAYS,
@@ -222,6 +225,19 @@ resource! {
         /// Tells that something sealed is another
         fingerprint: Option<Line<64>> [Hidden],
     }
+}
+
+/// Who owns a business, as much as may be shown.
+const DERIVED: &[Derived] = &[Derived::new(
+    "owners",
+    "Beneficial owners of a business: share, and as much of the PAN as may be shown",
+    (owners, "kyc_id"),
+    What::Words("shown", "serial"),
+)
+.hidden()];
+
+fn owners() -> &'static Descriptor {
+    KycOwner::DESCRIPTOR
 }
 
 impl KycState {

@@ -9,6 +9,7 @@ pub mod feature;
 pub mod former_key;
 pub mod former_password;
 pub mod kyc;
+pub mod kyc_owner;
 pub mod org;
 pub mod permission;
 pub mod role;
@@ -81,6 +82,7 @@ pub const OWN: &[Kind] = &[
     Kind::of::<token::Token>(),
     Kind::of::<consent::Consent>(),
     Kind::of::<kyc::Kyc>(),
+    Kind::of::<kyc_owner::KycOwner>(),
     Kind::of::<specialty::Specialty>(),
     Kind::of::<consultant_specialty::ConsultantSpecialty>(),
     Kind::of::<feature::Feature>(),

@@ -30,6 +30,12 @@ impl Derived {
         Derived { name, help, of, by, what, only: &[], is_hidden: false }
     }
 
+    /// One that `show` and machine formats have, and a table does not.
+    #[must_use]
+    pub const fn hidden(self) -> Derived {
+        Derived { is_hidden: true, ..self }
+    }
+
     /// Of those alone that have one of some words in some fields; `show` and machine formats have it.
     #[must_use]
     pub const fn only(self, only: &'static [(&'static str, &'static [&'static str])]) -> Derived {
@@ -48,6 +54,8 @@ pub enum What {
     AtLeast(u32),
     /// The greatest value of a field, the latest of a time; nothing where there are none.
     Latest(&'static str),
+    /// A field of texts, each in the order of another field, with `; ` between them; nothing where there are none.
+    Words(&'static str, &'static str),
 }
 
 impl Derived {
@@ -56,6 +64,7 @@ impl Derived {
         match self.what {
             What::Count | What::Sum(_) => (ValueType::Int, false),
             What::AtLeast(_) => (ValueType::Bool, false),
+            What::Words(..) => (ValueType::Text, true),
             What::Latest(column) => ((self.of)().field(column).map_or(ValueType::Text, |f| f.ty.kind), true),
         }
     }
@@ -78,6 +87,7 @@ impl Derived {
             What::Count | What::AtLeast(_) => true,
             What::Sum(column) => of.field(column).is_some_and(|f| f.ty.kind == ValueType::Int),
             What::Latest(column) => of.index(column).is_some(),
+            What::Words(column, by) => [column, by].into_iter().all(|column| of.index(column).is_some()),
         };
         let are_words = |column: &str, words: &[&str]| {
             let choices = of.field(column).map(|f| f.ty.role);

@@ -419,6 +419,9 @@ pub struct Descriptor {
     pub path: Path,
     /// Columns that are never stored.
     pub derived: &'static [Derived],
+    /// What is told of a record that one refers to: the name of the column, the reference, and the field there, which a list tells
+    /// (a KYC record is told with its person's own branch).
+    pub told_with: &'static [(&'static str, &'static str, &'static str)],
     /// Whether who has no record of the kind is told of as if one with the defaults were stored: of what each owner has one of.
     pub has_defaults: bool,
     /// The field that holds its records' state, and the states there are.
@@ -471,6 +474,7 @@ impl Descriptor {
         tenancy: Tenancy::Org,
         path: Path { branch: &[], department: &[] },
         derived: &[],
+        told_with: &[],
         has_defaults: false,
         states: None,
         former_keys: None,
@@ -530,6 +534,10 @@ impl Descriptor {
     /// Columns that are made of what is within its records.
     pub const fn derived(self, derived: &'static [Derived]) -> Descriptor {
         Descriptor { derived, ..self }
+    }
+    /// What is told of records that its records refer to.
+    pub const fn told_with(self, told_with: &'static [(&'static str, &'static str, &'static str)]) -> Descriptor {
+        Descriptor { told_with, ..self }
     }
     /// An owner without a record has the defaults: the kind's key is the owner alone.
     pub const fn has_defaults(self) -> Descriptor {

@@ -1098,6 +1098,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         let (kind, nullable) = derived.kind();
         Column { expr: of_contents(derived), shown: !derived.is_hidden, ..plain(derived.name, kind, nullable) }
     }));
+    columns.extend(desc.told_with.iter().filter_map(|told| of_another(desc, *told)));
     if desc.has_defaults {
         // What an owner without a row is told of has not.
         columns.push(Column { expr: "(1 = 1)".into(), ..plain(STORED, ValueType::Bool, false) });
@@ -1148,6 +1149,25 @@ fn of_field(desc: &'static Descriptor, field: &'static Field) -> Column {
     }
 }
 
+/// What is told of a record that one refers to: the first of a list of its.
+fn of_another(desc: &'static Descriptor, (name, via, of): (&str, &str, &str)) -> Option<Column> {
+    let via = desc.field(via)?;
+    let another = via.target()?;
+    let field = another.field(of)?;
+    let (list, target) = (another.list_of(field)?, field.target()?);
+    let (holder, link, alias) = (format!("h_{name}"), format!("hl_{name}"), format!("ht_{name}"));
+    let (told, id) = lists::join_told(list, &link, &holder);
+    let join = format!(
+        "left join {} {holder} on {holder}.org_id = t.org_id and {holder}.id = t.{} left{told}
+           left join {} {alias} on {alias}.org_id = t.org_id and {alias}.id = {id}",
+        another.table,
+        quoted(via.column),
+        target.table
+    );
+    let expr = keys::words(target, &alias);
+    Some(Column { expr, shown: true, join: Some(join), ..Column::plain(name, ValueType::Text, true) })
+}
+
 /// Who wrote a record, and when.
 fn of_writing(desc: &'static Descriptor) -> Vec<Column> {
     let plain = Column::plain;
@@ -1179,6 +1199,7 @@ fn of_contents(derived: &Derived) -> String {
         What::Count | What::AtLeast(_) => "count(*)".to_owned(),
         What::Sum(column) => format!("cast(coalesce(sum(w.{}), 0) as bigint)", quoted(column)),
         What::Latest(column) => format!("max(w.{})", quoted(column)),
+        What::Words(column, by) => format!("string_agg(w.{}, '; ' order by w.{})", quoted(column), quoted(by)),
     };
     let (table, by, live) =
         (of.table, of.field(derived.by).map_or(derived.by, |f| f.column), status_sql::live(of, "w"));

@@ -171,10 +171,20 @@ pub async fn rows_of(
 ) -> Result<Vec<SealedRow>> {
     let mut found = Vec::new();
     let list: Vec<String> = names.iter().map(|c| format!(", t.{}", quoted(c))).collect();
+    let (table, subject) = (desc.table, subjects::of_row(desc, "t", 0));
+    // What holds somebody's data through a record is reached from there: its own table has no index by people.
+    let through = desc.subject_holder().and_then(|(field, holder)| Some((field, holder, holder.subject_field()?)));
+    let (from, subject) = match through.filter(|(_, holder, _)| holder.subject_holder().is_none()) {
+        Some((field, holder, of)) => {
+            let (holder, column) = (holder.table, quoted(field.column));
+            let from =
+                format!("{holder} h join {table} t on t.org_id = h.org_id and t.{column} = h.id where h.org_id = ");
+            (from, format!("h.{}", quoted(of.column)))
+        }
+        None => (format!("{table} t where t.org_id = "), subject),
+    };
     for some in people.chunks(TOGETHER) {
-        let subject = subjects::of_row(desc, "t", 0);
-        let mut sql =
-            Sql::new(format!("select t.id, {subject}{} from {} t where t.org_id = ", list.concat(), desc.table));
+        let mut sql = Sql::new(format!("select t.id, {subject}{} from {from}", list.concat()));
         sql.bind(org).push(&format!(" and {subject} in ")).bind_rows(some.iter().copied());
         found.extend(read(db, sql, names.len()).await?);
     }

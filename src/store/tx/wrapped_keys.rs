@@ -16,9 +16,14 @@ impl Tx<'_> {
     /// Has a record name the keys that were made or destroyed of a subject (nil: the organisation's own), and those of the
     /// organisation that no record has named. Every act that causes either calls it, for what its record tells.
     pub fn name_keys(&mut self, subject: Uuid, details: &mut Map<String, Json>) {
+        self.name_keys_of(&[subject], details);
+    }
+
+    /// The same of several who are one: of somebody, and of the duplicates that were merged into him or her.
+    pub fn name_keys_of(&mut self, subjects: &[Uuid], details: &mut Map<String, Json>) {
         let mut unnamed = self.keys.take(Uuid::nil());
-        if !subject.is_nil() {
-            unnamed.append(&mut self.keys.take(subject));
+        for subject in subjects.iter().filter(|subject| !subject.is_nil()) {
+            unnamed.append(&mut self.keys.take(*subject));
         }
         if !unnamed.is_empty() {
             details.insert(KEYS.into(), named(&unnamed));

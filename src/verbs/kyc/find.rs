@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use uuid::Uuid;
 
-use super::seal::{NUMBER, NUMBER_INDEX, bank_code, counts};
+use super::seal::{NUMBER, NUMBER_INDEX, OWNERS, bank_code, counts};
 use super::{DESC, Lines, choice};
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec, Unused};
@@ -104,18 +104,46 @@ impl Leaf for FindFlags {
             found = records::with_values(s.db().await?, DESC, Some(org), column, &values).await?;
         }
         found.retain(|record| record.get("kind").as_text() == Some(record_kind(number.kind()).as_str()));
+        let mut rows: Vec<Vec<Value>> = found.iter().map(row).collect();
+        if number.kind() == NumberKind::Pan {
+            rows.extend(owned_by(s, &vault, org, &number).await?);
+        }
         let mut listing = Listing::new(&s.context.ui, heads(), 0);
-        for record in &found {
-            listing.row(&s.context.ui, row(record))?;
+        let none = rows.is_empty();
+        for row in rows {
+            listing.row(&s.context.ui, row)?;
         }
         listing.finish(&s.context.ui)?;
         s.context.ui.flush()?;
-        match found.len() {
-            0 => Err(Problem::not_found(format!("nobody has this {}", number.kind().label())).into()),
-            _ => Ok(()),
+        match none {
+            true => Err(Problem::not_found(format!("nobody has this {}", number.kind().label())).into()),
+            false => Ok(()),
         }
     }
 }
+
+/// Businesses of which somebody with this PAN is a beneficial owner.
+async fn owned_by(s: &mut Session<'_>, vault: &Vault, org: i32, number: &Number) -> Result<Vec<Vec<Value>>> {
+    let index = vault.find_index_keys(s.db().await?, org, OWNERS.table, NUMBER).await?;
+    let lookups = index.map(|keys| keys.lookups(number.expose().as_bytes())).unwrap_or_default();
+    let values: Vec<Value> = lookups.into_iter().map(|index| Value::Bytes(index.to_vec())).collect();
+    let owners = records::with_values(s.db().await?, OWNERS, Some(org), OWNERS.known(NUMBER_INDEX)?, &values).await?;
+    let ids: Vec<Value> = owners.iter().map(|owner| owner.get("kyc_id").clone()).collect();
+    // Of what may not be told nothing is.
+    let businesses = records::with_ids(s.db().await?, DESC, Some(org), &ids).await?;
+    let mut rows = Vec::new();
+    for owner in &owners {
+        let business = businesses.iter().find(|b| owner.get("kyc_id").as_uuid() == Some(b.meta.id));
+        let Some(business) = business else { continue };
+        let mut cells = row(business);
+        (cells[2], cells[4]) = (OWNER.into(), owner.get("shown").clone());
+        rows.push(cells);
+    }
+    Ok(rows)
+}
+
+/// The kind under which owners are told.
+const OWNER: &str = "owner";
 
 fn heads() -> Vec<OutputColumn> {
     use ValueType::{Text, Time};

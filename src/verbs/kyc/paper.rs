@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use zeroize::Zeroizing;
 
 use super::MOST;
+use super::owners::{self, Owner, OwnerTexts, line};
 use crate::crud::context::Context;
 use crate::model::identity::business::pan_within;
 use crate::model::identity::within::{candidates, found_in};
@@ -16,8 +17,7 @@ use crate::model::identity::{Number, NumberKind};
 use crate::model::kinds::kyc::{BusinessType, KycKind, Registration};
 use crate::model::problem::{Problem, io_message};
 use crate::model::strict_json;
-use crate::model::values::scalar::{Date, Line, ParseContext, Scalar as _};
-use crate::model::values::value::Value;
+use crate::model::values::scalar::{Date, ParseContext, Scalar as _, fold};
 use crate::ui::bounded;
 
 /// What is read of a paper, beside the number.
@@ -36,6 +36,8 @@ pub struct Paper {
     pub father_name: Option<Zeroizing<String>>,
     pub dob: Option<NaiveDate>,
     pub address: Option<Zeroizing<String>>,
+    /// Of a business.
+    pub owners: Vec<Owner>,
 }
 
 impl fmt::Debug for Paper {
@@ -80,7 +82,7 @@ pub fn bank_of(ifsc: &str) -> Result<(String, Option<&'static str>), Problem> {
 
 /// Texts as they were given, by what they are.
 #[derive(Default)]
-pub struct Texts(Vec<(&'static str, Zeroizing<String>)>);
+pub struct Texts(Vec<(&'static str, Zeroizing<String>)>, Vec<OwnerTexts>);
 
 impl Texts {
     /// Of the cells of a row. What papers of the kind do not have is refused.
@@ -106,8 +108,8 @@ impl Texts {
     fn put(&mut self, kind: KycKind, name: &str, text: Zeroizing<String>, at: &str) -> Result<(), Problem> {
         let known = [NUMBER, NAME].iter().chain(further(kind)).copied();
         let all: Vec<&'static str> = known.collect();
-        let named = crate::model::values::scalar::fold(name);
-        let Some(known) = all.iter().find(|n| crate::model::values::scalar::fold(n) == named) else {
+        let named = fold(name);
+        let Some(known) = all.iter().find(|n| fold(n) == named) else {
             let sentence = format!("{at} names nothing that {} has", kind.as_str());
             return Err(Problem::invalid(sentence).hint(format!("it has {}", all.join(", "))));
         };
@@ -127,6 +129,10 @@ impl Texts {
             // What is wrong in it is not told: that would be a piece of it.
             let json = strict_json::parse(text).map_err(|_| wrong())?;
             for (n, (name, value)) in json.as_object().ok_or_else(wrong)?.iter().enumerate() {
+                if let (KycKind::Business, OWNERS, Some(owners)) = (kind, fold(name).as_str(), value.as_array()) {
+                    texts.1 = owners.iter().map(owner_of_json).collect::<Option<_>>().ok_or_else(owners_wrong)?;
+                    continue;
+                }
                 let value = value.as_str().ok_or_else(wrong)?;
                 texts.put(kind, name, Zeroizing::new(value.to_owned()), &format!("member {}", n + 1))?;
             }
@@ -135,6 +141,10 @@ impl Texts {
         for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let at = format!("line {}", n + 1);
             let (name, value) = line.split_once(':').unwrap_or((NUMBER, line));
+            if kind == KycKind::Business && fold(name) == OWNER {
+                texts.1.push(owner_of_line(value).ok_or_else(|| owner_wrong(&at))?);
+                continue;
+            }
             texts.put(kind, name.trim(), Zeroizing::new(value.trim().to_owned()), &at)?;
         }
         Ok(texts)
@@ -156,8 +166,59 @@ impl Texts {
             let text = context.ui.ask(prompt, Some(""), |_| Ok(())).await?;
             texts.0.push((what, Zeroizing::new(text)));
         }
+        if kind == KycKind::Business {
+            texts.ask_owners(context).await?;
+        }
         Ok(texts)
     }
+
+    /// Asks for who owns the business, one after the other; only the PANs are hidden.
+    async fn ask_owners(&mut self, context: &Context<'_>) -> Result<()> {
+        loop {
+            let name = context.ui.ask("Name of a beneficial owner (empty: no more)", Some(""), |_| Ok(())).await?;
+            if name.trim().is_empty() {
+                return Ok(());
+            }
+            let share = context.ui.ask("Share in percent", None, |_| Ok(())).await?;
+            let pan = context.ui.ask_secret(NumberKind::Pan.label(), None).await?;
+            let pan = Zeroizing::new(pan.expose().to_owned());
+            self.1.push(OwnerTexts { name: Zeroizing::new(name), share, pan });
+        }
+    }
+}
+
+/// How owners are given: `owner: ASHA RAO; 60; AAAPA1234A`, or a list of objects with name, share and pan.
+const OWNER: &str = "owner";
+const OWNERS: &str = "owners";
+
+fn owner_wrong(at: &str) -> Problem {
+    Problem::invalid(format!("{at} names no owner"))
+        .hint("an owner is 'owner: NAME; SHARE IN PERCENT; PAN'")
+        .field(OWNERS)
+}
+
+fn owners_wrong() -> Problem {
+    Problem::invalid("the owners are no list of objects").hint("each has name, share and pan").field(OWNERS)
+}
+
+fn owner_of_line(text: &str) -> Option<OwnerTexts> {
+    let mut parts = text.rsplitn(3, ';').map(str::trim);
+    let (pan, share, name) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(OwnerTexts {
+        name: Zeroizing::new(name.to_owned()),
+        share: share.to_owned(),
+        pan: Zeroizing::new(pan.to_owned()),
+    })
+}
+
+fn owner_of_json(owner: &serde_json::Value) -> Option<OwnerTexts> {
+    let members = owner.as_object().filter(|members| members.len() == 3)?;
+    let text = |name: &str| match members.get(name)? {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    Some(OwnerTexts { name: Zeroizing::new(text("name")?), share: text("share")?, pan: Zeroizing::new(text("pan")?) })
 }
 
 /// What a paper says, from a file, standard input (`-`) or a person.
@@ -197,17 +258,8 @@ pub fn of_texts(mut texts: Texts, kind: KycKind, number: NumberKind, today: Naiv
     let name = line(texts.take(NAME), NAME)?.ok_or_else(|| missing(NAME))?;
     let dob = texts.take(DOB).map(|text| day(&text, today)).transpose()?;
     let (father_name, address) = (line(texts.take(FATHER_NAME), FATHER_NAME)?, line(texts.take(ADDRESS), ADDRESS)?);
-    Ok(Paper { kind, number, name, father_name, dob, address })
-}
-
-/// A line of text; what is wrong with it is told without it.
-fn line(text: Option<Zeroizing<String>>, what: &'static str) -> Result<Option<Zeroizing<String>>, Problem> {
-    let Some(text) = text else { return Ok(None) };
-    let wrong = |_| Problem::invalid(format!("the {what} must be one line of at most 500 characters")).field(what);
-    match (Line::<500>::TYPE.parse)(&text, &ParseContext::default()).map_err(wrong)? {
-        Value::Text(text) => Ok(Some(Zeroizing::new(text))),
-        _ => Ok(None),
-    }
+    let owners = owners::read(std::mem::take(&mut texts.1), today)?;
+    Ok(Paper { kind, number, name, father_name, dob, address, owners })
 }
 
 fn day(text: &str, today: NaiveDate) -> Result<NaiveDate, Problem> {

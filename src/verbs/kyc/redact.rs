@@ -5,7 +5,7 @@
 //! nothing leads back. Then people are taken one batch after the other, each a transaction; ended in the middle, it goes on
 //! with whoever still has a number.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -31,6 +31,7 @@ use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::engine::db::Db;
 use crate::store::records::sealed::{self, Holding};
 use crate::store::records::{self, any, settings};
+use crate::store::trail::{merged_ids, merged_into};
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::verbs::audit::findings::counted;
@@ -138,11 +139,15 @@ impl Verb for RedactSome {
 
 /// Takes numbers out of all records of some people; of how many.
 async fn redact(tx: &mut Tx<'_>, vault: &Vault, org: i32, people: &[Uuid]) -> Result<u64> {
-    let ids: Vec<Value> = people.iter().copied().map(Value::from).collect();
+    let as_whom = with_duplicates(tx, org, people).await?;
+    let all: Vec<Uuid> = as_whom.values().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    let ids: Vec<Value> = all.iter().copied().map(Value::from).collect();
     let records = any::all_with(tx.db, DESC, org, DESC.known("user_id")?, &ids).await?;
-    let former = vault.retire(tx, org, people).await?;
+    let whose = records.iter().filter_map(|record| record.get("user_id").as_uuid());
+    let people: Vec<Uuid> = whose.collect::<BTreeSet<_>>().into_iter().collect();
+    let former = vault.retire(tx, org, &all).await?;
     let opener = vault.opener(tx.db, org, former.iter().copied()).await?;
-    let seals = Seals::of(vault, tx, org, people).await?;
+    let seals = Seals::of(vault, tx, org, &people).await?;
     let (mut changes, mut rows) = (Vec::new(), Vec::new());
     let names: Vec<&'static str> = sealed_columns().collect();
     for before in records {
@@ -157,18 +162,33 @@ async fn redact(tx: &mut Tx<'_>, vault: &Vault, org: i32, people: &[Uuid]) -> Re
         }
     }
     tx.reseal(DESC.table, &names, org, rows).await?;
-    reseal_others(tx, &opener, &seals, org, people).await?;
+    reseal_others(tx, &opener, &seals, org, &people).await?;
     tx.destroy_keys(org, &former).await?;
-    let details = changes.iter().map(|(before, _)| named(tx, before)).collect();
+    let details = changes.iter().map(|(before, _)| named(tx, before, &as_whom)).collect();
     let telling =
         ChangeNote { action: Action::Update, details: Map::from_iter([("verb".to_owned(), "redact".into())]) };
     let written = tx.update_each(changes, &telling, details).await?;
     Ok(written.len() as u64)
 }
 
+/// Under which ids each of some people was known: by the keys of duplicates that were merged into somebody, rows open that were copied
+/// before.
+async fn with_duplicates(tx: &mut Tx<'_>, org: i32, people: &[Uuid]) -> Result<BTreeMap<Uuid, Vec<Uuid>>> {
+    let mut as_whom: BTreeMap<Uuid, Vec<Uuid>> = people.iter().map(|person| (*person, vec![*person])).collect();
+    for person in merged_into(tx.db, org, User::DESCRIPTOR, people).await? {
+        as_whom.insert(person, merged_ids(tx.db, org, User::DESCRIPTOR, person).await?);
+    }
+    Ok(as_whom)
+}
+
 /// What a record's audit record says of the keys of its person: the first of them names all.
-fn named(tx: &mut Tx<'_>, record: &Record) -> Map<String, Json> {
-    super::seal::keys_of(tx, record.get("user_id").as_uuid().unwrap_or_default())
+fn named(tx: &mut Tx<'_>, record: &Record, as_whom: &BTreeMap<Uuid, Vec<Uuid>>) -> Map<String, Json> {
+    let (person, mut details) = (record.get("user_id").as_uuid().unwrap_or_default(), Map::new());
+    match as_whom.get(&person) {
+        Some(ids) => tx.name_keys_of(ids, &mut details),
+        None => tx.name_keys(person, &mut details),
+    }
+    details
 }
 
 /// Takes out of a record what is to go; whether there was anything. The number is found by the index that is written with now, for

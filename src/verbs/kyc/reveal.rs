@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::parties::{one, without_numbers, without_own_numbers};
-use super::seal::{NUMBER, opened, sealed_columns};
+use super::seal::{NUMBER, OWNERS, opened, sealed_columns};
 use super::{DESC, choice};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec, Unused};
@@ -15,9 +15,11 @@ use crate::crud::vault::Vault;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::kyc::KycKind;
 use crate::model::problem::{Problem, nearest};
+use crate::model::resource::Record;
 use crate::model::resource::key::BETWEEN;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Line, ParseContext, Scalar as _, fold, truncate};
+use crate::store::records;
 use crate::store::trail::exposure::FIELDS;
 use crate::store::tx::Tx;
 use crate::ui::format::{self, is_for_programs};
@@ -60,7 +62,7 @@ pub struct RevealFlags {
     /// User, or a record of one (USER:KIND)
     #[arg(value_name = "USER")]
     pub user: String,
-    /// What of it: pan, aadhaar, bank or business for its number; pan.name, bank.name, aadhaar.dob, aadhaar.address ...
+    /// What of it: pan, aadhaar, bank or business for its number; pan.name, bank.name, aadhaar.dob, owner.1.pan ...
     #[arg(value_name = "FIELD")]
     pub field: String,
     /// Why it must be seen; it is recorded
@@ -99,7 +101,48 @@ fn of_field(field: &str) -> Result<(Option<&'static str>, &'static str), Problem
     ))
 }
 
+/// Which owner of a business a field is of, and the column: `owner.1.pan`, `business.owner.2.name`.
+fn of_owner(field: &str) -> Result<Option<(i64, &'static str)>, Problem> {
+    let asked = fold(field);
+    let asked =
+        asked.strip_prefix(KycKind::Business.as_str()).map_or(&*asked, |rest| rest.trim_start_matches(['.', ':']));
+    let Some(rest) = asked.strip_prefix("owner") else { return Ok(None) };
+    let (n, column) = rest.trim_start_matches(['.', ':']).split_once(['.', ':']).unwrap_or_default();
+    let column = match column {
+        "pan" | NUMBER => Some(NUMBER),
+        "name" => Some("name"),
+        _ => None,
+    };
+    let owner = n.parse().ok().zip(column);
+    let wrong = || Problem::usage("of an owner the number and the field are named").hint("owner.1.pan, owner.1.name");
+    owner.map(Some).ok_or_else(wrong)
+}
+
+/// One of the owners of a business.
+async fn owner_of(s: &mut Session<'_>, business: &Record, n: i64) -> Result<Record> {
+    let (org, id) = business.meta.record_id();
+    let all = records::with_value(s.db().await?, OWNERS, Some(org), OWNERS.known("kyc_id")?, &id.into()).await?;
+    let title = business.title();
+    let of = |owner: &Record| owner.get("serial").as_int() == Some(n);
+    all.into_iter().find(of).ok_or_else(|| {
+        Problem::not_found(format!("{title} has no owner {n}"))
+            .hint(format!("'orgctl kyc show {}' tells which there are", business.key()))
+            .into()
+    })
+}
+
 impl RevealFlags {
+    /// The same of a business, whose owners are asked about.
+    fn of_business(&self, column: &'static str) -> Result<(String, &'static str), Problem> {
+        let named: Vec<KycKind> = self.user.split(BETWEEN).filter_map(|part| choice(part).ok()).collect();
+        match named.as_slice() {
+            [] if Uuid::try_parse(&self.user).is_err() => Ok((format!("{}{BETWEEN}business", self.user), column)),
+            [] | [KycKind::Business] => Ok((self.user.clone(), column)),
+            _ => Err(Problem::usage(format!("{} is no business record", truncate(&self.user)))
+                .hint("only businesses have owners: name the user alone")),
+        }
+    }
+
     /// The key of the record, and the column.
     fn record(&self) -> Result<(String, &'static str), Problem> {
         let (kind, column) = of_field(&self.field)?;
@@ -133,7 +176,10 @@ impl Leaf for RevealFlags {
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let (key, column) = self.record()?;
+        let ((key, column), owner) = match of_owner(&self.field)? {
+            Some((n, column)) => (self.of_business(column)?, Some(n)),
+            None => (self.record()?, None),
+        };
         let ui = &s.context.ui;
         if !ui.stdout_is_terminal() && !self.stdout {
             return Err(Problem::usage("standard output is no terminal: the value would go on to a file or a program")
@@ -152,7 +198,12 @@ impl Leaf for RevealFlags {
         gate::authorize(s, &record).await?;
         without_own_numbers(s, std::slice::from_ref(&record), &[("--reason", Some(&reason))]).await?;
         let vault = Vault::of(s).await?;
-        let clear = opened(&vault, s.db().await?, &record).await?;
+        let of_owner = owner.map(|n| format!("owner.{n}."));
+        let holder = match owner {
+            Some(n) => owner_of(s, &record, n).await?,
+            None => record.clone(),
+        };
+        let clear = opened(&vault, s.db().await?, &holder).await?;
         let Some((_, text)) = clear.into_iter().find(|(name, _)| *name == column) else {
             let kind = record.get("kind").to_text();
             return Err(Problem::not_found(format!("{} has no {column}", record.title()))
@@ -160,7 +211,8 @@ impl Leaf for RevealFlags {
                 .into());
         };
         let (org, id) = record.meta.record_id();
-        let field = format!("{}.{column}", record.get("kind").to_text());
+        let of_owner = of_owner.unwrap_or_default();
+        let field = format!("{}.{of_owner}{column}", record.get("kind").to_text());
         let told = field.clone();
         gate::write(s, &Revealed { org, id, key: record.key(), field, reason }).await?;
         if s.context.dry_run {

@@ -9,18 +9,24 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::DESC;
+use super::owners::Owner;
 use super::paper::Paper;
 use crate::crud::vault::{Cell, IndexKeys, Keyring, Opener, Vault};
 use crate::model::kinds::kyc::KycKind;
+use crate::model::kinds::kyc_owner::KycOwner;
 use crate::model::problem::Problem;
 use crate::model::random::Random;
-use crate::model::resource::Record;
+use crate::model::resource::{Descriptor, Record, Resource as _};
 use crate::model::sealing;
 use crate::model::setting::{AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, Place, Settings};
+use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::value::{Value, hex};
 use crate::store::engine::db::Db;
 use crate::store::records::{self, any, settings};
 use crate::store::tx::Tx;
+
+/// Who owns businesses.
+pub const OWNERS: &Descriptor = KycOwner::DESCRIPTOR;
 
 /// The column of the number, and that of what equal numbers have in common.
 pub const NUMBER: &str = "number";
@@ -42,8 +48,19 @@ pub struct Seals {
 impl Seals {
     /// Their keys, made where there are none.
     pub async fn of(vault: &Vault, tx: &mut Tx<'_>, org: i32, people: &[Uuid]) -> Result<Seals> {
+        Seals::of_kind(vault, tx, DESC, org, people).await
+    }
+
+    /// The same, for records of a kind.
+    pub async fn of_kind(
+        vault: &Vault,
+        tx: &mut Tx<'_>,
+        desc: &'static Descriptor,
+        org: i32,
+        people: &[Uuid],
+    ) -> Result<Seals> {
         let ring = vault.keyring(tx, org, people).await?;
-        let index = vault.index_keys(tx, org, DESC.table, NUMBER).await?;
+        let index = vault.index_keys(tx, org, desc.table, NUMBER).await?;
         Ok(Seals { ring, index })
     }
 
@@ -60,16 +77,21 @@ impl Seals {
     /// Seals values of a record that has no others: the fingerprint is that of all.
     pub fn fill(&self, record: &mut Record, clear: &Clear, random: &dyn Random) -> Result<()> {
         let person = record.get("user_id").as_uuid().unwrap_or_default();
+        self.fill_of(person, record, clear, random)
+    }
+
+    /// The same of a record that holds somebody's data in whatever way.
+    pub fn fill_of(&self, person: Uuid, record: &mut Record, clear: &Clear, random: &dyn Random) -> Result<()> {
         let row = record.meta.id;
         for (column, text) in clear {
-            let at = Cell { table: DESC.table, column, row };
+            let at = Cell { table: record.desc.table, column, row };
             record.set(column, Value::Bytes(self.ring.seal(person, &at, text.as_bytes(), random)?));
             if *column == NUMBER {
                 // While everything is sealed anew, what is written by the new key is found by the new one, too.
                 self.index(record, text);
             }
         }
-        let fingerprint = self.fingerprint(person, clear)?;
+        let fingerprint = self.fingerprint(person, record.desc, clear)?;
         record.set(FINGERPRINT, fingerprint.into());
         Ok(())
     }
@@ -80,8 +102,8 @@ impl Seals {
     }
 
     /// That of all sealed values of a record.
-    fn fingerprint(&self, person: Uuid, clear: &Clear) -> Result<String> {
-        let secrets = sealed_columns().map(|column| {
+    fn fingerprint(&self, person: Uuid, desc: &'static Descriptor, clear: &Clear) -> Result<String> {
+        let secrets = sealed_of(desc).map(|column| {
             let text = clear.iter().find(|(name, _)| *name == column).map(|(_, text)| text.as_bytes());
             (column, text)
         });
@@ -167,6 +189,34 @@ fn is_anothers_like(other: &Record, record: &Record) -> bool {
     !is_same("user_id") && is_same("kind") && bank_code(other) == bank_code(record) && counts(other)
 }
 
+/// Takes down who owns a business that was taken up, sealed as its record is.
+pub async fn seal_owners(tx: &mut Tx<'_>, vault: &Vault, business: &Record, owners: &[Owner]) -> Result<()> {
+    if owners.is_empty() {
+        return Ok(());
+    }
+    let (org, person) = (business.meta.org_id, business.get("user_id").as_uuid().unwrap_or_default());
+    let seals = Seals::of_kind(vault, tx, OWNERS, org, &[person]).await?;
+    let (ids, by, today) = (tx.new_ids(owners.len()), tx.actor().await?, tx.today());
+    let mut records = Vec::with_capacity(owners.len());
+    for ((owner, id), serial) in owners.iter().zip(ids).zip(1_i64..) {
+        let nothing = OWNERS.fields.iter().map(|f| Value::Null(f.ty.kind)).collect();
+        let mut record = Record::new(OWNERS, tx.new_meta(org, id, by), nothing);
+        record.set("kyc_id", business.meta.id.into());
+        record.set("serial", serial.into());
+        record.set("share", Value::Decimal(owner.share));
+        record.set("shown", owner.shown().as_str().into());
+        seals.fill_of(person, &mut record, &owner.clear(), tx.random())?;
+        record.validate(today)?;
+        records.push(record);
+    }
+    let mut first = keys_of(tx, person);
+    for record in records {
+        let telling = ChangeNote { action: Action::Create, details: std::mem::take(&mut first) };
+        tx.insert_telling(record, telling).await?;
+    }
+    Ok(())
+}
+
 /// Refuses records of an organisation beside one of somebody else that has the number, where that is wanted: what another one let go
 /// may have been taken up meanwhile.
 pub async fn is_nobody_elses(tx: &mut Tx<'_>, some: &[Record]) -> Result<()> {
@@ -237,16 +287,49 @@ pub async fn seal_for_another(
     };
     let person = person.unwrap_or_default();
     let seals = Seals::of(vault, tx, org, &[person]).await?;
+    let mut businesses = Vec::new();
     for (before, after) in moved.iter_mut().map(|change| (&change.0, &mut change.1)) {
         let clear = opened(vault, tx.db, before).await?;
         seals.fill(after, &clear, tx.random())?;
+        if after.get("kind").as_text() == Some(KycKind::Business.as_str()) {
+            businesses.push(Value::from(after.meta.id));
+        }
     }
-    Ok(keys_of(tx, person))
+    let details = keys_of(tx, person);
+    owners_for_another(tx, vault, (org, person), &businesses).await?;
+    Ok(details)
+}
+
+/// The same of the owners of businesses that are about somebody else.
+async fn owners_for_another(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    (org, person): (i32, Uuid),
+    businesses: &[Value],
+) -> Result<()> {
+    let owners = any::all_with(tx.db, OWNERS, org, OWNERS.known("kyc_id")?, businesses).await?;
+    if owners.is_empty() {
+        return Ok(());
+    }
+    let seals = Seals::of_kind(vault, tx, OWNERS, org, &[person]).await?;
+    let mut changes = Vec::with_capacity(owners.len());
+    for before in owners {
+        let (clear, mut after) = (opened(vault, tx.db, &before).await?, before.clone());
+        seals.fill_of(person, &mut after, &clear, tx.random())?;
+        changes.push((before, after));
+    }
+    tx.update_all(changes, &Action::Merge.into()).await?;
+    Ok(())
 }
 
 /// The columns of what is sealed, in their order.
 pub fn sealed_columns() -> impl Iterator<Item = &'static str> {
-    DESC.fields.iter().filter(|f| f.is_sealed()).map(|f| f.column)
+    sealed_of(DESC)
+}
+
+/// The same of a kind.
+fn sealed_of(desc: &'static Descriptor) -> impl Iterator<Item = &'static str> {
+    desc.fields.iter().filter(|f| f.is_sealed()).map(|f| f.column)
 }
 
 /// All sealed values of a record, in clear.
@@ -258,13 +341,13 @@ pub async fn opened(vault: &Vault, db: &mut Db, record: &Record) -> Result<Clear
 
 /// What a record keeps sealed, by its columns.
 fn kept(record: &Record) -> impl Iterator<Item = (&'static str, &[u8])> {
-    sealed_columns().filter_map(|column| Some((column, record.get(column).as_bytes()?)))
+    sealed_of(record.desc).filter_map(|column| Some((column, record.get(column).as_bytes()?)))
 }
 
 /// All sealed values of a record, in clear, where their keys are at hand.
 pub fn opened_by(opener: &Opener, record: &Record) -> Result<Clear> {
     let open = |(column, bytes): (&'static str, &[u8])| -> Result<_> {
-        let clear = opener.open(&Cell { table: DESC.table, column, row: record.meta.id }, bytes)?;
+        let clear = opener.open(&Cell { table: record.desc.table, column, row: record.meta.id }, bytes)?;
         let text = std::str::from_utf8(&clear);
         let text =
             text.map_err(|_| Problem::integrity(format!("the sealed {column} of {} is no text", record.title())))?;
@@ -278,6 +361,13 @@ pub fn keys_of(tx: &mut Tx<'_>, person: Uuid) -> Map<String, Json> {
     let mut details = Map::new();
     tx.name_keys(person, &mut details);
     details
+}
+
+impl Owner {
+    /// What of it is sealed.
+    fn clear(&self) -> Clear {
+        vec![("name", self.name.clone()), (NUMBER, Zeroizing::new(self.pan.expose().to_owned()))]
+    }
 }
 
 impl Paper {

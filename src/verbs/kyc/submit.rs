@@ -3,28 +3,32 @@
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+use super::decide::still_agreed;
+use super::owners;
 use super::paper::{self, Paper};
-use super::seal::seal_paper;
-use super::{DESC, choice, live_of, waits_already};
+use super::seal::{OWNERS, is_nobody_elses, seal_owners, seal_paper, sealed_columns};
+use super::{DESC, choice, live_of, move_of, waits_already};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find;
 use crate::crud::read::{known_columns, print_changed};
 use crate::crud::session::Session;
 use crate::crud::vault::Vault;
-use crate::crud::write::{begun, dry_run_note};
+use crate::crud::write::{Target, begun, dry_run_note};
 use crate::model::identity::name_match::compare;
-use crate::model::kinds::kyc::{BusinessType, KycKind, KycState, Registration};
+use crate::model::kinds::kyc::{BusinessType, Kyc, KycKind, KycState, Registration};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
+use crate::model::resource::stored::Stored;
 use crate::model::resource::{Record, Resource as _};
 use crate::model::setting::KYC_REQUIRE_CONSENT;
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::{Line, ParseContext};
 use crate::model::values::value::{Decimal, Value};
-use crate::store::records::{Deleted, settings};
+use crate::store::records::{Deleted, any, settings};
 use crate::store::tx::Tx;
 use crate::verbs::consent::{ConsentFlags, GivenConsent, without_consent};
 
@@ -37,6 +41,8 @@ pub struct Submit {
     values: Vec<(String, Value)>,
     /// What the person agreed to before.
     consent: Option<GivenConsent>,
+    /// It is kept as a draft: nobody is to look at it yet.
+    is_draft: bool,
     #[serde(skip)]
     paper: Option<Paper>,
     #[serde(skip)]
@@ -67,43 +73,169 @@ impl Verb for Submit {
         let found = tx.load_as::<User>(self.org, self.user).await?;
         let user = found.filter(|user| user.meta.is_live());
         let user = user.ok_or_else(|| Problem::conflict("the user was deleted by somebody else in the meantime"))?;
-        let pending = live_of(tx.db, self.org, self.user).await?;
-        let pending = pending.iter().find(|r| r.value.kind == paper.kind && r.value.state.is_pending());
-        if let Some(pending) = pending {
-            return Err(waits_already(pending).into());
+        let all = live_of(tx.db, self.org, self.user).await?;
+        if !self.is_draft {
+            none_waits(&all, paper.kind)?;
         }
-        let consent = self.consent(tx, paper.kind, context).await?;
-        let mut record = begun(tx, DESC, self.org, &self.values, context)?;
-        record.set("consent_id", consent.map(|consent| consent.meta.id).into());
-        record.set("serial", tx.next_number(DESC, self.org, self.user).await?.into());
-        record.set("state", KycState::Submitted.as_str().into());
-        record.set("submitted_at", tx.at().into());
-        record.set("submitted_by_id", tx.acting_user(self.org).into());
-        record.set("submitted_operator", tx.operator().told().into());
+        let before = draft_of(&all, paper.kind).map(Stored::record);
+        let consent = self.consent(tx, paper.kind, before.as_ref(), context).await?;
+        let mut record = match &before {
+            Some(before) => self.rewritten(before)?,
+            None => begun(tx, DESC, self.org, &self.values, context)?,
+        };
+        record.set("consent_id", consent.into());
+        if before.is_none() {
+            record.set("serial", tx.next_number(DESC, self.org, self.user).await?.into());
+        }
         matched(&mut record, paper, user.value.name.as_ref().map(|name| name.as_str()));
         let (details, is_duplicate) = seal_paper(tx, &self.vault, &mut record, paper).await?;
+        if !self.is_draft {
+            submitted(tx, &mut record);
+        }
         record.validate(tx.today())?;
-        let which = record.meta.clone();
-        tx.insert_telling(record, ChangeNote { action: Action::KycSubmit, details }).await?;
+        let (which, business) = (record.meta.clone(), record.clone());
+        self.write(tx, before, record, details).await?;
+        seal_owners(tx, &self.vault, &business, &paper.owners).await?;
         let made = tx.load(DESC, which.org_id, which.id).await?;
         let record = made.ok_or_else(|| anyhow::anyhow!("the record was not written"))?;
         Ok(Submitted { record, is_duplicate })
     }
 }
 
+/// The draft of a kind of paper, if somebody has one: there is one at most.
+fn draft_of(all: &[Stored<Kyc>], kind: KycKind) -> Option<&Stored<Kyc>> {
+    all.iter().find(|r| r.value.kind == kind && r.value.state == KycState::Draft)
+}
+
+/// Refuses a paper beside another of its kind that waits.
+fn none_waits(all: &[Stored<Kyc>], kind: KycKind) -> Result<(), Problem> {
+    let waits = all.iter().find(|r| r.value.kind == kind && r.value.state.is_pending());
+    waits.map_or(Ok(()), |waits| Err(waits_already(waits)))
+}
+
+/// Who takes it up, and when.
+fn submitted(tx: &Tx<'_>, record: &mut Record) {
+    record.set("state", KycState::Submitted.as_str().into());
+    record.set("submitted_at", tx.at().into());
+    record.set("submitted_by_id", tx.acting_user(record.meta.org_id).into());
+    record.set("submitted_operator", tx.operator().told().into());
+}
+
 impl Submit {
-    /// Writes down what the person agreed to, or refuses the paper where he or she must have.
-    async fn consent(&self, tx: &mut Tx<'_>, kind: KycKind, context: &ParseContext) -> Result<Option<Record>> {
-        let is_needed = kind == KycKind::Aadhaar || settings::get(tx.db, self.org, KYC_REQUIRE_CONSENT).await?;
-        let Some(given) = &self.consent else {
-            if !is_needed {
-                return Ok(None);
-            }
-            return Err(without_consent(kind).into());
-        };
-        given.is_before(tx.at())?;
-        Ok(Some(given.record(tx, self.org, self.user, context).await?))
+    /// A draft that says what is given now, and nothing of what it said.
+    fn rewritten(&self, before: &Record) -> Result<Record> {
+        let mut after = before.clone();
+        let of_paper =
+            CLEAR.into_iter().chain(sealed_columns()).chain(["mask", "name_match_score", "name_match_reason"]);
+        for column in of_paper {
+            let kind = DESC.known(column)?.ty.kind;
+            after.set(column, Value::Null(kind));
+        }
+        for (column, value) in &self.values {
+            let field = DESC.known(column)?;
+            after.set(field.column, value.clone());
+        }
+        Ok(after)
     }
+
+    /// Writes a new record, or a draft anew, whose owners are then those that are given now.
+    async fn write(
+        &self,
+        tx: &mut Tx<'_>,
+        before: Option<Record>,
+        record: Record,
+        details: Map<String, Json>,
+    ) -> Result<()> {
+        let Some(before) = before else {
+            let action = if self.is_draft { Action::Create } else { Action::KycSubmit };
+            return Ok(tx.insert_telling(record, ChangeNote { action, details }).await?);
+        };
+        let owners = any::all_with(tx.db, OWNERS, self.org, OWNERS.known("kyc_id")?, &[before.meta.id.into()]).await?;
+        let owners: Vec<Record> = owners.into_iter().filter(Record::is_live).collect();
+        let deletion = tx.new_id();
+        tx.delete_all(&owners, deletion).await?;
+        let mut telling = if self.is_draft { Action::Update.into() } else { ChangeNote::of_move(move_of("submit")?) };
+        telling.details.extend(details);
+        tx.update(&before, record, telling).await?;
+        Ok(())
+    }
+}
+
+/// Submits a draft as it stands.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SubmitDraft {
+    target: Target,
+    consent: Option<GivenConsent>,
+}
+
+impl Verb for SubmitDraft {
+    const NAME: &str = "kyc submit draft";
+
+    type Output = Record;
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.target.org]
+    }
+
+    fn cannot_be_kept(&self) -> Option<&'static str> {
+        Some("it is submitted by whoever has it before his or her eyes")
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Record> {
+        let before = self.target.load(tx, DESC).await?;
+        let known: Stored<Kyc> = Stored::from_record(&before)?;
+        let (org, user) = (before.meta.org_id, known.value.user_id.0);
+        let transition = move_of("submit")?;
+        let Some(mut after) = transition.apply(&before, tx.at())? else {
+            return Err(Problem::conflict(format!("{} is submitted already", before.title())).into());
+        };
+        none_waits(&live_of(tx.db, org, user).await?, known.value.kind)?;
+        let consent =
+            consent_of(tx, (org, user), known.value.kind, self.consent.as_ref(), Some(&before), context).await?;
+        after.set("consent_id", consent.into());
+        still_agreed(tx, &[Stored::from_record(&after)?]).await?;
+        is_nobody_elses(tx, std::slice::from_ref(&before)).await?;
+        submitted(tx, &mut after);
+        after.validate(tx.today())?;
+        let written = tx.update(&before, after, ChangeNote::of_move(transition)).await?;
+        Ok(written.unwrap_or(before))
+    }
+}
+
+impl Submit {
+    async fn consent(
+        &self,
+        tx: &mut Tx<'_>,
+        kind: KycKind,
+        draft: Option<&Record>,
+        context: &ParseContext,
+    ) -> Result<Option<Uuid>> {
+        match (&self.consent, self.is_draft) {
+            (None, true) => Ok(draft.and_then(|draft| draft.get("consent_id").as_uuid())),
+            (given, _) => consent_of(tx, (self.org, self.user), kind, given.as_ref(), draft, context).await,
+        }
+    }
+}
+
+/// Writes down what the person agreed to, or takes what a draft names, or refuses the paper where he or she must have.
+async fn consent_of(
+    tx: &mut Tx<'_>,
+    (org, user): (i32, Uuid),
+    kind: KycKind,
+    given: Option<&GivenConsent>,
+    draft: Option<&Record>,
+    context: &ParseContext,
+) -> Result<Option<Uuid>> {
+    let Some(given) = given else {
+        let of_draft = draft.and_then(|draft| draft.get("consent_id").as_uuid());
+        let is_needed = kind == KycKind::Aadhaar || settings::get(tx.db, org, KYC_REQUIRE_CONSENT).await?;
+        return match of_draft {
+            None if is_needed => Err(without_consent(kind).into()),
+            of_draft => Ok(of_draft),
+        };
+    };
+    given.is_before(tx.at())?;
+    Ok(Some(given.record(tx, org, user, context).await?.meta.id))
 }
 
 /// How alike the names on the paper and of the user are: a person decides by it, and it rejects nothing by itself. Of a business
@@ -124,14 +256,27 @@ pub struct SubmitFlags {
     /// User whom it is about
     #[arg(value_name = "USER")]
     pub user: String,
-    /// File that says what stands on the paper ('-': standard input; asked for on a terminal): the number, then 'name: ASHA RAO',
-    /// or a JSON object
+    /// File that says what stands on the paper ('-': standard input; asked for on a terminal): the number, then 'name: ASHA RAO', of
+    /// a business 'owner: NAME; PERCENT; PAN' for each owner; or a JSON object
     #[arg(long, value_name = "FILE")]
     pub from: Option<String>,
+    /// Keep it as a draft, which nobody looks at and which may be written anew, until it is submitted without this
+    #[arg(long)]
+    pub draft: bool,
     #[command(flatten)]
     pub clear: Clear,
     #[command(flatten)]
     pub consent: ConsentFlags,
+}
+
+/// Submits what was kept as a draft.
+async fn submit_draft(s: &mut Session<'_>, draft: &Record, consent: Option<GivenConsent>) -> Result<()> {
+    s.is_about(draft);
+    let made = gate::write(s, &SubmitDraft { target: Target::of(draft), consent }).await?;
+    let mask = made.get("mask").to_text();
+    s.context.ui.status(&format!("submitted {} ({mask}), as it was kept as a draft", made.title()));
+    dry_run_note(s.context);
+    print_changed(s, DESC, &[made.meta.record_id()]).await
 }
 
 /// What of a paper stands in clear.
@@ -166,22 +311,26 @@ pub struct Clear {
     pub branch_name: Option<String>,
 }
 
+/// The columns of what stands in clear.
+const CLEAR: [&str; 9] =
+    ["gender", "business_type", "registration", "phone", "email", "ifsc", "account_type", "bank_name", "branch_name"];
+
 impl Clear {
     /// Column and value of all that was given.
     fn values(&self, s: &Session<'_>) -> Result<Vec<(String, Value)>> {
         let given = [
-            ("gender", &self.gender),
-            ("business_type", &self.business_type),
-            ("registration", &self.registration),
-            ("phone", &self.phone),
-            ("email", &self.email),
-            ("ifsc", &self.ifsc),
-            ("account_type", &self.account_type),
-            ("bank_name", &self.bank_name),
-            ("branch_name", &self.branch_name),
+            &self.gender,
+            &self.business_type,
+            &self.registration,
+            &self.phone,
+            &self.email,
+            &self.ifsc,
+            &self.account_type,
+            &self.bank_name,
+            &self.branch_name,
         ];
         let (mut values, mut wrong) = (Vec::new(), Vec::new());
-        for (name, text) in given.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))) {
+        for (name, text) in CLEAR.into_iter().zip(given).filter_map(|(name, text)| Some((name, text.as_ref()?))) {
             match DESC.known(name)?.parse(text, &s.connection.parsing) {
                 Ok(value) => values.push((name.to_owned(), value)),
                 Err(problem) => wrong.push(problem),
@@ -227,6 +376,12 @@ impl Leaf for SubmitFlags {
         s.use_context_of(org).await?;
         let mut values = self.clear.values(s)?;
         let consent = self.consent.given(s)?;
+        if values.is_empty() && self.from.is_none() && !self.draft {
+            let all = live_of(s.db().await?, org, user.meta.id).await?;
+            if let Some(draft) = draft_of(&all, kind) {
+                return submit_draft(s, &draft.record(), consent).await;
+            }
+        }
         let registration = self.clear.registration.as_deref().map(choice::<Registration>).transpose()?;
         let business = self.clear.business_type.as_deref().map(choice::<BusinessType>).transpose()?;
         let paper = paper::read(s.context, self.from.as_deref(), kind, registration).await?;
@@ -236,12 +391,16 @@ impl Leaf for SubmitFlags {
         for note in paper.notes() {
             s.context.ui.status(&format!("note: of the number, {note}"));
         }
+        if let Some(note) = owners::judged(&paper.owners, business)? {
+            s.context.ui.status(&format!("note: {note}"));
+        }
         values.push(("user_id".into(), user.meta.id.into()));
         values.push(("kind".into(), kind.as_str().into()));
         values.push(("mask".into(), paper.number.masked().into()));
         let label = paper.number.kind().label();
         let vault = Vault::of(s).await?;
-        let submit = Submit { org, user: user.meta.id, values, consent, paper: Some(paper), vault };
+        let is_draft = self.draft;
+        let submit = Submit { org, user: user.meta.id, values, consent, is_draft, paper: Some(paper), vault };
         let Submitted { record: made, is_duplicate } = gate::write(s, &submit).await?;
         if is_duplicate {
             s.context
@@ -249,7 +408,8 @@ impl Leaf for SubmitFlags {
                 .warn(&format!("a record of somebody else has the same {label}: 'orgctl kyc duplicates' shows it"));
         }
         let mask = made.get("mask").to_text();
-        s.context.ui.status(&format!("submitted {} ({mask}) of {}", made.title(), user.title()));
+        let did = if self.draft { "kept as a draft" } else { "submitted" };
+        s.context.ui.status(&format!("{did} {} ({mask}) of {}", made.title(), user.title()));
         dry_run_note(s.context);
         print_changed(s, DESC, &[made.meta.record_id()]).await
     }

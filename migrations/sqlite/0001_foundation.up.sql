@@ -72,9 +72,9 @@ CREATE INDEX audit_records_resource ON audit_records (resource_id, seq);
 -- Whose data a record holds, where it is not about that person's own row: those are found by the index above.
 CREATE INDEX audit_records_subject ON audit_records (subject_id, seq) WHERE subject_id <> resource_id;
 -- The history of what is gone is still asked for by its natural key.
-CREATE INDEX audit_records_purged ON audit_records (tree, kind) WHERE effect = 'purge';
--- What was shown of people, and to whom.
-CREATE INDEX audit_records_shown ON audit_records (tree, seq) WHERE action IN ('export', 'reveal');
+CREATE INDEX audit_records_purged ON audit_records (tree, kind, effect) WHERE effect = 'purge';
+-- What was shown of people, and to whom; backups hold all of them, and a key that is replaced protected all.
+CREATE INDEX audit_records_shown ON audit_records (tree, action) WHERE action IN ('backup', 'export', 'key_rotate', 'reveal');
 -- Where the clock was corrected: from there on earlier times count again.
 CREATE INDEX audit_records_clock ON audit_records (tree, seq) WHERE kind = 'clock' AND action = 'config_change';
 

@@ -300,6 +300,7 @@ const GENERIC: &[Generic] = &[
 /// Those that take or do something else where they are about one noun.
 const OTHERWISE: &[(&str, Generic)] = &[
     (Kyc::NOUN, generic::<kyc::queue::QueueFlags>()),
+    (Kyc::NOUN, generic::<kyc::export::ExportFlags>()),
     (Kyc::NOUN, generic::<kyc::shown::ShowFlags>()),
     (Kyc::NOUN, generic::<kyc::shown::HistoryFlags>()),
     (Org::NOUN, generic::<org::ImportFlags>()),

@@ -196,7 +196,7 @@ pub struct Paging {
 impl FlagGroup for Paging {}
 
 /// The query that the flags of `list`, `export` and `stats` describe.
-pub(super) async fn query(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Rows) -> Result<Query> {
+pub async fn query(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Rows) -> Result<Query> {
     let mut query = Query::new(desc, s.asked_at());
     let all = query.columns.clone();
     query.org = s.org_of(desc).await?;

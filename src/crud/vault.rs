@@ -89,16 +89,32 @@ impl Keyring {
 #[derive(Debug)]
 pub struct Opener {
     org: Uuid,
-    keys: HashMap<Uuid, DataKey>,
+    /// Each with whose data it seals.
+    keys: HashMap<Uuid, (DataKey, Uuid)>,
 }
 
 impl Opener {
+    /// Whether the key that a value says it was sealed by is not there.
+    pub fn lacks_key_of(&self, sealed: &[u8]) -> bool {
+        sealing::key_of(sealed).is_some_and(|key| !self.keys.contains_key(&key))
+    }
+
+    /// The public id of the organisation.
+    pub fn org(&self) -> Uuid {
+        self.org
+    }
+
+    /// Whose data a value is, by its key; none where that is not there.
+    pub fn subject_of(&self, sealed: &[u8]) -> Option<Uuid> {
+        self.keys.get(&sealing::key_of(sealed)?).map(|(_, subject)| *subject)
+    }
+
     /// The value that was sealed.
     pub fn open(&self, at: &Cell<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Problem> {
         let Some(key) = sealing::key_of(sealed) else {
             return Err(Problem::integrity(format!("the {} of {} is no sealed value", at.column, at.row)));
         };
-        let key = self.keys.get(&key).ok_or_else(|| {
+        let (key, _) = self.keys.get(&key).ok_or_else(|| {
             Problem::integrity(format!("the {} of {} can't be opened: its key {key} is not there", at.column, at.row))
                 .hint("it was destroyed, or not brought along: 'orgctl key status' tells which keys there are")
         })?;
@@ -283,13 +299,22 @@ impl Vault {
         let mut ids: Vec<Uuid> = ids.into_iter().collect();
         ids.sort_unstable();
         ids.dedup();
-        let stored = keys::find(db, org, Which::Ids(&ids)).await?;
+        self.opener_of(db, org, Which::Ids(&ids)).await
+    }
+
+    /// What opens all values of an organisation.
+    pub async fn opener_of_all(&self, db: &mut Db, org: i32) -> Result<Opener> {
+        self.opener_of(db, org, Which::For(Purpose::Data)).await
+    }
+
+    async fn opener_of(&self, db: &mut Db, org: i32, which: Which<'_>) -> Result<Opener> {
+        let stored = keys::find(db, org, which).await?;
         let Some(own) = self.org_keys(db, org).await? else {
             return Ok(Opener { org: keys::org_uuid(db, org).await?, keys: HashMap::new() });
         };
         let mut opener = Opener { org: own.org, keys: HashMap::with_capacity(stored.len()) };
         for key in stored.iter().filter(|key| key.purpose == Purpose::Data) {
-            opener.keys.insert(key.id, own.unwrap(key)?);
+            opener.keys.insert(key.id, (own.unwrap(key)?, key.subject));
         }
         Ok(opener)
     }

@@ -52,6 +52,8 @@ pub enum Which<'a> {
     /// Of the index of a column, by its name; the one that is written with first.
     Column(&'a str),
     Ids(&'a [Uuid]),
+    /// All that are for a purpose.
+    For(Purpose),
     /// That are wrapped by a key, behind an id and so many of them.
     WrappedBy(Uuid, Uuid, usize),
 }
@@ -109,6 +111,9 @@ pub async fn find(db: &mut Db, org: i32, which: Which<'_>) -> Result<Vec<StoredK
         Which::WrappedBy(key, after, most) => {
             sql.push(" and wrapping_id = ").bind(key).push(" and id > ").bind(after);
             sql.push(&format!(" order by id limit {most}"));
+        }
+        Which::For(purpose) => {
+            sql.push(" and purpose = ").bind(purpose.as_str());
         }
         Which::Ids(ids) => {
             let mut found = Vec::with_capacity(ids.len());

@@ -13,6 +13,7 @@ pub mod offline;
 pub mod proof;
 pub mod retention;
 pub mod search_words;
+mod secrets;
 pub mod verify;
 
 use std::collections::BTreeMap;

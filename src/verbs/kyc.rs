@@ -2,10 +2,13 @@
 //! looked at and verified.
 
 pub mod batch;
+mod brought;
 mod cells;
 mod cipher;
+pub mod compare;
 pub mod decide;
 pub mod expire;
+pub mod export;
 pub mod exposure;
 pub mod find;
 pub mod import;

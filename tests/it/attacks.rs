@@ -480,7 +480,8 @@ change of the program. It was asked on a machine that does not remember what it 
 its signing key, finds with the first command what another one finds with the second.
 
 `audit verify --deep` compares the fields of every record of the kinds that are recorded, the links among them, which of them
-are deleted; of a password the fingerprint, which `db check` holds against the hash. It does not compare tokens and former
+are deleted; the hash of a password by its fingerprint, and what is sealed on KYC records by theirs, for which it needs the
+master key: without it the command says `secrets not compared` (docs/keys.md). It does not compare tokens and former
 passwords, of which no value enters the trail, nor who made a row when and how often it was changed: those columns are told
 by the trail itself.
 

@@ -121,6 +121,9 @@ fn a_hash_that_was_planted_is_seen() {
         planted("password");
         let said = p.run("db check");
         assert!(said.code == 8 && said.out.contains("another one than its fingerprint tells"), "{}", said.out);
+        // The key of it stands beside the hash: that takes no master key.
+        let said = p.run("audit verify --deep");
+        assert!(said.code == 8 && said.out.contains("contradicts its fingerprint"), "{}", said.out);
         planted("password, fingerprint_key, fingerprint");
         p.run("db check").ok();
         let said = p.run("audit verify --deep");

@@ -159,6 +159,67 @@ fn a_ciphertext_that_was_moved_does_not_open() {
     });
 }
 
+/// What is sealed is held against its fingerprint by who has the master key; who has not is told that it was not.
+#[test]
+fn deep_verification_opens_what_is_sealed() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let verify = |env: &BTreeMap<String, String>| p.run_with_env("audit verify --deep", env, false);
+        let mut without = p.env.clone();
+        without.insert("ORGCTL_MASTER_KEY_FILE".into(), p.path("gone").display().to_string());
+        assert!(!verify(&without).err.contains("secrets not compared"), "there are none yet");
+        submit(p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\nfather_name: {FATHER}\n"));
+        submit(p, "pan ravi@acme.in", &format!("{OTHER_PAN}\nname: {NAME}\n"));
+        p.sql("create table kept as select id, number, number_index, father_name from kyc").expect("kept");
+        let said = verify(&p.env);
+        assert!(said.err.contains("what is sealed in 2 records agrees with what is recorded of it"), "{}", said.err);
+        said.ok();
+        let other = "(select k.{} from kept k where k.father_name is not null)";
+        for (column, value, why) in [
+            ("father_name", "null".to_owned(), "ASHA22:pan:1: what is sealed is another than its fingerprint tells"),
+            ("number", other.replace("{}", "number"), "RAV222:pan:1: the sealed number does not open in its place"),
+            (
+                "number_index",
+                other.replace("{}", "number_index"),
+                "RAV222:pan:1: its number is not found by its blind index",
+            ),
+        ] {
+            p.sql(&format!("update kyc set {column} = {value}")).expect("changed");
+            let found = verify(&p.env);
+            assert!(found.out.contains(why), "{column}: {}{}", found.out, found.err);
+            assert!(found.fails(8).contains("does not agree with the row that it tells of"));
+            let blind = verify(&without);
+            assert!(blind.err.contains("secrets not compared: 2 records have some, and there is no master key at"));
+            blind.ok();
+            p.sql(&format!("update kyc set {column} = (select k.{column} from kept k where k.id = kyc.id)"))
+                .expect("back");
+        }
+        let report = p.json("audit verify --deep");
+        assert_eq!((&report["secrets"], &report["secrets_not_compared"]), (&2.into(), &0.into()));
+        let of_ravi = "(select id from users where user_code = 'RAV222')";
+        // A key in place of another.
+        let swapped = format!(
+            "update wrapped_keys set wrapped = (select k.wrapped from wrapped_keys k where k.purpose = 'index') where purpose = 'fingerprint' and subject_id = {of_ravi}"
+        );
+        p.sql("create table kept_keys as select id, wrapped from wrapped_keys").expect("kept");
+        p.sql(&swapped).expect("changed");
+        let found = verify(&p.env);
+        assert!(found.out.contains("RAV222:pan:1: the fingerprint key"), "{}{}", found.out, found.err);
+        assert_eq!(found.out.lines().count(), 2, "{}", found.out);
+        found.fails(8);
+        p.sql("update wrapped_keys set wrapped = (select k.wrapped from kept_keys k where k.id = wrapped_keys.id)")
+            .expect("back");
+        p.run("key rotate").ok();
+        p.run("key reencrypt").ok();
+        assert!(verify(&p.env).err.contains("in 2 records agrees"), "keys of fingerprints stay");
+        p.sql(&format!("delete from wrapped_keys where subject_id = {of_ravi}")).expect("destroyed");
+        let said = verify(&p.env);
+        let lost = "secrets not compared: 1 record has some whose key was destroyed or is not there";
+        assert!(said.err.contains(lost) && said.err.contains("in 1 record agrees"), "{}", said.err);
+        said.ok();
+    });
+}
+
 #[test]
 fn who_is_shown_a_value_is_recorded_before() {
     on_both_engines_with_acme(|p| {
@@ -204,6 +265,198 @@ fn who_is_shown_a_value_is_recorded_before() {
         assert_eq!(without.out, "");
         p.run("kyc list").ok();
         p.run("db check").ok();
+    });
+}
+
+/// What is sealed goes to a copy of the organisation with the keys that open it, keeps its ids, and is held to all that a paper is.
+#[test]
+fn sealed_papers_go_where_the_organisation_and_its_keys_are() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let (there, elsewhere) = (p.copy(), TestEnv::with_acme(p.engine));
+        std::fs::create_dir_all(there.path("home/.config/orgctl")).expect("a folder");
+        let key = |p: &TestEnv| p.path("home/.config/orgctl/master.key");
+        std::fs::copy(key(p), key(&there)).expect("the key");
+        elsewhere.run("key init").ok();
+        submit(p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\nfather_name: {FATHER}\ndob: 1971-03-17\n"));
+        submit(p, "bank ravi@acme.in --ifsc KARB0000001 --account-type savings", &format!("{ACCOUNT}\nname: {NAME}\n"));
+        let (papers, keys) = (p.path("papers.csv").display().to_string(), p.path("keys.jsonl").display().to_string());
+        p.run(&format!("kyc export --sealed {papers} --dry-run")).ok();
+        assert!(!p.path("papers.csv").exists());
+        p.run(&format!("kyc export --sealed {papers}")).ok();
+        let text = p.read("papers.csv");
+        assert!(text.starts_with("id,organisation,key_id,user,status,kind,"), "{text}");
+        assert!(!text.contains(PAN) && !text.contains(NAME) && !text.contains(ACCOUNT), "{text}");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&papers).expect("a file").permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        p.run(&format!("key export {keys} --organisation NONE")).fails(3);
+        p.run(&format!("key export {keys} --organisation ACME --to age1x")).fails(2);
+        p.run(&format!("key export {keys} --organisation ACME")).ok();
+        p.run(&format!("key export {keys} --organisation ACME")).fails(4);
+        let told = p.json("audit list --action export --resource key --status success");
+        assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
+        // Without the keys, under another master key, where the organisation is another one.
+        let refused = there.run(&format!("kyc import {papers}")).fails(6);
+        assert!(refused.contains("is not here: 'orgctl key import' brings the keys"), "{refused}");
+        let refused = elsewhere.run(&format!("key import {keys}")).fails(1);
+        assert!(refused.contains("by another master key than that of this database"), "{refused}");
+        std::fs::copy(key(p), key(&elsewhere)).expect("the key");
+        assert!(elsewhere.run(&format!("key import {keys}")).fails(1).contains("by another master key"));
+        let cut = p.write("cut.jsonl", p.read("keys.jsonl").lines().take(2).collect::<Vec<_>>().join("\n"));
+        assert!(there.run(&format!("key import {cut}")).fails(8).contains("its first line says"));
+        let mut turned = p.read("keys.jsonl");
+        let at = turned.find("\"wrapped\":\"").expect("a key") + 30;
+        let other = if &turned[at..=at] == "A" { "B" } else { "A" };
+        turned.replace_range(at..=at, other);
+        let turned = p.write("turned.jsonl", turned);
+        there.run(&format!("key import {turned}")).fails(8);
+        let said = there.run(&format!("key import {keys}"));
+        assert!(said.err.contains("took up 2 keys, 0 were here already"), "{}", said.err);
+        said.ok();
+        assert!(there.run(&format!("key import {keys}")).err.contains("took up 0 keys, 2 were here already"));
+        // Of somebody else than the key says, under another id, in another organisation.
+        for (from, to, why) in [
+            ("ASHA22", "DEV222", "what is sealed is of somebody else than the user that the row names"),
+            ("bank", "pan", "nothing that pan has"),
+        ] {
+            let moved = p.write("moved.csv", text.replace(from, to));
+            let refused = there.run(&format!("kyc import {moved}")).fails(6);
+            assert!(refused.contains(why), "{refused}");
+        }
+        let mut rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        let (first, second) = (rows[1][0], rows[2][0]);
+        (rows[1][0], rows[2][0]) = (second, first);
+        let swapped: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
+        let swapped = p.write("swapped.csv", swapped.join("\n"));
+        assert!(there.run(&format!("kyc import {swapped}")).fails(6).contains("does not open"));
+        there.run(&format!("kyc import {papers}")).ok();
+        assert!(there.run(&format!("kyc import {papers}")).fails(6).contains("a record with this id is there already"));
+        let id = |p: &TestEnv| p.json("kyc show asha@acme.in:pan")["id"].clone();
+        assert_eq!(id(&there), id(p));
+        for (field, value) in [("pan", PAN), ("pan.father_name", FATHER), ("pan.dob", "1971-03-17")] {
+            let shown = there.run(&format!("kyc reveal asha@acme.in {field} --reason asked --stdout")).ok();
+            assert_eq!(shown, format!("{value}\n"));
+        }
+        assert_eq!(there.run_with("kyc find --kind account - -o key", ACCOUNT).ok(), "RAV222:bank:1\n");
+        there.run("db check").ok();
+        let said = there.run("audit verify --deep");
+        assert!(said.err.contains("what is sealed in 2 records agrees"), "{}", said.err);
+        said.ok();
+        there.run("key reencrypt").ok();
+        there.run("audit verify --deep").ok();
+        let told = p.json("audit list --action export --resource kyc --status success");
+        assert_eq!(told[0]["details"]["subjects"].as_array().map(Vec::len), Some(2), "{told}");
+        assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
+    });
+}
+
+/// In clear it goes to who may be shown it, for a reason that is recorded before, and to a file that is the owner's alone.
+#[test]
+fn papers_are_exported_in_clear_for_a_reason() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        submit(p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\nfather_name: {FATHER}\n"));
+        let file = p.path("clear.csv").display().to_string();
+        assert!(p.run("kyc export --reveal --reason asked").fails(2).contains("--stdout writes it to standard output"));
+        assert!(p.run(&format!("kyc export --reveal {file}")).fails(2).contains("the reason is missing"));
+        assert!(p.run(&format!("kyc export {file} --reason asked")).fails(2).contains("--reason is for --reveal"));
+        p.run(&format!("kyc export --reveal --sealed {file} --reason asked")).fails(2);
+        p.run(&format!("kyc export --reveal {file} --reason asked --as-of 2026-11-01")).fails(2);
+        let refused = p.run(&format!("kyc export --reveal {file} --reason 'about {PAN}'")).fails(6);
+        assert!(!refused.contains(PAN), "{refused}");
+        p.run(&format!("kyc export --reveal {file} --reason asked --dry-run")).ok();
+        assert!(!p.path("clear.csv").exists());
+        assert_eq!(p.json("audit list --action export --status success"), serde_json::json!([]));
+        p.run(&format!("kyc export --reveal {file} --reason 'tax office'")).ok();
+        let text = p.read("clear.csv");
+        assert!(text.contains(PAN) && text.contains(FATHER) && text.contains("ASHA22,submitted,pan"), "{text}");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("a file").permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        let told = p.json("audit list --action export --status success")[0].clone();
+        assert_eq!(told["details"]["reason"], "tax office", "{told}");
+        let shown = p.json("kyc export --reveal --stdout --reason 'tax office' --filter user=ASHA22");
+        assert_eq!((&shown[0]["number"], &shown[0]["address"]), (&PAN.into(), &serde_json::Value::Null), "{shown}");
+        let exposed = p.json(&format!("kyc exposure --actor {}", told["actor"].as_str().expect("a name")));
+        assert_eq!(
+            (&exposed[0]["user"], &exposed[0]["how"], &exposed[0]["times"]),
+            (&"ASHA22".into(), &"export".into(), &2.into())
+        );
+        // Who may export, and not be shown, does not.
+        p.run("role create --code CLERK --name Clerk").ok();
+        p.run("role grant CLERK kyc:export users:read kyc:read").ok();
+        p.run("role assign CLERK DEV222").ok();
+        assert!(
+            p.run(&format!("kyc export --reveal {file} --reason asked --as dev@acme.in"))
+                .fails(5)
+                .contains("kyc:reveal")
+        );
+        let masked = p.run("kyc export --as dev@acme.in").ok();
+        assert!(!masked.contains(PAN) && masked.contains("ABMPAXXXXG"), "{masked}");
+        // Without the key nothing is recorded as shown.
+        let mut env = p.env.clone();
+        env.insert("ORGCTL_MASTER_KEY_FILE".into(), p.path("gone").display().to_string());
+        p.run_with_env(&format!("kyc export --reveal {file} --reason asked"), &env, false).fails(3);
+        assert_eq!(p.json("audit list --action export --status success").as_array().map(Vec::len), Some(3));
+    });
+}
+
+/// Whose data was in an archive, and whose is sealed under a key that others may have.
+#[test]
+fn exposure_tells_archives_and_keys() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let told = |line: &str| {
+            let rows = p.json(&format!("kyc exposure {line}"));
+            let row = |row: &serde_json::Value| {
+                let text = |name: &str| row[name].as_str().expect("a text").to_owned();
+                format!("{} {} {}", text("user"), text("how"), row["times"])
+            };
+            let mut rows: Vec<String> = rows.as_array().expect("rows").iter().map(row).collect();
+            rows.sort();
+            rows
+        };
+        submit(p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\n"));
+        let backups = p.path("backups").display().to_string();
+        p.run(&format!("backup create --to {backups}")).ok();
+        p.run(&format!("backup verify latest --from {backups}")).ok();
+        p.wait(7200);
+        submit(p, "pan ravi@acme.in", &format!("{OTHER_PAN}\nname: {NAME}\n"));
+        let actor = p.json("audit list --org SYSTEM --action backup")[0]["actor"].as_str().expect("a name").to_owned();
+        assert_eq!(told(&format!("--actor {actor}")), ["ASHA22 backup 1"]);
+        p.run(&format!("backup create --to {backups} --type schema-only")).ok();
+        p.run(&format!("backup create --to {backups}")).ok();
+        assert_eq!(told(&format!("--actor {actor}")), ["ASHA22 backup 2", "RAV222 backup 1"]);
+        assert_eq!(told(&format!("--actor {actor} --since 1h")), ["ASHA22 backup 1", "RAV222 backup 1"]);
+        assert_eq!(told("--actor nobody"), Vec::<String>::new());
+        // A person's key, an organisation's, and the master key.
+        let exported = p.json("kyc export --sealed --filter user=RAV222");
+        let key = exported[0]["key_id"].as_str().expect("a key").to_owned();
+        assert_eq!(told(&format!("--key {key}")), ["RAV222 backup key 2"]);
+        let exposed = p.json(&format!("kyc exposure --key {key}"));
+        assert_eq!(exposed[0]["fields"], "pan.name pan.number", "{exposed}");
+        p.wait(7200);
+        assert_eq!(told(&format!("--key {key} --since 1h")), ["RAV222 key 1"]);
+        let status = p.json("key status");
+        let master = status["wanted"].as_str().expect("a key").to_owned();
+        let both = ["ASHA22 backup key 3", "RAV222 backup key 2"];
+        assert_eq!(told(&format!("--key {master}")), both);
+        let own = status["keys"].as_array().expect("keys").iter();
+        let own = own.filter(|row| row["org"] == "ACME" && row["purpose"] == "data").map(|row| &row["wrapped_by"]);
+        let own: Vec<_> = own.collect();
+        assert_eq!(told(&format!("--key {}", own[0].as_str().expect("a key"))), both);
+        // One that was replaced protects what was in archives until then.
+        let (new, old) = (p.path("new.key"), p.path("home/.config/orgctl/master.key"));
+        p.run(&format!("key rotate --to {}", new.display())).ok();
+        std::fs::rename(&new, &old).expect("moved");
+        p.wait(60);
+        p.run(&format!("backup create --to {backups}")).ok();
+        assert_eq!(told(&format!("--key {master}")), ["ASHA22 backup 2", "RAV222 backup 1"]);
+        p.run("key reencrypt").ok();
+        let gone = p.run(&format!("kyc exposure --key {key}")).fails(3);
+        assert!(gone.contains("there is no key") && gone.contains("a key that was destroyed"), "{gone}");
+        assert!(p.run("kyc exposure").fails(2).contains("--key ID"));
+        p.run(&format!("kyc exposure --key {key} --actor {actor}")).fails(2);
+        p.run("kyc exposure --key nonsense").fails(2);
     });
 }
 

@@ -46,6 +46,11 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// The id that a row gives for what it becomes.
+    pub(super) fn given_id(&self, row: &Parsed) -> Option<Uuid> {
+        self.plan.sealing.as_ref()?.sealer.id(row.clear.as_ref()?)
+    }
+
     /// Whose data rows hold that become new records.
     fn subjects_of(&self, rows: &[ResolvedRow]) -> Vec<Uuid> {
         let subject = self.desc.subject_field().map(|f| f.column);

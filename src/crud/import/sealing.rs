@@ -30,6 +30,11 @@ pub trait Sealer: Send + Sync {
     /// What the cells of a row say beside its other values, of which some follow from it. What is wrong never tells a piece of it.
     fn read(&self, cells: Cells, values: &mut Given, today: NaiveDate) -> Result<Clear, Problem>;
 
+    /// The id that a row gives for the new record; none: another is made.
+    fn id(&self, _: &Clear) -> Option<Uuid> {
+        None
+    }
+
     /// What is wrong with rows that only other rows and the database tell, by their places.
     fn compare<'a>(
         &'a self,

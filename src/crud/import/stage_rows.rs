@@ -175,7 +175,7 @@ impl Run<'_> {
         outcome.staged.push(StagedRow {
             number: row.number,
             line: row.line,
-            id: found.map(|m| m.id).or_else(|| ids.next()).unwrap_or_default(),
+            id: found.map(|m| m.id).or_else(|| self.given_id(&row)).or_else(|| ids.next()).unwrap_or_default(),
             is_new,
             keys: std::iter::once(key).chain(others).collect(),
             shown: Some(plan.key_in_words(&row.key)),

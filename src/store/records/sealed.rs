@@ -42,13 +42,20 @@ pub async fn rows(
     let list: Vec<String> = names.iter().map(|c| format!(", t.{}", quoted(c))).collect();
     let mut sql = Sql::new(format!("select t.id, {subject}{} from {} t where t.org_id = ", list.concat(), desc.table));
     sql.bind(org).push(" and t.id > ").bind(after).push(&format!(" order by t.id limit {most}"));
-    read(db, sql, names.len()).await
+    read(db, sql, desc, names).await
 }
 
 /// How many rows an organisation has of a kind.
 pub async fn count(db: &mut Db, desc: &Descriptor, org: i32) -> Result<u64> {
     let sql = Sql::new(format!("select count(*) from {} where org_id = $1", desc.table)).with([org.into()]);
     Ok(db.one(sql.yields([ValueType::Int])).await?.int(0)?.unsigned_abs())
+}
+
+/// How many rows an organisation has of a kind in which a column is filled.
+pub async fn count_filled(db: &mut Db, desc: &Descriptor, org: i32, column: &str) -> Result<u64> {
+    let column = quoted(column);
+    let sql = Sql::new(format!("select count(*) from {} where org_id = $1 and {column} is not null", desc.table));
+    Ok(db.one(sql.with([org.into()]).yields([ValueType::Int])).await?.int(0)?.unsigned_abs())
 }
 
 /// Whether rows stand under an index whose value is not there any more, so that it can't be made anew.
@@ -186,7 +193,7 @@ pub async fn rows_of(
     for some in people.chunks(TOGETHER) {
         let mut sql = Sql::new(format!("select t.id, {subject}{} from {from}", list.concat()));
         sql.bind(org).push(&format!(" and {subject} in ")).bind_rows(some.iter().copied());
-        found.extend(read(db, sql, names.len()).await?);
+        found.extend(read(db, sql, desc, names).await?);
     }
     Ok(found)
 }
@@ -194,8 +201,9 @@ pub async fn rows_of(
 /// People that one statement asks about.
 const TOGETHER: usize = 500;
 
-async fn read(db: &mut Db, sql: Sql, columns: usize) -> Result<Vec<SealedRow>> {
-    let kinds = [ValueType::Uuid, ValueType::Uuid].into_iter().chain(std::iter::repeat_n(ValueType::Bytes, columns));
+async fn read(db: &mut Db, sql: Sql, desc: &Descriptor, names: &[&str]) -> Result<Vec<SealedRow>> {
+    let kind = |name: &&str| desc.field(name).map_or(ValueType::Bytes, |f| f.ty.kind);
+    let kinds = [ValueType::Uuid, ValueType::Uuid].into_iter().chain(names.iter().map(kind));
     let rows = db.all(sql.yields(kinds)).await?;
     rows.into_iter()
         .map(|row| {

@@ -1,4 +1,5 @@
-//! Whose sealed data was shown, as the trail tells it: records of `reveal`, and of exports that handed out more than masks.
+//! Whose sealed data was shown, as the trail tells it: records of `reveal`, of exports that handed out more than masks, and of
+//! backups, which hold everything that was there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,17 +7,22 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::actors;
+use crate::model::kinds::org::SYSTEM;
+use crate::model::resource::Descriptor;
 use crate::model::trail::audit::Action;
 use crate::model::values::value::ValueType;
 use crate::store::Result;
 use crate::store::engine::db::Db;
-use crate::store::engine::sql::Sql;
+use crate::store::engine::sql::{Row, Sql, quoted};
+use crate::store::records::subjects;
 
 /// In the record of an export: whose sealed data it hands out, and how.
 pub const SUBJECTS: &str = "subjects";
 /// In the record of a reveal, and of an export: which fields.
 pub const FIELDS: &str = "fields";
+
+/// In the record of a backup: how many records of each trail are in it, by which it is told whose data is.
+pub const HEADS: &str = "heads";
 
 /// What was shown of somebody.
 #[derive(Debug, Clone)]
@@ -25,9 +31,55 @@ pub struct Exposure {
     pub last: DateTime<Utc>,
     /// How often.
     pub times: i64,
-    /// `reveal`, `export`.
+    /// `reveal`, `export`, `backup`, `key`.
     pub how: BTreeSet<String>,
     pub fields: BTreeSet<String>,
+}
+
+/// What exposure is derived from: the index `audit_records_shown` is over just that.
+const SHOWN: &str = "s.action in ('backup', 'export', 'key_rotate', 'reveal')";
+
+/// The statement for records of a trail by the index of what is shown, each with the time, the action, whom it is about and the payload.
+fn shown(tree: i32, actions: &str, actors: Option<&[i64]>, since: Option<DateTime<Utc>>) -> Sql {
+    // SQLite takes the index for `s`, which it covers: for `a` itself, whose payload is not in it, it would read the whole trail.
+    let mut sql = Sql::new(format!(
+        "select q.at, a.action, coalesce(a.subject_id, a.resource_id), a.payload
+           from audit_records s cross join audit_records a cross join audit_requests q
+          where a.tree = s.tree and a.seq = s.seq and q.tree = s.tree
+            and q.first_seq = (select max(first_seq) from audit_requests where tree = s.tree and first_seq <= s.seq)
+            and q.status = 'success' and {SHOWN} and s.action in ({actions}) and s.tree = "
+    ));
+    sql.bind(tree);
+    if let Some(actors) = actors {
+        sql.push(" and q.actor_id in ").bind_list(actors.iter().copied());
+    }
+    if let Some(since) = since {
+        sql.push(" and q.at >= ").bind(since);
+    }
+    sql.yields([ValueType::Time, ValueType::Text, ValueType::Uuid, ValueType::Text])
+}
+
+/// What was shown to actors in an organisation.
+pub fn revealed(org: i32, actors: &[i64], since: Option<DateTime<Utc>>) -> Sql {
+    shown(org, "'export', 'reveal'", Some(actors), since)
+}
+
+/// What was done to backups, by some actors or by anybody.
+pub fn backed_up(actors: Option<&[i64]>, since: Option<DateTime<Utc>>) -> Sql {
+    shown(SYSTEM, "'backup'", actors, since)
+}
+
+/// Where one master key took the place of another.
+pub fn rotated() -> Sql {
+    shown(SYSTEM, "'key_rotate'", None, None)
+}
+
+/// What is erased tells no details any more, but whom it was about.
+fn details(row: &Row) -> Result<Map<String, Json>> {
+    match row.value(3).as_text() {
+        Some(text) => Ok(serde_json::from_str(text)?),
+        None => Ok(Map::new()),
+    }
 }
 
 /// What an actor was shown since a time in an organisation, by whose it is. The index of what is shown serves it, however long the
@@ -35,33 +87,15 @@ pub struct Exposure {
 pub async fn exposures(
     db: &mut Db,
     org: i32,
-    actor: &str,
+    actors: &[i64],
     since: Option<DateTime<Utc>>,
 ) -> Result<BTreeMap<Uuid, Exposure>> {
-    let actors = actors(db, actor).await?;
     let mut found: BTreeMap<Uuid, Exposure> = BTreeMap::new();
     if actors.is_empty() {
         return Ok(found);
     }
-    let mut sql = Sql::new(
-        "select q.at, a.action, coalesce(a.subject_id, a.resource_id), a.payload
-           from audit_records a join audit_requests q
-                on q.tree = a.tree and q.first_seq = (select max(first_seq) from audit_requests
-                                                       where tree = a.tree and first_seq <= a.seq)
-          where q.status = 'success' and a.action in ('export', 'reveal') and a.tree = ",
-    );
-    sql.bind(org).push(" and q.actor_id in ").bind_list(actors);
-    if let Some(since) = since {
-        sql.push(" and q.at >= ").bind(since);
-    }
-    let kinds = [ValueType::Time, ValueType::Text, ValueType::Uuid, ValueType::Text];
-    db.each(sql.yields(kinds), |row| {
-        let (at, how) = (row.time(0)?, row.text(1)?);
-        // What is erased tells no fields any more, but whom it was about.
-        let payload: Map<String, Json> = match row.value(3).as_text() {
-            Some(text) => serde_json::from_str(text)?,
-            None => Map::new(),
-        };
+    db.each(revealed(org, actors, since), |row| {
+        let (at, how, payload) = (row.time(0)?, row.text(1)?, details(&row)?);
         let texts = |name: &str| {
             let list = payload.get(name).and_then(Json::as_array).into_iter().flatten();
             list.filter_map(Json::as_str).map(str::to_owned).collect::<Vec<_>>()
@@ -71,14 +105,161 @@ pub async fn exposures(
             false => texts(SUBJECTS).iter().filter_map(|id| Uuid::try_parse(id).ok()).collect(),
         };
         for id in about {
-            let new = || Exposure { first: at, last: at, times: 0, how: BTreeSet::new(), fields: BTreeSet::new() };
-            let it = found.entry(id).or_insert_with(new);
-            (it.first, it.last, it.times) = (it.first.min(at), it.last.max(at), it.times + 1);
-            it.how.insert(how.to_owned());
+            let it = found.entry(id).or_insert_with(|| Exposure::new(at));
+            it.add((at, at, 1), how);
             it.fields.extend(texts(FIELDS));
         }
         Ok(())
     })
     .await?;
     Ok(found)
+}
+
+impl Exposure {
+    /// One that nothing is known of yet but a time.
+    pub fn new(at: DateTime<Utc>) -> Exposure {
+        Exposure { first: at, last: at, times: 0, how: BTreeSet::new(), fields: BTreeSet::new() }
+    }
+
+    /// Adds what was shown so often, between two times.
+    pub fn add(&mut self, (first, last, times): (DateTime<Utc>, DateTime<Utc>, i64), how: &str) {
+        (self.first, self.last, self.times) = (self.first.min(first), self.last.max(last), self.times + times);
+        self.how.insert(how.to_owned());
+    }
+}
+
+/// An archive, as far as an organisation's data is in it.
+#[derive(Debug, Clone, Copy)]
+pub struct BackedUp {
+    pub at: DateTime<Utc>,
+    /// How many records of the organisation were in it.
+    pub size: i64,
+}
+
+/// The archives that were made since a time, the oldest first. Each tells the heads that it has.
+pub async fn backups(
+    db: &mut Db,
+    org: i32,
+    actors: Option<&[i64]>,
+    since: Option<DateTime<Utc>>,
+) -> Result<Vec<BackedUp>> {
+    let mut found = Vec::new();
+    if actors.is_some_and(<[i64]>::is_empty) {
+        return Ok(found);
+    }
+    db.each(backed_up(actors, since), |row| {
+        let payload = details(&row)?;
+        let heads = payload.get(HEADS).and_then(Json::as_array).into_iter().flatten();
+        let size =
+            heads.filter_map(Json::as_array).find(|head| head.first().and_then(Json::as_i64) == Some(org.into()));
+        if let Some(size) = size.and_then(|head| head.get(1)?.as_i64()) {
+            found.push(BackedUp { at: row.time(0)?, size });
+        }
+        Ok(())
+    })
+    .await?;
+    found.sort_by_key(|one| one.at);
+    Ok(found)
+}
+
+/// When a master key was replaced by another, if it was.
+pub async fn replaced_at(db: &mut Db, master_key: Uuid) -> Result<Option<DateTime<Utc>>> {
+    let (mut found, from) = (None, master_key.to_string());
+    db.each(rotated(), |row| {
+        let payload = details(&row)?;
+        if payload.get("master_key").and_then(|key| key["from"].as_str()) == Some(from.as_str()) {
+            found = Some(row.time(0)?);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+/// What is sealed of somebody now.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub first: DateTime<Utc>,
+    pub last: DateTime<Utc>,
+    pub records: i64,
+    pub fields: BTreeSet<String>,
+}
+
+/// Whose sealed data an organisation holds in records of a kind, deleted or not: of all, or of one person. A column tells beside the
+/// sealed ones what the record is.
+pub async fn held(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    column: &str,
+    of: Option<Uuid>,
+) -> Result<BTreeMap<Uuid, Held>> {
+    let sealed: Vec<&str> = desc.fields.iter().filter(|f| f.is_sealed()).map(|f| f.column).collect();
+    let subject = subjects::of_row(desc, "t", 0);
+    let counts: Vec<String> = sealed.iter().map(|c| format!(", count(t.{})", quoted(c))).collect();
+    let mut sql = Sql::new(format!(
+        "select {subject}, t.{}, count(*), min(t.created_at), max(t.created_at){} from {} t where t.org_id = ",
+        quoted(column),
+        counts.concat(),
+        desc.table
+    ));
+    sql.bind(org);
+    if let Some(of) = of {
+        sql.push(&format!(" and {subject} = ")).bind(of);
+    }
+    sql.push(" group by 1, 2");
+    let kinds = [ValueType::Uuid, ValueType::Text, ValueType::Int, ValueType::Time, ValueType::Time];
+    let kinds = kinds.into_iter().chain(sealed.iter().map(|_| ValueType::Int));
+    let mut found: BTreeMap<Uuid, Held> = BTreeMap::new();
+    for row in db.all(sql.yields(kinds)).await? {
+        let (what, first, last) = (row.text(1)?, row.time(3)?, row.time(4)?);
+        let filled = sealed.iter().enumerate().filter(|(n, _)| row.value(5 + n).as_int() > Some(0));
+        let fields: Vec<String> = filled.map(|(_, column)| format!("{what}.{column}")).collect();
+        if fields.is_empty() {
+            continue;
+        }
+        let new = Held { first, last, records: 0, fields: BTreeSet::new() };
+        let it = found.entry(row.value(0).as_uuid().unwrap_or_default()).or_insert(new);
+        (it.first, it.last, it.records) = (it.first.min(first), it.last.max(last), it.records + row.int(2)?);
+        it.fields.extend(fields);
+    }
+    Ok(found)
+}
+
+/// Records of a kind that are gone for good: whose each was, and between which records of the trail it was there.
+pub fn gone(desc: &Descriptor, org: i32) -> Sql {
+    let sql = Sql::new(
+        "select coalesce(p.subject_id, p.resource_id), c.seq, p.seq
+           from audit_records s cross join audit_records p cross join audit_records c
+          where s.effect = 'purge' and s.tree = $1 and s.kind = $2 and p.tree = s.tree and p.seq = s.seq
+            and c.resource_id = p.resource_id and +c.tree = p.tree and c.kind = p.kind and c.effect = 'create'",
+    );
+    sql.with([org.into(), desc.noun.into()]).yields([ValueType::Uuid, ValueType::Int, ValueType::Int])
+}
+
+/// Adds whose sealed data was in archives: of whom something was there then, and of whom it is gone since.
+pub async fn add_backups(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    (held, archives): (&BTreeMap<Uuid, Held>, &[BackedUp]),
+    found: &mut BTreeMap<Uuid, Exposure>,
+) -> Result<()> {
+    let Some(last) = archives.last() else { return Ok(()) };
+    for (id, held) in held {
+        let behind = &archives[archives.partition_point(|one| one.at < held.first)..];
+        if let Some(first) = behind.first() {
+            let it = found.entry(*id).or_insert_with(|| Exposure::new(first.at));
+            it.add((first.at, last.at, i64::try_from(behind.len()).unwrap_or(i64::MAX)), Action::Backup.as_str());
+            it.fields.extend(held.fields.iter().cloned());
+        }
+    }
+    for row in db.all(gone(desc, org)).await? {
+        let (id, from, upto) = (row.uuid(0)?, row.int(1)?, row.int(2)?);
+        for one in archives.iter().filter(|one| from <= one.size && one.size < upto) {
+            let it = found.entry(id).or_insert_with(|| Exposure::new(one.at));
+            it.add((one.at, one.at, 1), Action::Backup.as_str());
+        }
+    }
+    Ok(())
 }

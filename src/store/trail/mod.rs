@@ -366,7 +366,7 @@ pub async fn is_request(db: &mut Db, id: Uuid) -> Result<bool> {
 }
 
 /// The numbers of actors that are called so.
-async fn actors(db: &mut Db, actor: &str) -> Result<Vec<i64>> {
+pub async fn actors(db: &mut Db, actor: &str) -> Result<Vec<i64>> {
     let sql = Sql::new("select actor_id from actors where name = $1 or key = $1").with([actor.into()]);
     db.all(sql.yields([ValueType::Int])).await?.iter().map(|r| r.int(0)).collect()
 }

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::NaiveDate;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use crate::model::problem::ErrorKind;
 use crate::model::resource::{Attr, Descriptor, Record};
 use crate::model::trail::audit::{Effect, same_as_default, to_payload};
 use crate::model::trail::verify::{Fault, Finding};
@@ -44,6 +46,8 @@ impl ReplayedState {
         };
         let json: Json = serde_json::from_str(payload).unwrap_or_default();
         if effect == Effect::Create {
+            // What one of the same id was before is purged.
+            self.values.clear();
             self.is_complete = true;
         }
         for (field, value) in json["new"].as_object().into_iter().flatten() {
@@ -167,6 +171,9 @@ fn mismatch(record: &Record, told: &ReplayedState) -> Option<String> {
             return Some(format!("has {} {}, recorded is {recorded}", field.name(), word(&to_payload(field, is))));
         }
     }
+    if let Some(what) = contradiction(record) {
+        return Some(format!("contradicts its fingerprint: {what}"));
+    }
     match told.is_live {
         Some(live) if live != record.meta.is_live() => {
             let word = |live| if live { "live" } else { "deleted" };
@@ -174,6 +181,25 @@ fn mismatch(record: &Record, told: &ReplayedState) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What a row with a secret says of it that can't be: its fingerprint is recorded, and is made with a key that stands beside the
+/// secret, so that this needs no master key.
+fn contradiction(record: &Record) -> Option<String> {
+    if !record.desc.stored().any(|f| f.has(Attr::Secret) && !f.is_sealed()) {
+        return None;
+    }
+    let broken = (record.desc.check)(record, NaiveDate::MAX);
+    broken.into_iter().find(|problem| problem.kind == ErrorKind::Integrity).map(|problem| problem.sentence)
+}
+
+/// The last record of a row, which a finding about it names.
+pub async fn last_of(db: &mut Db, desc: &Descriptor, org: i32, id: Uuid) -> Result<Option<i64>> {
+    let sql = Sql::new(
+        "select max(seq) from audit_records where resource_id = $1 and +tree = $2 and kind = $3 and effect <> 'none'",
+    );
+    let row = db.one(sql.with([id.into(), org.into(), desc.noun.into()]).yields([ValueType::Int])).await?;
+    Ok(row.value(0).as_int())
 }
 
 /// Records of rows that are gone without a purge.

@@ -78,13 +78,22 @@ const BATCH: i64 = 1000;
 
 /// Recomputes every commitment, every leaf and every tree, and compares. `done` hears how many records have been read.
 pub async fn verify(db: &mut Db, asked: &VerifyRequest, done: &mut dyn FnMut(u64)) -> Result<Verified> {
-    // One snapshot: a writer that commits meanwhile is not taken for somebody who forges.
-    let begin = if db.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
-    db.script(begin.into()).await?;
+    begin_snapshot(db).await?;
     let verified = verify_snapshot(db, asked, done).await;
+    end_snapshot(db).await;
+    verified
+}
+
+/// From here on what is read is of one moment: a writer that commits meanwhile is not taken for somebody who forges.
+pub async fn begin_snapshot(db: &mut Db) -> Result<()> {
+    let begin = if db.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
+    db.script(begin.into()).await
+}
+
+/// Ends what [`begin_snapshot`] began.
+pub async fn end_snapshot(db: &mut Db) {
     // Nothing was written; where this fails the connection is gone.
     let _ = db.script("ROLLBACK".into()).await;
-    verified
 }
 
 /// As [`verify`], inside a transaction.

@@ -39,7 +39,7 @@ impl Tx<'_> {
     pub async fn add_keys(&mut self, keys: &[StoredKey]) -> Result<()> {
         for some in keys.chunks(MANY) {
             let mut sql = Sql::bulk(
-                "insert into wrapped_keys (org_id, id, purpose, subject_id, column_name, wrapping_id, wrapped, created_at)
+                "insert into wrapped_keys (org_id, id, purpose, subject_id, column_name, wrapping_id, wrapped, created_at, retired_at)
                  values ",
                 self.db.engine(),
             );
@@ -54,6 +54,7 @@ impl Tx<'_> {
                     key.wrapping.into(),
                     Value::Bytes(key.wrapped.clone()),
                     key.created_at.into(),
+                    key.retired_at.into(),
                 ];
                 sql.push(if i == 0 { "" } else { ", " }).bind_list(values);
             }

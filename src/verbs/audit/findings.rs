@@ -44,7 +44,8 @@ pub async fn names(s: &mut Session<'_>, trees: impl Iterator<Item = i32>) -> Res
     Ok(names)
 }
 
-pub async fn report(s: &mut Session<'_>, verified: &Verified) -> Result<()> {
+/// What was found; a program is told counts besides.
+pub async fn report(s: &mut Session<'_>, verified: &Verified, counts: [(&'static str, u64); 2]) -> Result<()> {
     let others = verified.corrections.iter().map(|c| c.tree).chain(verified.lost.iter().map(|l| l.tree));
     let names = names(s, verified.findings.iter().map(|f| f.tree).chain(others)).await?;
     let lost = verified.lost.iter().map(|l| {
@@ -57,7 +58,8 @@ pub async fn report(s: &mut Session<'_>, verified: &Verified) -> Result<()> {
             "restored_at": rfc3339(l.at),
         })
     });
-    report_with(s.context, verified, &names, Some(("lost", lost.collect()))).await
+    let counts = counts.into_iter().map(|(name, n)| (name, n.into()));
+    report_with(s.context, verified, &names, std::iter::once(("lost", lost.collect())).chain(counts)).await
 }
 
 /// What restores lost, each time: that the trail holds does not say that everything is in it.
@@ -80,7 +82,7 @@ pub async fn report_with(
     context: &Context<'_>,
     verified: &Verified,
     names: &BTreeMap<i32, String>,
-    more: Option<(&str, Json)>,
+    more: impl IntoIterator<Item = (&'static str, Json)>,
 ) -> Result<()> {
     let ui = &context.ui;
     let name = |tree: i32| names.get(&tree).cloned().unwrap_or_default();
@@ -102,7 +104,7 @@ pub async fn report_with(
                 "findings": list,
                 "corrections": verified.corrections.iter().map(|c| correction(&name(c.tree), c)).collect::<Vec<_>>(),
             });
-            if let Some((name, value)) = more {
+            for (name, value) in more {
                 report[name] = value;
             }
             document(ui, &report)?;

@@ -7,13 +7,19 @@ use super::checkpoint_files::signed_in;
 use super::findings::{counted, refuse, report, tell_lost};
 use super::keys::{SigningKey, VERIFIER_KEY, VerifierKeys, own_verifier, signing_path, verifiers};
 use super::offline;
+use super::secrets::{Secrets, compare_secrets};
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::trail::note::Verifier;
 use crate::store::trail::checkpoints::{LOG, installation, origin};
-use crate::store::trail::verify::{ExternalCheckpoint, VerifyRequest, size, verify as prove};
+use crate::store::trail::row_check::CheckedRows;
+use crate::store::trail::verify::{
+    ExternalCheckpoint, Verified, VerifyRequest, begin_snapshot, end_snapshot, size, verify_within,
+};
+use crate::ui::Ui;
+use crate::ui::progress::Progress;
 
 /// What files say that trees of this database must be.
 async fn known(
@@ -55,6 +61,29 @@ async fn signed_here(s: &mut Session<'_>, only: Option<i32>) -> Result<Vec<Exter
     let mut found = signed_in(here, &shown, &[key], "what was signed here")?;
     found.retain(|s| only.is_none_or(|only| only == s.tree));
     Ok(found)
+}
+
+fn tell_rows(ui: &Ui, rows: &CheckedRows) {
+    let agree = counted(rows.whole, "row agrees", "rows agree");
+    ui.status(&format!("{agree} with what is recorded of them"));
+    if rows.in_part > 0 {
+        let rows = counted(rows.in_part, "row", "rows");
+        ui.warn(&format!(
+            "of {rows} payloads are archived or erased: what these told could not be held against anything"
+        ));
+    }
+}
+
+/// Everything that is asked for, in one snapshot. What secrets differ is a finding like others.
+async fn prove(s: &mut Session<'_>, asked: &VerifyRequest, progress: &Progress) -> Result<(Verified, Secrets)> {
+    let mut verified = verify_within(s.db().await?, asked, &mut |n| progress.set(n)).await?;
+    let mut secrets = Secrets::default();
+    if asked.deep {
+        let trees: Vec<i32> = verified.trees.iter().map(|proven| proven.tree).collect();
+        secrets = compare_secrets(s, &trees).await?;
+        verified.findings.append(&mut secrets.findings);
+    }
+    Ok((verified, secrets))
 }
 
 /// Recomputes everything and compares. Exit code 8 where anything does not hold.
@@ -115,15 +144,18 @@ impl Leaf for VerifyFlags {
         let total = size(s.db().await?, only).await?;
         let progress = ui.progress();
         progress.part("verifying", Some(total), "records");
-        let done = prove(s.db().await?, &asked, &mut |n| progress.set(n)).await;
+        begin_snapshot(s.db().await?).await?;
+        let done = prove(s, &asked, &progress).await;
+        end_snapshot(s.db().await?).await;
         progress.finish();
-        let verified = done?;
-        report(s, &verified).await?;
+        let (verified, secrets) = done?;
+        report(s, &verified, secrets.counts()).await?;
         tell_lost(s, &verified.lost).await?;
         if verified.unchecked > 0 {
             let n = verified.unchecked;
             ui.warn(&format!("{n} signed notes in the database were not checked: give the public key with --key"));
         }
+        secrets.tell(s);
         if !verified.findings.is_empty() {
             return Err(refuse(s, &verified.findings, "the audit trail does not hold").await?);
         }
@@ -146,14 +178,7 @@ impl Leaf for VerifyFlags {
             ui.status(&agree);
         }
         if asked.deep {
-            let agree = counted(verified.rows.whole, "row agrees", "rows agree");
-            ui.status(&format!("{agree} with what is recorded of them"));
-            if verified.rows.in_part > 0 {
-                let rows = counted(verified.rows.in_part, "row", "rows");
-                ui.warn(&format!(
-                    "of {rows} payloads are archived or erased: what these told could not be held against anything"
-                ));
-            }
+            tell_rows(ui, &verified.rows);
         }
         Ok(())
     }

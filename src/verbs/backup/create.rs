@@ -27,6 +27,7 @@ use crate::store::engine::db::Db;
 use crate::store::schema::Class;
 use crate::store::schema::migrate;
 use crate::store::trail::checkpoints::{LOG, installation, log_frontier};
+use crate::store::trail::exposure::HEADS;
 use crate::store::trail::lineage;
 use crate::ui::format::report;
 use crate::verbs::audit::keys::{self, SigningKey, signer, signing_path};
@@ -282,6 +283,11 @@ pub async fn make_archive(
     told.insert("sha256".into(), checksum.to_string().into());
     told.insert("rows".into(), manifest.rows().into());
     told.insert("encrypted".into(), entry.encrypted.into());
+    if wanted.kind == BackupType::Full {
+        // Whose data is in it is derived from these (`kyc exposure`).
+        let heads: Vec<Json> = manifest.heads.iter().map(|head| json!([head.tree, head.size])).collect();
+        told.insert(HEADS.into(), heads.into());
+    }
     if manifest.master_key.is_some() {
         told.insert("master_key".into(), true.into());
     }

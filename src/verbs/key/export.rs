@@ -1,9 +1,9 @@
 //! The master key in a file that others can keep: encrypted, never in clear.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use age::secrecy::SecretString;
 use anyhow::Result;
@@ -14,7 +14,7 @@ use serde_json::Map;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::KIND;
+use super::{KIND, wrapped};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
@@ -122,6 +122,9 @@ pub struct ExportFlags {
     pub to: Vec<String>,
     #[command(flatten)]
     pub passphrase: PassphraseFrom,
+    /// Write the keys of this organisation instead, wrapped as they are: they open with the master key alone
+    #[arg(long, value_name = "ORG", conflicts_with_all = ["to", "passphrase", "passphrase_stdin"])]
+    pub organisation: Option<String>,
 }
 
 impl Leaf for ExportFlags {
@@ -130,14 +133,17 @@ impl Leaf for ExportFlags {
         verb: "export",
         permission: "keys:export",
         writes: true,
-        about: "Write the master key to a file, encrypted to a public key of age or by a passphrase",
-        examples: "orgctl key export master.key.age --passphrase\norgctl key export /mnt/safe/master.key.age --to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        about: "Write the master key to a file, encrypted to a public key of age or by a passphrase; or the keys of an organisation",
+        examples: "orgctl key export master.key.age --passphrase\norgctl key export /mnt/safe/master.key.age --to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\norgctl key export keys.jsonl --organisation SAHYADRI",
     };
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Export);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
+        if let Some(code) = &self.organisation {
+            return self.of_organisation(s, code).await;
+        }
         if self.to.is_empty() != self.passphrase.is_given() {
             return Err(Problem::usage("the master key is written to a file for somebody alone")
                 .hint("either --to RECIPIENT or --passphrase says for whom")
@@ -159,18 +165,11 @@ impl Leaf for ExportFlags {
             dry_run_note(s.context);
             return Ok(());
         }
-        let failed = |e: io::Error| match e.kind() {
-            io::ErrorKind::AlreadyExists => {
-                Problem::conflict(format!("{} is there already; it was left as it is", self.file.display()))
-            }
-            _ => Problem::failed(format!("can't write {}: {}", self.file.display(), io_message(&e))),
-        };
-        let mut file =
-            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file).map_err(failed)?;
+        let mut file = self.create()?;
         // Recorded before it is written: what is written was recorded.
         let recorded = gate::write(s, &Export { master_key: vault.master()?.id(), to }).await;
         let written = match recorded {
-            Ok(()) => file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|e| failed(e).into()),
+            Ok(()) => file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|e| self.failed(&e).into()),
             Err(e) => Err(e),
         };
         if let Err(e) = written {
@@ -181,6 +180,54 @@ impl Leaf for ExportFlags {
         s.context.ui.status(&format!("wrote the master key to {}, encrypted", self.file.display()));
         s.context.ui.status("keep it apart from the database and from its backups: 'orgctl key import' brings it back");
         Ok(())
+    }
+}
+
+impl ExportFlags {
+    /// Writes the keys of an organisation, which are recorded before.
+    async fn of_organisation(&self, s: &mut Session<'_>, code: &str) -> Result<()> {
+        let at = self.file.display();
+        if s.context.dry_run {
+            let (_, keys) = wrapped::export(s, code).await?;
+            s.context.ui.status(&format!("would write {keys} wrapped keys to {at}"));
+            dry_run_note(s.context);
+            return Ok(());
+        }
+        let mut file = self.create()?;
+        let written = match wrapped::export(s, code).await {
+            Ok((text, keys)) => {
+                let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+                written.map(|()| keys).map_err(|e| self.failed(&e).into())
+            }
+            Err(e) => Err(e),
+        };
+        let keys = match written {
+            Ok(keys) => keys,
+            Err(e) => {
+                // An empty file helps nobody.
+                let _ = fs::remove_file(&self.file);
+                return Err(e);
+            }
+        };
+        let ui = &s.context.ui;
+        ui.status(&format!("wrote {keys} keys of {code} to {at}, wrapped"));
+        ui.status("they open with the master key alone: 'orgctl key import' takes them where the organisation is");
+        Ok(())
+    }
+
+    /// The file, which is not there yet, and its owner's alone.
+    fn create(&self) -> Result<File, Problem> {
+        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file);
+        made.map_err(|e| self.failed(&e))
+    }
+
+    fn failed(&self, e: &io::Error) -> Problem {
+        match e.kind() {
+            io::ErrorKind::AlreadyExists => {
+                Problem::conflict(format!("{} is there already; it was left as it is", self.file.display()))
+            }
+            _ => Problem::failed(format!("can't write {}: {}", self.file.display(), io_message(e))),
+        }
     }
 }
 
@@ -221,9 +268,4 @@ fn encrypted(encryptor: age::Encryptor, key: &MasterKey) -> Result<Vec<u8>, Prob
     into.write_all(key.secret_text().as_bytes()).map_err(failed)?;
     into.finish().map_err(failed)?;
     Ok(bytes)
-}
-
-/// What is said of a file that can't be read.
-pub fn unread(path: &Path, e: &io::Error) -> Problem {
-    Problem::failed(format!("can't read {}: {}", path.display(), io_message(e)))
 }

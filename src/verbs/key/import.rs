@@ -1,7 +1,7 @@
 //! The master key back from a file that `key export` wrote, or from a backup that holds it.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 
 use age::secrecy::SecretString;
@@ -13,8 +13,8 @@ use serde_json::Map;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::export::{PassphraseFrom, unread};
-use super::{KIND, init};
+use super::export::PassphraseFrom;
+use super::{KIND, init, unread, wrapped};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::master_key::MasterKeySource;
@@ -59,7 +59,7 @@ impl Verb for Import {
 /// The flags of `key import`.
 #[derive(clap::Args)]
 pub struct ImportFlags {
-    /// File that 'key export' wrote, or a backup that was made with --with-keys
+    /// File that 'key export' wrote, of the master key or of an organisation's keys, or a backup that was made with --with-keys
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// File with the identity (age) that it is encrypted to (can be repeated)
@@ -75,14 +75,18 @@ impl Leaf for ImportFlags {
         verb: "import",
         permission: "keys:import",
         writes: true,
-        about: "Bring the master key back from a file, where it is that of this database",
-        examples: "orgctl key import master.key.age --passphrase\norgctl key import master.key.age --identity key.txt",
+        about: "Bring the master key back from a file, or an organisation's keys, where these are of this database",
+        examples: "orgctl key import master.key.age --passphrase\norgctl key import master.key.age --identity key.txt\norgctl key import keys.jsonl",
     };
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Import);
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
+        if let Some(from) = self.wrapped()? {
+            let keys = wrapped::read(&self.file, from)?;
+            return wrapped::import(s, &self.file, keys).await;
+        }
         let own = own_key(s.db().await?).await?.ok_or_else(has_none)?;
         let MasterKeySource::File(path) = s.context.master_key.clone() else {
             return Err(Problem::usage(format!("the master key comes from {}", s.context.master_key.shown()))
@@ -120,6 +124,14 @@ impl Leaf for ImportFlags {
 }
 
 impl ImportFlags {
+    /// The file, where it holds the keys of an organisation.
+    fn wrapped(&self) -> Result<Option<BufReader<File>>> {
+        let file = File::open(&self.file).map_err(|e| unread(&self.file, &e))?;
+        let mut from = BufReader::new(file);
+        let is_one = wrapped::is_one(from.fill_buf().map_err(|e| unread(&self.file, &e))?);
+        Ok(is_one.then_some(from))
+    }
+
     /// What the file holds, or the manifest of a backup.
     fn encrypted(&self) -> Result<Vec<u8>> {
         if self.file.extension().is_some_and(|end| end == "tar") {

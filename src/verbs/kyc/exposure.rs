@@ -1,31 +1,41 @@
-//! `kyc exposure`: whose sealed data somebody was shown, for the notice to the authority.
+//! `kyc exposure`: whose sealed data somebody was shown, or a key protects that others may have, for the notice to the authority.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::DESC;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::{NAME, Record, Resource as _};
+use crate::model::sealing::Purpose;
 use crate::model::values::value::{Value, ValueType};
+use crate::store::engine::db::Db;
+use crate::store::keys::{self, Which};
 use crate::store::records;
-use crate::store::trail::exposure::{Exposure, exposures};
+use crate::store::trail::actors;
+use crate::store::trail::exposure::{Exposure, add_backups, backups, exposures, held, replaced_at};
 use crate::ui::format::{Listing, OutputColumn};
 
 /// People who are looked up together.
 const TOGETHER: usize = 500;
 
-/// Whose sealed data was revealed or exported by somebody, as the trail tells it.
+/// Whose sealed data was revealed, exported or backed up by somebody, or is sealed under a key.
 #[derive(clap::Args)]
 pub struct ExposureFlags {
     /// Who was shown it, as the trail names actors
     #[arg(long, value_name = "NAME")]
     pub actor: Option<String>,
-    /// Only since then: 30d, 2026-11-01
+    /// Id of a key that others may have, as 'key status' and exports tell it: the master key, an organisation's, a person's
+    #[arg(long, value_name = "ID", conflicts_with = "actor")]
+    pub key: Option<Uuid>,
+    /// What was shown, and archives that were made, only since then: 30d, 2026-11-01
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
 }
@@ -36,19 +46,23 @@ impl Leaf for ExposureFlags {
         verb: "exposure",
         permission: "audit:read",
         writes: false,
-        about: "Tell whose sealed data somebody was shown, as a notice to the authority needs it",
-        examples: "orgctl kyc exposure --actor asha --since 30d\norgctl kyc exposure --actor asha -o csv > notice.csv",
+        about: "Tell whose sealed data somebody was shown, or a key protects, as a notice to the authority needs it",
+        examples: "orgctl kyc exposure --actor asha --since 30d\norgctl kyc exposure --actor asha -o csv > notice.csv\norgctl kyc exposure --key 38d31a02-395e-876e-852a-44f037cbd672 --since 2026-11-01",
     };
 
     async fn run(self, s: &mut Session<'_>) -> Result<()> {
         gate::allow(s)?;
-        let actor = self.actor.ok_or_else(|| {
-            Problem::usage("it is not said who was shown something")
-                .hint("name the actor: --actor asha; 'orgctl audit stats --by actor' lists them")
-        })?;
         let since = self.since.as_ref().map(|text| s.context.time(text)).transpose()?.map(|(from, _)| from);
         let org = s.the_trail().await?;
-        let found = exposures(s.db().await?, org, &actor, since).await?;
+        let (found, shown) = match (&self.actor, self.key) {
+            (Some(actor), _) => (of_actor(s, org, actor, since).await?, format!("shown to {actor}")),
+            (None, Some(key)) => (of_key(s, org, key, since).await?, format!("sealed under {key}")),
+            (None, None) => {
+                return Err(Problem::usage("it is not said who was shown something, nor which key others have")
+                    .hint("name the actor, --actor asha, or the key, --key ID; 'orgctl audit stats --by actor' lists actors")
+                    .into());
+            }
+        };
         let mut listing = Listing::new(&s.context.ui, heads(), 0);
         let (many, found) = (found.len(), found.into_iter().collect::<Vec<_>>());
         for some in found.chunks(TOGETHER) {
@@ -59,13 +73,104 @@ impl Leaf for ExposureFlags {
         }
         listing.finish(&s.context.ui)?;
         s.context.ui.flush()?;
-        match many {
-            0 => s.context.ui.status(&format!("the trail tells of nothing that was shown to {actor}")),
-            1 => s.context.ui.status("one person's sealed data was shown"),
-            _ => s.context.ui.status(&format!("sealed data of {many} people was shown")),
+        match (many, self.key) {
+            (0, _) => s.context.ui.status(&format!("the trail tells of nothing that was {shown}")),
+            (1, None) => s.context.ui.status("one person's sealed data was shown"),
+            (_, None) => s.context.ui.status(&format!("sealed data of {many} people was shown")),
+            (1, _) => s.context.ui.status("one person's data is sealed under it, or was in an archive"),
+            (..) => s.context.ui.status(&format!("data of {many} people is sealed under it, or was in an archive")),
+        }
+        if s.own_org().is_some() {
+            s.context.ui.status("note: backups are the installation's, and are told to who may look at that");
         }
         Ok(())
     }
+}
+
+type Since = Option<DateTime<Utc>>;
+type Found = BTreeMap<Uuid, Exposure>;
+
+/// What the column of a record tells beside its sealed fields: what paper it is.
+const KIND: &str = "kind";
+
+/// What was shown to an actor: revealed, exported, and all that was in archives that he or she made.
+async fn of_actor(s: &mut Session<'_>, org: i32, actor: &str, since: Since) -> Result<Found> {
+    let db = s.db().await?;
+    let actors = actors(db, actor).await?;
+    let mut found = exposures(db, org, &actors, since).await?;
+    let archives = backups(db, org, Some(&actors), since).await?;
+    if !archives.is_empty() {
+        let held = held(db, DESC, org, KIND, None).await?;
+        add_backups(db, DESC, org, (&held, &archives), &mut found).await?;
+    }
+    Ok(found)
+}
+
+/// Whose data a key protects.
+enum Protected {
+    Everybody,
+    /// Nil: the organisation's own records.
+    Some(BTreeSet<Uuid>),
+    /// Everybody's, in archives that were made before another took its place.
+    Formerly(DateTime<Utc>),
+}
+
+async fn protected_by(db: &mut Db, org: i32, key: Uuid) -> Result<Option<Protected>> {
+    let own = keys::find(db, org, Which::Organisation).await?;
+    let system = keys::find(db, SYSTEM, Which::Organisation).await?;
+    if own.iter().chain(&system).any(|one| one.wrapping == key) {
+        return Ok(Some(Protected::Everybody));
+    }
+    if own.iter().any(|one| one.id == key) {
+        if own.len() == 1 {
+            return Ok(Some(Protected::Everybody));
+        }
+        // While all is wrapped anew there are two, and each wraps some.
+        let wrapped = keys::find(db, org, Which::For(Purpose::Data)).await?;
+        let wrapped = wrapped.into_iter().filter(|one| one.wrapping == key);
+        return Ok(Some(Protected::Some(wrapped.map(|one| one.subject).collect())));
+    }
+    if let Some(one) = keys::find(db, org, Which::Ids(&[key])).await?.first() {
+        return Ok(Some(match one.purpose {
+            // Whoever has that of an index can try all numbers against it.
+            Purpose::Index | Purpose::Organisation => Protected::Everybody,
+            Purpose::Data | Purpose::Fingerprint => Protected::Some(BTreeSet::from([one.subject])),
+        }));
+    }
+    Ok(replaced_at(db, key).await?.map(Protected::Formerly))
+}
+
+/// Whose data is sealed under a key, and whose was in archives that were made meanwhile.
+async fn of_key(s: &mut Session<'_>, org: i32, key: Uuid, since: Since) -> Result<Found> {
+    let db = s.db().await?;
+    let protected = protected_by(db, org, key).await?.ok_or_else(|| {
+        Problem::not_found(format!("there is no key {key} of this organisation, and no rotation tells of it"))
+            .hint("'orgctl key status' tells which keys there are; a key that was destroyed protects nothing any more")
+    })?;
+    let mut archives = backups(db, org, None, since).await?;
+    let one = match &protected {
+        Protected::Some(some) if some.len() == 1 => some.first().copied(),
+        _ => None,
+    };
+    let mut held = held(db, DESC, org, KIND, one).await?;
+    let mut found = Found::new();
+    match &protected {
+        Protected::Everybody => {}
+        Protected::Some(some) => held.retain(|id, _| some.contains(id)),
+        Protected::Formerly(until) => archives.retain(|one| one.at < *until),
+    }
+    if !matches!(protected, Protected::Formerly(_)) {
+        for (id, held) in &held {
+            let it = found.entry(*id).or_insert_with(|| Exposure::new(held.first));
+            it.add((held.first, held.last, held.records), "key");
+            it.fields.extend(held.fields.iter().cloned());
+        }
+    }
+    add_backups(db, DESC, org, (&held, &archives), &mut found).await?;
+    if let Protected::Some(some) = &protected {
+        found.retain(|id, _| some.contains(id));
+    }
+    Ok(found)
 }
 
 async fn people(s: &mut Session<'_>, org: i32, some: &[(Uuid, Exposure)]) -> Result<HashMap<Uuid, Record>> {

@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use serde::{Deserialize, Serialize};
 
 use super::papers::{Means, Papers, sealed};
-use super::{DESC, cipher};
+use super::{DESC, brought, cipher};
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::file_flags::{Codes, Dates, Leavers};
 use crate::crud::import::report::{More, tell};
@@ -32,7 +32,7 @@ use crate::store::tx::Tx;
 use crate::verbs::consent::{ConsentFlags, GivenConsent};
 
 /// The fields that columns fill as they are.
-const FILLS: &[&str] = &[
+pub const FILLS: &[&str] = &[
     "user_id",
     "kind",
     "gender",
@@ -100,8 +100,13 @@ impl KycImport {
         let mut run = Run::begin(tx, rows, None).await?;
         let org = rows.org.unwrap_or_default();
         let settings = settings::for_org(tx.db, org).await?;
+        let opener = match rows.sealed.iter().any(|(_, what)| what.ends_with(brought::SEALED)) {
+            true => Some(self.vault.opener_of_all(tx.db, org).await?),
+            false => None,
+        };
         let means = Means {
             vault: self.vault.clone(),
+            opener,
             fernet: self.fernet.clone(),
             batch: self.keeps_verified.clone(),
             has_consent: self.consent.is_some(),

@@ -1,7 +1,7 @@
 //! Papers as the rows of a file say them: read, checked as ones that are submitted alone, held against each other and against what
 //! is there, and sealed when their rows are written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
@@ -9,16 +9,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::brought::{self, Brought};
 use super::paper::{self, Paper, Texts};
 use super::seal::{
-    NUMBER, NUMBER_INDEX, Seals, bank_code, bank_of_ifsc, counts, is_anothers, is_chosen, sealed_columns,
+    NUMBER, NUMBER_INDEX, RESPONSE, Seals, bank_code, bank_of_ifsc, counts, is_anothers, is_chosen, sealed_columns,
 };
 use super::submit::matched;
 use super::{DESC, choice, cipher};
 use crate::crud::import::Run;
 use crate::crud::import::sealing::{Cells, Clear, RowSealer, Sealer};
 use crate::crud::import::secrets::Doing;
-use crate::crud::vault::Vault;
+use crate::crud::vault::{Opener, Vault};
 use crate::model::identity::fernet::FernetKey;
 use crate::model::identity::{Number, NumberKind};
 use crate::model::kinds::kyc::{BusinessType, KycKind, KycState, Registration};
@@ -60,6 +61,15 @@ const SEALED: &[(&str, &[&str])] = &[
     (VERIFIED, &["is_verified", "status"]),
     (VERIFIED_AT, &["verified_at"]),
     (LAST4, &["last4", "account_number_last4", "aadhaar_number_last4"]),
+    (brought::ID, &["id"]),
+    (brought::ORGANISATION, &["organisation"]),
+    (brought::KEY_ID, &["key_id"]),
+    ("number_sealed", &["number_sealed"]),
+    ("name_sealed", &["name_sealed"]),
+    ("father_name_sealed", &["father_name_sealed"]),
+    ("dob_sealed", &["dob_sealed"]),
+    ("address_sealed", &["address_sealed"]),
+    ("response_sealed", &["response_sealed"]),
 ];
 
 /// A number as an earlier system encrypted it.
@@ -88,6 +98,10 @@ pub struct Act {
 /// Reads and seals the papers of a file.
 pub struct Papers {
     vault: Vault,
+    /// What opens rows that an export wrote with what is sealed.
+    opener: Option<Opener>,
+    /// The ids that rows give.
+    ids: Mutex<HashSet<Uuid>>,
     fernet: Option<Arc<FernetKey>>,
     storage: AadhaarStorage,
     duplicates: Duplicates,
@@ -110,6 +124,8 @@ struct RowPaper {
     paper: Paper,
     /// An earlier system has verified it.
     was_verified: bool,
+    /// It was brought sealed.
+    brought: Option<Brought>,
 }
 
 fn row_paper(clear: &Clear) -> Result<&RowPaper> {
@@ -142,6 +158,8 @@ fn registration_of(text: &str) -> Option<Registration> {
 /// What a file is opened and sealed by, as its command says it.
 pub struct Means {
     pub vault: Vault,
+    /// What opens rows that an export wrote with what is sealed.
+    pub opener: Option<Opener>,
     pub fernet: Option<Arc<FernetKey>>,
     /// The batch under which what was verified elsewhere is taken up.
     pub batch: Option<String>,
@@ -153,6 +171,8 @@ impl Papers {
     pub fn of(tx: &Tx<'_>, org: i32, settings: &Settings, context: &ParseContext, means: Means) -> Result<Papers> {
         Ok(Papers {
             vault: means.vault,
+            opener: means.opener,
+            ids: Mutex::default(),
             fernet: means.fernet,
             storage: settings.get(KYC_AADHAAR_STORAGE)?,
             duplicates: settings.get(KYC_DUPLICATES)?,
@@ -319,6 +339,46 @@ impl Papers {
     }
 }
 
+impl Papers {
+    /// Holds rows that were brought sealed against what is here: each keeps its id, and is of whom its key is of.
+    async fn compared_with_own(
+        &self,
+        tx: &mut Tx<'_>,
+        org: i32,
+        rows: &[(&Clear, &Given)],
+    ) -> Result<Vec<(usize, Problem)>> {
+        let mut all = Vec::new();
+        for (at, (clear, values)) in rows.iter().enumerate() {
+            if let Some(brought) = &row_paper(clear)?.brought {
+                all.push((at, brought, given(values, "user_id").unwrap_or_default().trim()));
+            }
+        }
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Value> = all.iter().map(|(_, brought, _)| brought.id.into()).collect();
+        let mut there = records::with_ids(tx.db, DESC, Some(org), &ids).await?;
+        there.extend(records::gone_with_ids(tx.db, DESC, Some(org), &ids).await?);
+        let mut words: Vec<&str> = all.iter().map(|(_, _, word)| *word).collect();
+        words.sort_unstable();
+        words.dedup();
+        let among = Among { org: Some(org), life: Deleted::Exclude, now: true, context: &self.context };
+        let people = keys::ids(tx.db, User::DESCRIPTOR, among, &words).await?;
+        let mut known = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut faults = Vec::new();
+        for (at, brought, word) in all {
+            if !known.insert(brought.id) || there.iter().any(|record| record.meta.id == brought.id) {
+                faults.push((at, Problem::conflict("a record with this id is there already").field("id")));
+            }
+            if !people.get(word).is_some_and(|ids| ids.contains(&brought.subject)) {
+                let sentence = "what is sealed is of somebody else than the user that the row names";
+                faults.push((at, Problem::invalid(sentence).field("user")));
+            }
+        }
+        Ok(faults)
+    }
+}
+
 /// A row as it is held against others.
 struct Compared<'r> {
     paper: &'r Paper,
@@ -349,8 +409,13 @@ impl Sealer for Papers {
         Action::KycSubmit
     }
 
+    fn id(&self, clear: &Clear) -> Option<Uuid> {
+        Some(clear.downcast_ref::<RowPaper>()?.brought.as_ref()?.id)
+    }
+
     fn read(&self, mut cells: Cells, values: &mut Given, today: NaiveDate) -> Result<Clear, Problem> {
         let (was_verified, last4) = self.aside(&mut cells)?;
+        let brought = brought::opened(self.opener.as_ref(), &mut cells)?;
         self.deciphered(&mut cells)?;
         let kind = given(values, "kind").ok_or_else(|| Problem::invalid("the kind is missing").field("kind"))?;
         let kind: KycKind = choice(kind)?;
@@ -394,7 +459,7 @@ impl Sealer for Papers {
         for column in ["reference", "bank_name", "branch_name"] {
             paper.stands_not_in(DESC.known(column)?.name(), given(values, column))?;
         }
-        Ok(Box::new(RowPaper { paper, was_verified }))
+        Ok(Box::new(RowPaper { paper, was_verified, brought }))
     }
 
     fn compare<'a>(
@@ -403,7 +468,11 @@ impl Sealer for Papers {
         org: i32,
         rows: &'a [(&'a Clear, &'a Given)],
     ) -> Doing<'a, Vec<(usize, Problem)>> {
-        Box::pin(self.compared(tx, org, rows))
+        Box::pin(async move {
+            let mut faults = self.compared(tx, org, rows).await?;
+            faults.extend(self.compared_with_own(tx, org, rows).await?);
+            Ok(faults)
+        })
     }
 
     fn prepare<'a>(&'a self, tx: &'a mut Tx<'_>, org: i32, subjects: &'a [Uuid]) -> Doing<'a, Arc<dyn RowSealer>> {
@@ -458,7 +527,7 @@ struct PaperSealer {
 
 impl RowSealer for PaperSealer {
     fn seal(&self, record: &mut Record, clear: Clear) -> Result<()> {
-        let RowPaper { paper, was_verified } = row_paper(&clear)?;
+        let RowPaper { paper, was_verified, brought } = row_paper(&clear)?;
         let act = &self.act;
         let (state, batch) = match (was_verified, &act.batch) {
             (true, Some(batch)) => (KycState::InReview, Some(batch.clone())),
@@ -473,6 +542,13 @@ impl RowSealer for PaperSealer {
         record.set("consent_id", self.consents.get(&person).copied().into());
         matched(record, paper, self.names.get(&person).map(String::as_str));
         self.seals.index(record, paper.number.expose());
-        self.seals.fill(record, &paper.clear(self.storage), &self.random)
+        let mut clear = paper.clear(self.storage);
+        if let Some(brought) = brought {
+            if (brought.id, brought.subject) != (record.meta.id, person) {
+                return Err(Problem::conflict(format!("what is sealed in {} is of somebody else", brought.id)).into());
+            }
+            clear.extend(brought.response.iter().map(|text| (RESPONSE, text.clone())));
+        }
+        self.seals.fill(record, &clear, &self.random)
     }
 }

@@ -328,15 +328,19 @@ pub fn sealed_columns() -> impl Iterator<Item = &'static str> {
 }
 
 /// The same of a kind.
-fn sealed_of(desc: &'static Descriptor) -> impl Iterator<Item = &'static str> {
+pub fn sealed_of(desc: &'static Descriptor) -> impl Iterator<Item = &'static str> {
     desc.fields.iter().filter(|f| f.is_sealed()).map(|f| f.column)
 }
 
 /// All sealed values of a record, in clear.
 pub async fn opened(vault: &Vault, db: &mut Db, record: &Record) -> Result<Clear> {
-    let keys = kept(record).filter_map(|(_, bytes)| sealing::key_of(bytes));
-    let opener = vault.opener(db, record.meta.org_id, keys.collect::<Vec<_>>()).await?;
+    let opener = vault.opener(db, record.meta.org_id, keys_that_seal(record).collect::<Vec<_>>()).await?;
     opened_by(&opener, record)
+}
+
+/// The ids of the keys that sealed values of a record name.
+pub fn keys_that_seal(record: &Record) -> impl Iterator<Item = Uuid> {
+    kept(record).filter_map(|(_, bytes)| sealing::key_of(bytes))
 }
 
 /// What a record keeps sealed, by its columns.

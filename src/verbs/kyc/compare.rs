@@ -80,7 +80,8 @@ async fn compare_kind(
             // A key among theirs was changed: whose it is, each tells by itself.
             Err(e) if is_of_a_key(&e) => {
                 for row in &rows {
-                    let outcome = match of_rows(vault, db, (desc, org), std::slice::from_ref(row), index.as_ref()).await {
+                    let outcome = match of_rows(vault, db, (desc, org), std::slice::from_ref(row), index.as_ref()).await
+                    {
                         Ok(outcomes) => outcomes.into_iter().next().unwrap_or(Outcome::Nothing),
                         Err(e) if is_of_a_key(&e) => Outcome::Differs(e.to_string()),
                         Err(e) => return Err(e),

@@ -125,3 +125,35 @@ fn a_record_is_in_force_until_its_last_day() {
         all_is_well(p);
     });
 }
+
+/// Who wrote a draft is the one who says what stands on the paper: nobody submits it for him or her, to have it verified by its writer.
+#[test]
+fn a_draft_is_its_writers() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        p.run_with("kyc submit pan asha@acme.in --draft --from -", PAN).ok();
+        p.by(Operator::new(2002, None, None));
+        let refused = p.run("kyc submit pan asha@acme.in").fails(4);
+        assert!(refused.contains("kyc ASHA22:pan:1 was written by somebody else"), "{refused}");
+        p.run_with("kyc submit pan asha@acme.in --from -", PAN).ok();
+        p.run("kyc start asha@acme.in:pan").ok();
+        p.run("kyc verify asha@acme.in:pan --method manual --note seen").fails(5);
+        p.by(Operator::new(2001, None, None));
+        p.run("kyc verify asha@acme.in:pan --method manual --note seen").ok();
+        // One account more of the same person hides none of them.
+        p.run_with("kyc submit pan ravi@acme.in --draft --from -", OTHER_PAN).ok();
+        p.by(Operator::new(2003, Some("2001"), None));
+        p.run("kyc submit pan ravi@acme.in").ok();
+        assert_eq!(p.json("kyc show ravi@acme.in:pan")["submitted_operator"], "2001 2003");
+        // A consent was given before anything was kept, and is there still.
+        p.run_with("kyc submit aadhaar asha@acme.in --draft --from -", "999941057058\nname: Asha Rao\n").ok();
+        p.wait(2 * 86_400);
+        let notice = p.write("notice.txt", "We keep your Aadhaar number.");
+        let consent = |day: &str| {
+            format!("--consent N1 --notice-file {notice} --given-at 2026-11-{day} --channel web --language en")
+        };
+        p.run(&format!("kyc submit aadhaar asha@acme.in {}", consent("22"))).fails(6);
+        p.run(&format!("kyc submit aadhaar asha@acme.in {}", consent("20"))).ok();
+        all_is_well(p);
+    });
+}

@@ -453,7 +453,7 @@ fn exposure_tells_archives_and_keys() {
         assert_eq!(told(&format!("--key {master}")), ["ASHA22 backup 2", "RAV222 backup 1"]);
         p.run("key reencrypt").ok();
         let gone = p.run(&format!("kyc exposure --key {key}")).fails(3);
-        assert!(gone.contains("there is no key") && gone.contains("a key that was destroyed"), "{gone}");
+        assert!(gone.contains("there is no key") && gone.contains("still have a key that was destroyed"), "{gone}");
         assert!(p.run("kyc exposure").fails(2).contains("--key ID"));
         p.run(&format!("kyc exposure --key {key} --actor {actor}")).fails(2);
         p.run("kyc exposure --key nonsense").fails(2);
@@ -729,4 +729,37 @@ fn the_same_number_is_a_duplicate_of_the_same_thing_alone() {
         let said = p.run(&format!("kyc import {}", p.write("two.csv", two))).fails(6);
         assert!(said.contains("a record of somebody else has the same PAN"), "{said}");
     });
+}
+
+/// A value under a key that nobody has is no value whose key was destroyed.
+#[test]
+fn a_ciphertext_of_no_key_is_a_finding() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        submit(p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\n"));
+        p.run("audit verify --deep").ok();
+        let bytes = format!("01{}", "ab".repeat(60));
+        let bytes = if p.engine == Engine::Sqlite { format!("x'{bytes}'") } else { format!("'\\x{bytes}'") };
+        p.sql(&format!("update kyc set name = {bytes}")).expect("a change");
+        let said = p.run("audit verify --deep").fails(8);
+        assert!(said.contains("does not agree with the row that it tells of"), "{said}");
+    });
+}
+
+/// A bank's reference may look like an Aadhaar number; the number of the row itself is none.
+#[test]
+fn a_reference_is_held_against_the_own_number_alone() {
+    let p = TestEnv::with_acme(Engine::Sqlite);
+    people(&p);
+    let rows = |reference: &str| {
+        format!(
+            "user,kind,number,name,ifsc,account_type,reference\nasha@acme.in,bank,{ACCOUNT},{NAME},KARB0000001,savings,{reference}\n"
+        )
+    };
+    let refused = p.run(&format!("kyc import {}", p.write("own.csv", rows(&format!("UTR {ACCOUNT}"))))).fails(6);
+    assert!(refused.contains("reference holds what can be the number of a paper (account number)"), "{refused}");
+    let past = format!("user,kind,number,name,status\nasha@acme.in,pan,{PAN},{NAME},superseded\n");
+    let refused = p.run(&format!("kyc import {}", p.write("past.csv", past))).fails(6);
+    assert!(refused.contains("what is superseded or expired is not taken up"), "{refused}");
+    p.run(&format!("kyc import {}", p.write("other.csv", rows("234123412346")))).ok();
 }

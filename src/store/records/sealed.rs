@@ -216,7 +216,13 @@ async fn read(db: &mut Db, sql: Sql, desc: &Descriptor, names: &[&str]) -> Resul
 /// Sees to it that what was sealed anew, and the keys that were destroyed, are not left behind in the files of the database.
 pub async fn wipe(db: &mut Db) -> Result<()> {
     if !db.is_postgres() {
-        return db.script("pragma wal_checkpoint(truncate)".into()).await;
+        let row = db.one(Sql::new("pragma wal_checkpoint(truncate)").yields([ValueType::Int; 3])).await?;
+        return match row.int(0)? {
+            0 => Ok(()),
+            _ => Err(crate::store::Error::from(crate::model::problem::Problem::failed(
+                "somebody else reads the database",
+            ))),
+        };
     }
     // Old rows stay in the table's pages until they are vacuumed.
     let sealing = db.kinds().resources().filter(|desc| !columns(desc).is_empty()).map(|desc| desc.table);

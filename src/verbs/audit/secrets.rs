@@ -81,10 +81,20 @@ pub async fn compare_secrets(s: &mut Session<'_>, trees: &[i32]) -> Result<Secre
             Ok(compared) => {
                 secrets.compared += compared.agreeing;
                 secrets.without_key += compared.without_key;
+                let more = (compared.more > 0).then(|| Finding {
+                    tree,
+                    seq: None,
+                    kind: Fault::RowDiffers,
+                    what: format!(
+                        "{} more of papers differ from their fingerprints",
+                        counted(compared.more, "record", "records")
+                    ),
+                });
                 for (desc, id, why) in compared.differing {
                     let finding = finding(s, desc, (tree, id), &why).await?;
                     secrets.findings.push(finding);
                 }
+                secrets.findings.extend(more);
             }
             // A key of the organisation itself was changed.
             Err(Ok(problem)) if problem.kind == ErrorKind::Integrity => {

@@ -24,12 +24,13 @@ use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::Resource as _;
 use crate::model::sealing::{OrgKey, Purpose, Wraps as _};
+use crate::model::setting::{AadhaarStorage, KYC_AADHAAR_STORAGE};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, hex};
 use crate::store::engine::db::Db;
 use crate::store::keys::{self, StoredKey, Which};
-use crate::store::records;
+use crate::store::records::{self, settings};
 use crate::store::tx::Tx;
 
 /// What the first line of the file says that it is.
@@ -209,6 +210,8 @@ struct Taken {
     known: u64,
     /// They are of people who are not here.
     strangers: u64,
+    /// Newer ones took their place here, where Aadhaar numbers were taken out: they were destroyed.
+    destroyed: u64,
 }
 
 impl Verb for ImportKeys {
@@ -228,6 +231,7 @@ impl Verb for ImportKeys {
         let own = self.vault.org_keys_or_new(tx, self.org).await?;
         let wrapping = self.wrapping(own.org())?;
         let (mut taken, mut added) = (Taken::default(), Sha256::new());
+        let is_reference = settings::get(tx.db, self.org, KYC_AADHAAR_STORAGE).await? == AadhaarStorage::Reference;
         let data: Vec<&StoredKey> = self.file.keys.iter().filter(|key| key.purpose == Purpose::Data).collect();
         for some in data.chunks(TOGETHER) {
             let known = known(tx.db, self.org, some).await?;
@@ -236,6 +240,9 @@ impl Verb for ImportKeys {
             let there = keys::find(tx.db, self.org, Which::Subjects(&[Purpose::Data], &subjects)).await?;
             let mut used: HashSet<(Uuid, Option<DateTime<Utc>>)> =
                 there.iter().map(|key| (key.subject, key.retired_at)).collect();
+            let is_replaced = |key: &StoredKey| {
+                is_reference && there.iter().any(|own| own.subject == key.subject && own.created_at > key.created_at)
+            };
             let mut new = Vec::new();
             for key in some {
                 if known.contains(&key.id) {
@@ -244,6 +251,10 @@ impl Verb for ImportKeys {
                 }
                 if !key.subject.is_nil() && !people.contains(&key.subject) {
                     taken.strangers += 1;
+                    continue;
+                }
+                if is_replaced(key) {
+                    taken.destroyed += 1;
                     continue;
                 }
                 let by = wrapping.get(&key.wrapping).ok_or_else(|| unwrapped(key))?;
@@ -263,7 +274,10 @@ impl Verb for ImportKeys {
         }
         tx.keys_are_told_together();
         let details = Map::from_iter([
-            ("keys".to_owned(), json!({ "imported": taken.added, "known": taken.known, "left_out": taken.strangers })),
+            (
+                "keys".to_owned(),
+                json!({ "imported": taken.added, "known": taken.known, "left_out": taken.strangers + taken.destroyed }),
+            ),
             ("sha256".to_owned(), self.file.digest.as_str().into()),
             ("digest".to_owned(), hex(&added.finalize()).into()),
         ]);
@@ -327,6 +341,12 @@ pub async fn import(s: &mut Session<'_>, path: &Path, file: WrappedKeys) -> Resu
     ui.status(&format!("took up {} keys, {} were here already", taken.added, taken.known));
     if taken.strangers > 0 {
         ui.warn(&format!("{} keys of people who are not here were left out", taken.strangers));
+    }
+    if taken.destroyed > 0 {
+        ui.warn(&format!(
+            "{} keys were left out: newer ones took their place when Aadhaar numbers were taken out",
+            taken.destroyed
+        ));
     }
     dry_run_note(s.context);
     Ok(())

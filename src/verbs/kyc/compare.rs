@@ -31,6 +31,8 @@ pub struct Compared {
     pub without_key: u64,
     /// Those that don't agree, of which kind, and why.
     pub differing: Vec<(&'static Descriptor, Uuid, String)>,
+    /// Those beyond what is named.
+    pub more: u64,
 }
 
 /// What of one record.
@@ -106,7 +108,7 @@ impl Compared {
                 Outcome::Agrees => self.agreeing += 1,
                 Outcome::WithoutKey => self.without_key += 1,
                 Outcome::Differs(why) if self.differing.len() < SHOWN => self.differing.push((desc, id, why)),
-                Outcome::Differs(_) => {}
+                Outcome::Differs(_) => self.more += 1,
             }
         }
     }
@@ -144,7 +146,8 @@ fn of_row(
     let Some(recorded) = recorded else { return Outcome::Nothing };
     let Some(key) = fingerprints.get(&row.subject) else { return Outcome::WithoutKey };
     if sealed.iter().any(|(_, bytes)| opener.lacks_key_of(bytes)) {
-        return Outcome::WithoutKey;
+        // Keys of fingerprints go with the person, together with those of the data; whatever destroys a data key alone seals anew.
+        return Outcome::Differs("it names a key that is not there".to_owned());
     }
     let mut clear = HashMap::with_capacity(sealed.len());
     for (column, bytes) in sealed {

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::DESC;
 use super::brought::SEALED;
 use super::import::FILLS;
-use super::parties::without_numbers;
-use super::seal::{keys_that_seal, opened_by, sealed_columns};
+use super::parties::{without_numbers, without_numbers_of};
+use super::seal::{FINGERPRINT, OWNERS, keys_that_seal, opened_by, sealed_columns};
 use crate::crud::context::Access;
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Besides, FlagGroup, flags};
@@ -30,7 +30,7 @@ use crate::model::values::scalar::{Line, ParseContext, Scalar as _};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::keys;
 use crate::store::records::query::column;
-use crate::store::records::{self, Deleted, subjects};
+use crate::store::records::{self, Deleted, sealed, subjects};
 use crate::store::trail::exposure::{FIELDS, SUBJECTS};
 use crate::store::tx::Tx;
 use crate::ui::atomic_file::RedirectedOutput;
@@ -211,6 +211,13 @@ async fn hand_out(s: &mut Session<'_>, export: &read::ExportFlags, how: &How) ->
     let mut people: Vec<Uuid> = of.into_values().filter(|id| !id.is_nil()).collect();
     people.sort_unstable();
     people.dedup();
+    if let How::Clear(reason) = how {
+        let people = people.iter().copied().collect();
+        without_numbers_of(s, plan.org, &people, &[("--reason", Some(reason))]).await?;
+    }
+    if sealed::count_filled(s.db().await?, OWNERS, plan.org, FINGERPRINT).await? > 0 {
+        s.context.ui.warn("who owns businesses beneficially is not in the file");
+    }
     let mut details = Map::new();
     details.insert("format".into(), plan.format.as_str().into());
     details.insert("file".into(), file.map_or("-", String::as_str).into());

@@ -145,7 +145,7 @@ async fn of_key(s: &mut Session<'_>, org: i32, key: Uuid, since: Since) -> Resul
     let db = s.db().await?;
     let protected = protected_by(db, org, key).await?.ok_or_else(|| {
         Problem::not_found(format!("there is no key {key} of this organisation, and no rotation tells of it"))
-            .hint("'orgctl key status' tells which keys there are; a key that was destroyed protects nothing any more")
+            .hint("'orgctl key status' tells which keys there are, and archives from before still have a key that was destroyed")
     })?;
     let mut archives = backups(db, org, None, since).await?;
     let one = match &protected {

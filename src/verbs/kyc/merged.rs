@@ -25,13 +25,19 @@ pub async fn papers_of_both(tx: &mut Tx<'_>, duplicate: &Stored<User>, into: &St
     let (own, others) = (live_of(tx.db, org, into.meta.id).await?, live_of(tx.db, org, duplicate.meta.id).await?);
     let is_alike = |a: &Kyc, b: &Kyc| {
         let (waits, holds) = (KycState::is_pending, |state: KycState| state == KycState::Verified);
-        a.kind == b.kind && (waits(a.state) && waits(b.state) || holds(a.state) && holds(b.state))
+        let is_draft = |state: KycState| state == KycState::Draft;
+        let are = |of: fn(KycState) -> bool| of(a.state) && of(b.state);
+        a.kind == b.kind && (are(waits) || are(holds) || are(is_draft))
     };
     let both = others.iter().find_map(|theirs| Some((theirs, own.iter().find(|r| is_alike(&r.value, &theirs.value))?)));
     let Some((theirs, own)) = both else { return Ok(()) };
-    let how = if own.value.state.is_pending() { "wait" } else { "are in force" };
+    let how = match own.value.state {
+        KycState::Draft => "are drafts",
+        state if state.is_pending() => "wait",
+        _ => "are in force",
+    };
     let titles = (theirs.record().title(), own.record().title());
     Err(Problem::conflict(format!("{} and {} both {how}", titles.0, titles.1))
-        .hint("reject one of those that wait; of those in force, one has to be superseded or to expire first")
+        .hint("reject one of those that wait, submit one of the drafts; of those in force, one has to be superseded or to expire first")
         .into())
 }

@@ -269,6 +269,14 @@ fn day(text: &str, today: NaiveDate) -> Result<NaiveDate, Problem> {
     if day >= today { Err(wrong("must be a day in the past")) } else { Ok(day) }
 }
 
+fn stands_in(field: &'static str, kind: NumberKind) -> Problem {
+    Problem::invalid(format!(
+        "{field} holds what can be the number of a paper ({}), which is kept sealed alone",
+        kind.label()
+    ))
+    .field(field)
+}
+
 impl Paper {
     /// What it says that can't be, held against itself and what is said beside it.
     pub fn contradiction(&self, business: Option<BusinessType>) -> Option<Problem> {
@@ -305,12 +313,17 @@ impl Paper {
 
     /// Refuses a text in clear in which its number stands, or that of another paper.
     pub fn stands_not_in(&self, field: &'static str, text: Option<&str>) -> Result<(), Problem> {
-        let Some(text) = text else { return Ok(()) };
-        let own = candidates(text).iter().any(|found| found.expose() == self.number.expose());
-        let kind = if own { Some(self.number.kind()) } else { found_in(text) };
-        let Some(kind) = kind else { return Ok(()) };
-        let sentence = format!("{field} holds what can be a {}, which is kept sealed alone", kind.label());
-        Err(Problem::invalid(sentence).field(field))
+        self.own_stands_not_in(field, text)?;
+        text.and_then(found_in).map_or(Ok(()), |kind| Err(stands_in(field, kind)))
+    }
+
+    /// Refuses a text in clear in which its number stands.
+    pub fn own_stands_not_in(&self, field: &'static str, text: Option<&str>) -> Result<(), Problem> {
+        let is_own = |found: &Number| found.expose() == self.number.expose();
+        match text.map(candidates).unwrap_or_default().iter().any(is_own) {
+            true => Err(stands_in(field, self.number.kind())),
+            false => Ok(()),
+        }
     }
 
     /// What is odd about it, and no fault: in words of the program.

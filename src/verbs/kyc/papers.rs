@@ -218,6 +218,9 @@ impl Papers {
             Some(said) if ["submitted", "pending", "inreview", "rejected", "draft"].contains(&fold(&said).as_str()) => {
                 false
             }
+            Some(said) if ["superseded", "expired"].contains(&fold(&said).as_str()) => {
+                return Err(Problem::invalid("what is superseded or expired is not taken up").field(VERIFIED));
+            }
             Some(said) => {
                 let read = (<bool as Scalar>::TYPE.parse)(&said, &self.context);
                 read.map_err(|why| Problem::invalid(format!("{VERIFIED} {why}")).field(VERIFIED))?.as_bool()
@@ -456,9 +459,11 @@ impl Sealer for Papers {
             // Which it is, is known when it is written down.
             put(values, "consent_id", Uuid::nil())?;
         }
-        for column in ["reference", "bank_name", "branch_name"] {
+        for column in ["bank_name", "branch_name"] {
             paper.stands_not_in(DESC.known(column)?.name(), given(values, column))?;
         }
+        // One reference of a bank in ten would pass for an Aadhaar number.
+        paper.own_stands_not_in("reference", given(values, "reference"))?;
         Ok(Box::new(RowPaper { paper, was_verified, brought }))
     }
 

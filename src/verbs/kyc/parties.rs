@@ -1,6 +1,9 @@
 //! Who has to do with a record, and who may not decide about it.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
+use uuid::Uuid;
 
 use super::seal::{NUMBER, NUMBER_INDEX};
 use super::{DESC, choice, live_of};
@@ -87,7 +90,7 @@ pub async fn another_person(tx: &mut Tx<'_>, records: &[Stored<Kyc>]) -> Result<
         Some(user) => merged_ids(tx.db, org, User::DESCRIPTOR, user).await?,
         None => Vec::new(),
     };
-    let is = |user: Option<uuid::Uuid>| user.is_some_and(|user| acting.contains(&user));
+    let is = |user: Option<Uuid>| user.is_some_and(|user| acting.contains(&user));
     for record in records {
         let value = &record.value;
         let why = if is(Some(value.user_id.0)) {
@@ -122,6 +125,17 @@ pub async fn without_own_numbers(
     texts: &[(&'static str, Option<&str>)],
 ) -> Result<()> {
     let Some(org) = records.first().map(|record| record.meta.org_id) else { return Ok(()) };
+    let people: BTreeSet<Uuid> = records.iter().filter_map(|record| record.get("user_id").as_uuid()).collect();
+    without_numbers_of(s, org, &people, texts).await
+}
+
+/// The same, of people of an organisation.
+pub async fn without_numbers_of(
+    s: &mut Session<'_>,
+    org: i32,
+    people: &BTreeSet<Uuid>,
+    texts: &[(&'static str, Option<&str>)],
+) -> Result<()> {
     for (flag, text) in texts.iter().filter_map(|(flag, text)| Some((flag, (*text)?))) {
         let numbers = candidates(text);
         // Most texts hold nothing like a number: these ask for no key.
@@ -133,7 +147,7 @@ pub async fn without_own_numbers(
         let lookups = numbers.iter().flat_map(|number| keys.lookups(number.expose().as_bytes()));
         let lookups: Vec<Value> = lookups.map(|index| Value::Bytes(index.to_vec())).collect();
         let found = records::with_values(s.db().await?, DESC, Some(org), DESC.known(NUMBER_INDEX)?, &lookups).await?;
-        let is_own = |one: &&Record| records.iter().any(|record| record.get("user_id") == one.get("user_id"));
+        let is_own = |one: &&Record| one.get("user_id").as_uuid().is_some_and(|person| people.contains(&person));
         if let Some(own) = found.iter().find(is_own) {
             let number = match choice::<KycKind>(&own.get("kind").to_text())? {
                 KycKind::Aadhaar => "Aadhaar number",

@@ -177,7 +177,7 @@ pub fn is_anothers(label: &str) -> Problem {
 }
 
 /// Whether records of others that wait or are in force have the number of one.
-async fn others_have(tx: &mut Tx<'_>, record: &Record, lookups: &[Value]) -> Result<bool> {
+pub async fn others_have(tx: &mut Tx<'_>, record: &Record, lookups: &[Value]) -> Result<bool> {
     let org = record.meta.org_id;
     let found = records::with_values(tx.db, DESC, Some(org), DESC.known(NUMBER_INDEX)?, lookups).await?;
     Ok(found.iter().any(|other| is_anothers_like(other, record)))

@@ -1,5 +1,7 @@
 //! `kyc submit`: what a paper says is taken up, for somebody else to verify.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,7 @@ use uuid::Uuid;
 use super::decide::still_agreed;
 use super::owners;
 use super::paper::{self, Paper};
-use super::seal::{OWNERS, is_nobody_elses, seal_owners, seal_paper, sealed_columns};
+use super::seal::{NUMBER_INDEX, OWNERS, is_nobody_elses, others_have, seal_owners, seal_paper, sealed_columns};
 use super::{DESC, choice, live_of, move_of, waits_already};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
@@ -84,11 +86,15 @@ impl Verb for Submit {
             None => begun(tx, DESC, self.org, &self.values, context)?,
         };
         record.set("consent_id", consent.into());
+        if !self.is_draft && before.is_some() {
+            still_agreed(tx, &[Stored::from_record(&record)?]).await?;
+        }
         if before.is_none() {
             record.set("serial", tx.next_number(DESC, self.org, self.user).await?.into());
         }
         matched(&mut record, paper, user.value.name.as_ref().map(|name| name.as_str()));
         let (details, is_duplicate) = seal_paper(tx, &self.vault, &mut record, paper).await?;
+        written(tx, &mut record);
         if !self.is_draft {
             submitted(tx, &mut record);
         }
@@ -113,12 +119,33 @@ fn none_waits(all: &[Stored<Kyc>], kind: KycKind) -> Result<(), Problem> {
     waits.map_or(Ok(()), |waits| Err(waits_already(waits)))
 }
 
-/// Who takes it up, and when.
+/// Who says what stands on it: of a draft, too, for whoever wrote it can't verify it.
+fn written(tx: &Tx<'_>, record: &mut Record) {
+    record.set("submitted_by_id", tx.acting_user(record.meta.org_id).into());
+    record.set("submitted_operator", tx.operator().told().into());
+}
+
+/// When it is taken up.
 fn submitted(tx: &Tx<'_>, record: &mut Record) {
     record.set("state", KycState::Submitted.as_str().into());
     record.set("submitted_at", tx.at().into());
-    record.set("submitted_by_id", tx.acting_user(record.meta.org_id).into());
-    record.set("submitted_operator", tx.operator().told().into());
+}
+
+/// Whoever wrote a draft submits it: somebody else would be taken for who says what stands on it. The accounts by which that is
+/// compared are those of both acts.
+fn submitted_by_writer(tx: &Tx<'_>, draft: &Stored<Kyc>, record: &mut Record) -> Result<(), Problem> {
+    let (acting, told) = (tx.acting_user(draft.meta.org_id), draft.value.submitted_operator.as_ref());
+    let told = told.map_or("", |told| told.as_str());
+    let is_own =
+        acting == draft.value.submitted_by_id.map(|user| user.0) && (acting.is_some() || tx.operator().is_one_of(told));
+    if !is_own {
+        return Err(Problem::conflict(format!("{} was written by somebody else", draft.record().title()))
+            .hint("whoever wrote a draft submits it; or write it anew, with --from FILE"));
+    }
+    let now = tx.operator().told();
+    let both: BTreeSet<&str> = told.split_whitespace().chain(now.split_whitespace()).collect();
+    record.set("submitted_operator", both.into_iter().collect::<Vec<_>>().join(" ").into());
+    Ok(())
 }
 
 impl Submit {
@@ -171,7 +198,7 @@ pub struct SubmitDraft {
 impl Verb for SubmitDraft {
     const NAME: &str = "kyc submit draft";
 
-    type Output = Record;
+    type Output = Submitted;
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.target.org]
@@ -181,7 +208,7 @@ impl Verb for SubmitDraft {
         Some("it is submitted by whoever has it before his or her eyes")
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Record> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Submitted> {
         let before = self.target.load(tx, DESC).await?;
         let known: Stored<Kyc> = Stored::from_record(&before)?;
         let (org, user) = (before.meta.org_id, known.value.user_id.0);
@@ -195,10 +222,12 @@ impl Verb for SubmitDraft {
         after.set("consent_id", consent.into());
         still_agreed(tx, &[Stored::from_record(&after)?]).await?;
         is_nobody_elses(tx, std::slice::from_ref(&before)).await?;
+        let is_duplicate = others_have(tx, &before, &[before.get(NUMBER_INDEX).clone()]).await?;
         submitted(tx, &mut after);
+        submitted_by_writer(tx, &known, &mut after)?;
         after.validate(tx.today())?;
         let written = tx.update(&before, after, ChangeNote::of_move(transition)).await?;
-        Ok(written.unwrap_or(before))
+        Ok(Submitted { record: written.unwrap_or(before), is_duplicate })
     }
 }
 
@@ -234,7 +263,8 @@ async fn consent_of(
             of_draft => Ok(of_draft),
         };
     };
-    given.is_before(tx.at())?;
+    // Before anything of it was kept.
+    given.is_before(draft.map_or(tx.at(), |draft| draft.meta.created_at))?;
     Ok(Some(given.record(tx, org, user, context).await?.meta.id))
 }
 
@@ -269,10 +299,18 @@ pub struct SubmitFlags {
     pub consent: ConsentFlags,
 }
 
+fn warn_of_duplicate(s: &Session<'_>, label: &str) {
+    s.context.ui.warn(&format!("a record of somebody else has the same {label}: 'orgctl kyc duplicates' shows it"));
+}
+
 /// Submits what was kept as a draft.
 async fn submit_draft(s: &mut Session<'_>, draft: &Record, consent: Option<GivenConsent>) -> Result<()> {
     s.is_about(draft);
-    let made = gate::write(s, &SubmitDraft { target: Target::of(draft), consent }).await?;
+    let Submitted { record: made, is_duplicate } =
+        gate::write(s, &SubmitDraft { target: Target::of(draft), consent }).await?;
+    if is_duplicate {
+        warn_of_duplicate(s, "number");
+    }
     let mask = made.get("mask").to_text();
     s.context.ui.status(&format!("submitted {} ({mask}), as it was kept as a draft", made.title()));
     dry_run_note(s.context);
@@ -403,9 +441,7 @@ impl Leaf for SubmitFlags {
         let submit = Submit { org, user: user.meta.id, values, consent, is_draft, paper: Some(paper), vault };
         let Submitted { record: made, is_duplicate } = gate::write(s, &submit).await?;
         if is_duplicate {
-            s.context
-                .ui
-                .warn(&format!("a record of somebody else has the same {label}: 'orgctl kyc duplicates' shows it"));
+            warn_of_duplicate(s, label);
         }
         let mask = made.get("mask").to_text();
         let did = if self.draft { "kept as a draft" } else { "submitted" };

@@ -73,6 +73,9 @@ fn owners_are_held_against_the_rules() {
         );
         let said = p.run_with(LINE, json);
         assert!(said.err.contains("note: of the owners 1 have not more than 10 %"), "{}", said.err);
+        let master = p.json("key status")["wanted"].as_str().expect("a key").to_owned();
+        let fields = p.json(&format!("kyc exposure --key {master}"))[0]["fields"].to_string();
+        assert!(fields.contains("business.owner.name business.owner.number"), "{fields}");
         said.ok();
         assert_eq!(p.json("kyc show asha@acme.in:business")["owners"], "85.5% ABMPAXXXXG; 10% AFZPKXXXXK");
         all_is_well(p);

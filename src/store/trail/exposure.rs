@@ -162,12 +162,12 @@ pub async fn backups(
     Ok(found)
 }
 
-/// When a master key was replaced by another, if it was.
-pub async fn replaced_at(db: &mut Db, master_key: Uuid) -> Result<Option<DateTime<Utc>>> {
-    let (mut found, from) = (None, master_key.to_string());
+/// When a master key was replaced by another, if it was (`from`), or took the place of one (`to`).
+pub async fn replaced_at(db: &mut Db, master_key: Uuid, which: &str) -> Result<Option<DateTime<Utc>>> {
+    let (mut found, key) = (None, master_key.to_string());
     db.each(rotated(), |row| {
         let payload = details(&row)?;
-        if payload.get("master_key").and_then(|key| key["from"].as_str()) == Some(from.as_str()) {
+        if payload.get("master_key").and_then(|told| told[which].as_str()) == Some(key.as_str()) {
             found = Some(row.time(0)?);
         }
         Ok(())
@@ -185,21 +185,46 @@ pub struct Held {
     pub fields: BTreeSet<String>,
 }
 
-/// Whose sealed data an organisation holds in records of a kind, deleted or not: of all, or of one person. A column tells beside the
-/// sealed ones what the record is.
+/// What tells beside the sealed columns what a record is.
+#[derive(Debug, Clone, Copy)]
+pub enum Told {
+    Column(&'static str),
+    /// Each of the kind is this.
+    Always(&'static str),
+}
+
+impl Told {
+    fn expression(self) -> String {
+        match self {
+            Told::Column(column) => format!("t.{}", quoted(column)),
+            Told::Always(word) => format!("'{word}'"),
+        }
+    }
+}
+
+/// Adds to what is held of people what they are told of in other records.
+pub fn add_held(all: &mut BTreeMap<Uuid, Held>, more: BTreeMap<Uuid, Held>) {
+    for (id, more) in more {
+        let it = all.entry(id).or_insert_with(|| Held { records: 0, ..more.clone() });
+        (it.first, it.last) = (it.first.min(more.first), it.last.max(more.last));
+        it.fields.extend(more.fields);
+    }
+}
+
+/// Whose sealed data an organisation holds in records of a kind, deleted or not: of all, or of one person.
 pub async fn held(
     db: &mut Db,
     desc: &'static Descriptor,
     org: i32,
-    column: &str,
+    told: Told,
     of: Option<Uuid>,
 ) -> Result<BTreeMap<Uuid, Held>> {
     let sealed: Vec<&str> = desc.fields.iter().filter(|f| f.is_sealed()).map(|f| f.column).collect();
     let subject = subjects::of_row(desc, "t", 0);
     let counts: Vec<String> = sealed.iter().map(|c| format!(", count(t.{})", quoted(c))).collect();
     let mut sql = Sql::new(format!(
-        "select {subject}, t.{}, count(*), min(t.created_at), max(t.created_at){} from {} t where t.org_id = ",
-        quoted(column),
+        "select {subject}, {}, count(*), min(t.created_at), max(t.created_at){} from {} t where t.org_id = ",
+        told.expression(),
         counts.concat(),
         desc.table
     ));

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::DESC;
+use super::seal::OWNERS;
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -20,7 +21,9 @@ use crate::store::engine::db::Db;
 use crate::store::keys::{self, Which};
 use crate::store::records;
 use crate::store::trail::actors;
-use crate::store::trail::exposure::{Exposure, add_backups, backups, exposures, held, replaced_at};
+use crate::store::trail::exposure::{
+    Exposure, Held, Told, add_backups, add_held, backups, exposures, held, replaced_at,
+};
 use crate::ui::format::{Listing, OutputColumn};
 
 /// People who are looked up together.
@@ -100,7 +103,7 @@ async fn of_actor(s: &mut Session<'_>, org: i32, actor: &str, since: Since) -> R
     let mut found = exposures(db, org, &actors, since).await?;
     let archives = backups(db, org, Some(&actors), since).await?;
     if !archives.is_empty() {
-        let held = held(db, DESC, org, KIND, None).await?;
+        let held = all_held(db, org, None).await?;
         add_backups(db, DESC, org, (&held, &archives), &mut found).await?;
     }
     Ok(found)
@@ -137,7 +140,22 @@ async fn protected_by(db: &mut Db, org: i32, key: Uuid) -> Result<Option<Protect
             Purpose::Data | Purpose::Fingerprint => Protected::Some(BTreeSet::from([one.subject])),
         }));
     }
-    Ok(replaced_at(db, key).await?.map(Protected::Formerly))
+    Ok(replaced_at(db, key, "from").await?.map(Protected::Formerly))
+}
+
+/// Since when there is a key, as far as that is known: of a master key where it took the place of another.
+async fn began_at(db: &mut Db, org: i32, key: Uuid) -> Result<Option<DateTime<Utc>>> {
+    match keys::find(db, org, Which::Ids(&[key])).await?.first() {
+        Some(stored) => Ok(Some(stored.created_at)),
+        None => Ok(replaced_at(db, key, "to").await?),
+    }
+}
+
+/// Whose sealed data is there: on papers, and of who owns a business, which is the data of the one whose paper it is.
+async fn all_held(db: &mut Db, org: i32, of: Option<Uuid>) -> Result<BTreeMap<Uuid, Held>> {
+    let mut all = held(db, DESC, org, Told::Column(KIND), of).await?;
+    add_held(&mut all, held(db, OWNERS, org, Told::Always("business.owner"), of).await?);
+    Ok(all)
 }
 
 /// Whose data is sealed under a key, and whose was in archives that were made meanwhile.
@@ -152,7 +170,10 @@ async fn of_key(s: &mut Session<'_>, org: i32, key: Uuid, since: Since) -> Resul
         Protected::Some(some) if some.len() == 1 => some.first().copied(),
         _ => None,
     };
-    let mut held = held(db, DESC, org, KIND, one).await?;
+    let mut held = all_held(db, org, one).await?;
+    // What was made before there was the key can't be opened by it.
+    let began = began_at(db, org, key).await?;
+    archives.retain(|one| began.is_none_or(|began| began <= one.at));
     let mut found = Found::new();
     match &protected {
         Protected::Everybody => {}

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::DESC;
-use super::seal::{Clear, NUMBER, RESPONSE, Seals, is_chosen, opened_by, sealed_columns};
+use super::seal::{Clear, FINGERPRINT, NUMBER, RESPONSE, Seals, is_chosen, opened_by, sealed_columns, without_key};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
@@ -148,16 +148,26 @@ async fn redact(tx: &mut Tx<'_>, vault: &Vault, org: i32, people: &[Uuid]) -> Re
     let former = vault.retire(tx, org, &all).await?;
     let opener = vault.opener(tx.db, org, former.iter().copied()).await?;
     let seals = Seals::of(vault, tx, org, &people).await?;
-    let (mut changes, mut rows) = (Vec::new(), Vec::new());
+    let (mut changes, mut rows, mut others) = (Vec::new(), Vec::new(), BTreeMap::new());
     let names: Vec<&'static str> = sealed_columns().collect();
     for before in records {
-        let mut clear = opened_by(&opener, &before)?;
-        let mut after = before.clone();
-        let is_other = redacted(&seals, &mut after, &mut clear);
+        // What opens no more keeps nobody else's number here: it stays as it is, but for the number itself.
+        let lost = without_key(&opener, &before);
+        let (mut openable, mut after) = (before.clone(), before.clone());
+        for column in &lost {
+            openable.set(column, Value::Null(ValueType::Bytes));
+            if *column == NUMBER && is_aadhaar(&before) {
+                after.set(NUMBER, Value::Null(ValueType::Bytes));
+            }
+        }
+        let mut clear = opened_by(&opener, &openable)?;
+        redacted(&seals, &mut after, &mut clear);
         seals.fill(&mut after, &clear, tx.random())?;
-        if is_other {
+        // What the trail tells of: anything else of it is written without a record.
+        if after.get(FINGERPRINT) != before.get(FINGERPRINT) {
             changes.push((before, after));
         } else {
+            others.entry(before.get("user_id").as_uuid().unwrap_or_default()).or_insert(before);
             rows.push((after.meta.id, names.iter().map(|column| after.get(column).clone()).collect()));
         }
     }
@@ -168,6 +178,14 @@ async fn redact(tx: &mut Tx<'_>, vault: &Vault, org: i32, people: &[Uuid]) -> Re
     let telling =
         ChangeNote { action: Action::Update, details: Map::from_iter([("verb".to_owned(), "redact".into())]) };
     let written = tx.update_each(changes, &telling, details).await?;
+    // Of whom nothing changes that a record tells, the keys are told alone.
+    for record in others.into_values() {
+        let mut details = named(tx, &record, &as_whom);
+        if !details.is_empty() {
+            details.extend(telling.details.clone());
+            tx.event_about(org, Action::Update, DESC.noun, record.meta.id, details).await?;
+        }
+    }
     Ok(written.len() as u64)
 }
 
@@ -191,24 +209,23 @@ fn named(tx: &mut Tx<'_>, record: &Record, as_whom: &BTreeMap<Uuid, Vec<Uuid>>) 
     details
 }
 
-/// Takes out of a record what is to go; whether there was anything. The number is found by the index that is written with now, for
+fn is_aadhaar(record: &Record) -> bool {
+    record.get("kind").as_text() == Some(KycKind::Aadhaar.as_str())
+}
+
+/// Takes out of a record what is to go. The number is found by the index that is written with now, for
 /// it can't be made again.
-fn redacted(seals: &Seals, record: &mut Record, clear: &mut Clear) -> bool {
-    let mut is_other = false;
-    if record.get("kind").as_text() == Some(KycKind::Aadhaar.as_str())
+fn redacted(seals: &Seals, record: &mut Record, clear: &mut Clear) {
+    if is_aadhaar(record)
         && let Some(at) = clear.iter().position(|(column, _)| *column == NUMBER)
     {
         let (_, number) = clear.swap_remove(at);
         seals.index(record, &number);
         record.set(NUMBER, Value::Null(ValueType::Bytes));
-        is_other = true;
     }
     for (_, text) in clear.iter_mut().filter(|(column, _)| *column == RESPONSE) {
-        let without = without_aadhaars(text);
-        is_other |= *without != **text;
-        *text = without;
+        *text = without_aadhaars(text);
     }
-    is_other
 }
 
 /// Seals anew what other kinds of records hold of people.

@@ -348,6 +348,11 @@ fn kept(record: &Record) -> impl Iterator<Item = (&'static str, &[u8])> {
     sealed_of(record.desc).filter_map(|column| Some((column, record.get(column).as_bytes()?)))
 }
 
+/// The columns of a record that are sealed by keys which are not at hand.
+pub fn without_key(opener: &Opener, record: &Record) -> Vec<&'static str> {
+    kept(record).filter(|(_, bytes)| opener.lacks_key_of(bytes)).map(|(column, _)| column).collect()
+}
+
 /// All sealed values of a record, in clear, where their keys are at hand.
 pub fn opened_by(opener: &Opener, record: &Record) -> Result<Clear> {
     let open = |(column, bytes): (&'static str, &[u8])| -> Result<_> {

@@ -695,14 +695,16 @@ impl KindVerb for ExistsFlags {
     }
 }
 
-/// Records that data were handed out, before the first of them is.
+/// Records that data are handed out, before the first of them is.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Exported {
+    pub action: Action,
     pub noun: String,
     pub org: i32,
     /// The one record it is about, where it is about one.
     pub id: Option<Uuid>,
-    pub details: Map<String, Json>,
+    /// What is told of it, in as many records.
+    pub details: Vec<Map<String, Json>>,
 }
 
 impl Exported {
@@ -715,7 +717,7 @@ impl Exported {
         if with_hashes {
             details.insert("password_hashes".into(), true.into());
         }
-        Exported { noun: noun.to_owned(), org, id: None, details }
+        Exported { action: Action::Export, noun: noun.to_owned(), org, id: None, details: vec![details] }
     }
 }
 
@@ -733,9 +735,10 @@ impl Verb for Exported {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
-        Ok(tx
-            .event_about(self.org, Action::Export, &self.noun, self.id.unwrap_or_default(), self.details.clone())
-            .await?)
+        for details in &self.details {
+            tx.event_about(self.org, self.action, &self.noun, self.id.unwrap_or_default(), details.clone()).await?;
+        }
+        Ok(())
     }
 }
 
@@ -863,7 +866,9 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Expo
     // Before the first row is out.
     let org = query.org.unwrap_or(SYSTEM);
     let mut exported = Exported::new(desc.noun, org, format, asked.file.file.as_ref(), with_hashes);
-    exported.details.extend(s.connection.past.as_ref().map(|past| ("as_of".to_owned(), rfc3339(past.at).into())));
+    if let (Some(past), Some(told)) = (&s.connection.past, exported.details.first_mut()) {
+        told.insert("as_of".to_owned(), rfc3339(past.at).into());
+    }
     let then = as_of::suspend(s);
     let recorded = record_export(s, &exported).await;
     as_of::resume(s, then).await;
@@ -1056,7 +1061,7 @@ pub async fn record_json(s: &mut Session<'_>, desc: &'static Descriptor, record:
 }
 
 /// Records that data are handed out; in a part there is no trail for that.
-pub async fn record_export<V: Verb<Output = ()>>(s: &mut Session<'_>, told: &V) -> Result<()> {
+pub async fn record_export(s: &mut Session<'_>, told: &Exported) -> Result<()> {
     match s.db().await?.partial {
         Some(_) => Ok(()),
         None => gate::write(s, told).await,

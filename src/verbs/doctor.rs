@@ -523,13 +523,15 @@ async fn aadhaars(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
     let held = redact::held(db).await?;
     let mut left = 0;
     for (told, (org, code)) in records::live_orgs(db, i64::MAX).await?.into_iter().enumerate() {
-        if told >= TOLD {
+        let (all, whole) = held.iter().find(|h| h.org == org).map_or((0, 0), |h| (h.all, h.holding));
+        let storage = settings::get(db, org, KYC_AADHAAR_STORAGE).await?;
+        // What is wrong is told of each.
+        if told >= TOLD && !(storage == AadhaarStorage::Reference && whole > 0) {
             left += 1;
             continue;
         }
-        let (all, whole) = held.iter().find(|h| h.org == org).map_or((0, 0), |h| (h.all, h.holding));
         let of = |n: u64| counted(n, "Aadhaar number", "Aadhaar numbers");
-        match settings::get(db, org, KYC_AADHAAR_STORAGE).await? {
+        match storage {
             AadhaarStorage::Sealed if all == 0 => {
                 let what = format!("{code} would keep Aadhaar numbers whole, sealed: {VAULT}");
                 page.ok(CHECK, what);

@@ -561,6 +561,10 @@ fn what_was_verified_elsewhere_waits_for_another_person() {
         assert!(done.err.contains("verified 1 of batch 0000000000aa"), "{}", done.err);
         let told = p.json("kyc show asha@acme.in:pan");
         assert_eq!((&told["status"], &told["verification_method"]), (&"verified".into(), &"migrated".into()));
+        let sum = std::process::Command::new("sha256sum").arg(&file).output().expect("sha256sum").stdout;
+        let sum = String::from_utf8(sum).expect("text");
+        let sum = sum.split(' ').next().expect("a sum");
+        assert_eq!(told["note"], format!("it came with a file of SHA-256 {sum}"));
         assert_eq!(p.json("user show asha@acme.in")["pan_verified"], true);
         p.run("kyc import-cancel 0000000000aa").fails(4);
         p.run("db check").ok();

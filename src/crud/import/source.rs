@@ -405,6 +405,14 @@ impl Source {
         }
     }
 
+    /// The SHA-256 of the file that its rows come from.
+    pub fn sha256(&self) -> Result<Digest32> {
+        match &self.file {
+            InputFile::Open { file, .. } => Ok(digest(file).map_err(|e| unreadable(&self.shown, &e))?),
+            InputFile::Named(named) => Ok(named.sha256),
+        }
+    }
+
     /// Opens the file that was stored, if it is what it was.
     pub fn take_up(&mut self) -> Result<()> {
         let InputFile::Named(NamedFile { path, sha256 }) = &self.file else { return Ok(()) };

@@ -4,6 +4,7 @@ pub(super) mod copy_binary;
 pub mod db;
 pub mod dialect;
 pub(super) mod inet;
+pub mod leftovers;
 pub mod load;
 pub mod location;
 pub(super) mod numeric;

@@ -7,6 +7,7 @@ use crate::model::resource::{Descriptor, Field};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::Result;
 use crate::store::engine::db::Db;
+use crate::store::engine::leftovers;
 use crate::store::engine::sql::{Sql, quoted};
 
 /// The sealed columns of a kind, each with that of its blind index where it has one (`number`, `number_index`).
@@ -215,19 +216,6 @@ async fn read(db: &mut Db, sql: Sql, desc: &Descriptor, names: &[&str]) -> Resul
 
 /// Sees to it that what was sealed anew, and the keys that were destroyed, are not left behind in the files of the database.
 pub async fn wipe(db: &mut Db) -> Result<()> {
-    if !db.is_postgres() {
-        let row = db.one(Sql::new("pragma wal_checkpoint(truncate)").yields([ValueType::Int; 3])).await?;
-        return match row.int(0)? {
-            0 => Ok(()),
-            _ => Err(crate::store::Error::from(crate::model::problem::Problem::failed(
-                "somebody else reads the database",
-            ))),
-        };
-    }
-    // Old rows stay in the table's pages until they are vacuumed.
     let sealing = db.kinds().resources().filter(|desc| !columns(desc).is_empty()).map(|desc| desc.table);
-    for table in sealing.chain(["wrapped_keys"]).collect::<Vec<_>>() {
-        db.script(format!("vacuum {table}")).await?;
-    }
-    Ok(())
+    leftovers::clean(db, &sealing.chain(["wrapped_keys"]).collect::<Vec<_>>()).await
 }

@@ -12,6 +12,7 @@ use crate::model::trail::audit::{KIND, commit, spans_of};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::Result;
 use crate::store::engine::db::Db;
+use crate::store::engine::leftovers;
 use crate::store::engine::load::Loader;
 use crate::store::engine::sql::{Row, Sql};
 use crate::store::tx::Tx;
@@ -278,17 +279,10 @@ fn damaged() -> Problem {
 
 /// Sees to it that what was taken out is not left behind in the files of the database.
 pub async fn wipe(db: &mut Db) -> Result<()> {
-    match db.is_postgres() {
-        // Old rows stay in the table's pages until they are vacuumed.
-        true => {
-            db.script("vacuum audit_records".into()).await?;
-            db.script("vacuum audit_requests".into()).await
-        }
-        false => {
-            // What the search index has forgotten stands in it until it is merged.
-            let table = <User as Resource>::DESCRIPTOR.table;
-            db.script(format!("insert into {table}_search ({table}_search) values ('optimize')")).await?;
-            db.script("pragma wal_checkpoint(truncate)".into()).await
-        }
+    if !db.is_postgres() {
+        // What the search index has forgotten stands in it until it is merged.
+        let table = <User as Resource>::DESCRIPTOR.table;
+        db.script(format!("insert into {table}_search ({table}_search) values ('optimize')")).await?;
     }
+    leftovers::clean(db, &["audit_records", "audit_requests"]).await
 }

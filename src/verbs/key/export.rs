@@ -9,14 +9,14 @@ use age::secrecy::SecretString;
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{KIND, wrapped};
-use crate::crud::gate::{self, Verb};
+use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec, Unused};
+use crate::crud::read::Exported;
 use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::crud::write::dry_run_note;
@@ -25,38 +25,16 @@ use crate::model::password::Secret;
 use crate::model::problem::{Problem, io_message};
 use crate::model::sealing::MasterKey;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::ParseContext;
-use crate::store::tx::Tx;
 use crate::ui::Ui;
 
 /// Shortest passphrase: the file may lie where anybody tries words against it.
 const SHORTEST: usize = 12;
 
-/// Records that the master key was written to a file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Export {
-    master_key: Uuid,
-    /// Who can open it.
-    to: Vec<String>,
-}
-
-impl Verb for Export {
-    const NAME: &str = "key export";
-
-    type Output = ();
-
-    fn orgs(&self) -> Vec<i32> {
-        vec![SYSTEM]
-    }
-
-    fn cannot_be_kept(&self) -> Option<&'static str> {
-        Some("it needs the master key")
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
-        let details = Map::from_iter([("to".to_owned(), self.to.clone().into())]);
-        Ok(tx.event_about(SYSTEM, Action::Export, KIND, self.master_key, details).await?)
-    }
+/// Records that the master key is written to a file, and who can open it.
+async fn record(s: &mut Session<'_>, master_key: Uuid, to: Vec<String>) -> Result<()> {
+    let details = Map::from_iter([("to".to_owned(), to.into())]);
+    let (action, noun) = (Action::Export, KIND.to_owned());
+    gate::write(s, &Exported { action, noun, org: SYSTEM, id: Some(master_key), details: vec![details] }).await
 }
 
 /// Where a passphrase comes from: a person types it, or it is read.
@@ -165,18 +143,8 @@ impl Leaf for ExportFlags {
             dry_run_note(s.context);
             return Ok(());
         }
-        let mut file = self.create()?;
-        // Recorded before it is written: what is written was recorded.
-        let recorded = gate::write(s, &Export { master_key: vault.master()?.id(), to }).await;
-        let written = match recorded {
-            Ok(()) => file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|e| self.failed(&e).into()),
-            Err(e) => Err(e),
-        };
-        if let Err(e) = written {
-            // An empty file helps nobody.
-            let _ = fs::remove_file(&self.file);
-            return Err(e);
-        }
+        let master_key = vault.master()?.id();
+        self.write(async { record(s, master_key, to).await.map(|()| (bytes, ())) }).await?;
         s.context.ui.status(&format!("wrote the master key to {}, encrypted", self.file.display()));
         s.context.ui.status("keep it apart from the database and from its backups: 'orgctl key import' brings it back");
         Ok(())
@@ -193,26 +161,28 @@ impl ExportFlags {
             dry_run_note(s.context);
             return Ok(());
         }
-        let mut file = self.create()?;
-        let written = match wrapped::export(s, code).await {
-            Ok((text, keys)) => {
-                let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-                written.map(|()| keys).map_err(|e| self.failed(&e).into())
-            }
-            Err(e) => Err(e),
-        };
-        let keys = match written {
-            Ok(keys) => keys,
-            Err(e) => {
-                // An empty file helps nobody.
-                let _ = fs::remove_file(&self.file);
-                return Err(e);
-            }
-        };
+        let keys = self.write(wrapped::export(s, code)).await?;
         let ui = &s.context.ui;
         ui.status(&format!("wrote {keys} keys of {code} to {at}, wrapped"));
         ui.status("they open with the master key alone: 'orgctl key import' takes them where the organisation is");
         Ok(())
+    }
+
+    /// Writes the file. What it holds is known when that was recorded: what is written was recorded.
+    async fn write<B: AsRef<[u8]>, T>(&self, recorded: impl Future<Output = Result<(B, T)>>) -> Result<T> {
+        let mut file = self.create()?;
+        let written = match recorded.await {
+            Ok((bytes, told)) => {
+                let written = file.write_all(bytes.as_ref()).and_then(|()| file.sync_all());
+                written.map(|()| told).map_err(|e| self.failed(&e).into())
+            }
+            Err(e) => Err(e),
+        };
+        if written.is_err() {
+            // An empty file helps nobody.
+            let _ = fs::remove_file(&self.file);
+        }
+        written
     }
 
     /// The file, which is not there yet, and its owner's alone.
@@ -236,7 +206,7 @@ pub async fn recorded(s: &mut Session<'_>, to: &[String]) -> Result<String> {
     gate::allow_besides(s.context, ExportFlags::SPEC.permission)?;
     let vault = Vault::of(s).await?;
     let bytes = to_recipients(vault.master()?, to)?;
-    gate::write(s, &Export { master_key: vault.master()?.id(), to: to.to_vec() }).await?;
+    record(s, vault.master()?.id(), to.to_vec()).await?;
     Ok(STANDARD.encode(bytes))
 }
 

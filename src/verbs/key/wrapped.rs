@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::{KIND, unread};
 use crate::crud::gate::{self, Verb};
+use crate::crud::read::Exported;
 use crate::crud::session::Session;
 use crate::crud::vault::{Vault, has_none, own_key};
 use crate::crud::write::dry_run_note;
@@ -82,37 +83,6 @@ pub struct WrappedKeys {
     digest: String,
 }
 
-/// Records that an organisation's keys were written to a file, wrapped.
-#[derive(Debug, Serialize, Deserialize)]
-struct ExportKeys {
-    org: i32,
-    organisation: Uuid,
-    keys: usize,
-    digest: String,
-}
-
-impl Verb for ExportKeys {
-    const NAME: &str = "key export of an organisation";
-
-    type Output = ();
-
-    fn orgs(&self) -> Vec<i32> {
-        vec![self.org]
-    }
-
-    fn cannot_be_kept(&self) -> Option<&'static str> {
-        Some("what it tells goes elsewhere")
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
-        let details = Map::from_iter([
-            ("keys".to_owned(), json!({ "exported": self.keys })),
-            ("sha256".to_owned(), self.digest.as_str().into()),
-        ]);
-        Ok(tx.event_about(self.org, Action::Export, KIND, self.organisation, details).await?)
-    }
-}
-
 /// The text of a file with the data keys of an organisation, and of the keys that wrap them; and how many there are.
 async fn text_of(db: &mut Db, org: i32, master_key: Uuid) -> Result<(String, usize, Uuid)> {
     let organisation = keys::org_uuid(db, org).await?;
@@ -144,7 +114,10 @@ pub async fn export(s: &mut Session<'_>, code: &str) -> Result<(String, usize)> 
     let org = records::org_number(s.db().await?, code, &ParseContext::default()).await?;
     let (text, keys, organisation) = text_of(s.db().await?, org, own.wrapping).await?;
     let digest = hex(&Sha256::digest(&text));
-    gate::write(s, &ExportKeys { org, organisation, keys, digest }).await?;
+    let details =
+        Map::from_iter([("keys".to_owned(), json!({ "exported": keys })), ("sha256".to_owned(), digest.into())]);
+    let (action, noun) = (Action::Export, KIND.to_owned());
+    gate::write(s, &Exported { action, noun, org, id: Some(organisation), details: vec![details] }).await?;
     Ok((text, keys))
 }
 

@@ -6,17 +6,16 @@ use std::collections::HashMap;
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde_json::Map;
 use uuid::Uuid;
 
 use super::DESC;
 use super::brought::SEALED;
 use super::import::FILLS;
-use super::parties::{without_numbers, without_numbers_of};
+use super::parties::{self, without_numbers_of};
 use super::seal::{FINGERPRINT, OWNERS, keys_that_seal, opened_by, sealed_columns};
 use crate::crud::context::Access;
-use crate::crud::gate::{self, Verb};
+use crate::crud::gate;
 use crate::crud::leaf::{Besides, FlagGroup, flags};
 use crate::crud::read;
 use crate::crud::session::Session;
@@ -26,13 +25,11 @@ use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record, Resource as _};
 use crate::model::sealing::key_of;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::{Line, ParseContext, Scalar as _};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::keys;
 use crate::store::records::query::column;
 use crate::store::records::{self, Deleted, sealed, subjects};
 use crate::store::trail::exposure::{FIELDS, SUBJECTS};
-use crate::store::tx::Tx;
 use crate::ui::atomic_file::RedirectedOutput;
 use crate::ui::format::{Format, Listing, OutputColumn, export_format};
 
@@ -66,39 +63,6 @@ flags! {
     pub struct ExportFlags {
         export: read::ExportFlags,
         unmasked: Unmasked,
-    }
-}
-
-/// Records that something sealed was handed out, and whose it is.
-#[derive(Debug, Serialize, Deserialize)]
-struct HandedOut {
-    org: i32,
-    details: Map<String, Json>,
-    subjects: Vec<Uuid>,
-}
-
-impl Verb for HandedOut {
-    const NAME: &str = "kyc export";
-
-    type Output = ();
-
-    fn orgs(&self) -> Vec<i32> {
-        vec![self.org]
-    }
-
-    fn cannot_be_kept(&self) -> Option<&'static str> {
-        Some("what it tells goes elsewhere")
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
-        let some = self.subjects.chunks(NAMED).chain(self.subjects.is_empty().then_some(&[][..]));
-        for some in some {
-            let mut details = self.details.clone();
-            let ids: Vec<String> = some.iter().map(Uuid::to_string).collect();
-            details.insert(SUBJECTS.to_owned(), ids.into());
-            tx.event_about(self.org, Action::Export, DESC.noun, Uuid::nil(), details).await?;
-        }
-        Ok(())
     }
 }
 
@@ -152,9 +116,7 @@ fn reason_of(s: &Session<'_>, export: &read::ExportFlags, reason: Option<&str>, 
         _ => {}
     }
     let reason = reason.ok_or_else(|| Problem::usage("the reason is missing").hint("give it with --reason TEXT"))?;
-    without_numbers("--reason", Some(reason))?;
-    let wrong = |_| Problem::invalid("the reason must be one line of at most 1000 characters").field("reason");
-    Ok((Line::<1000>::TYPE.parse)(reason, &s.connection.parsing).map_err(wrong)?.to_text())
+    Ok(parties::reason(s, reason)?)
 }
 
 /// What a file is to hold.
@@ -230,7 +192,16 @@ async fn hand_out(s: &mut Session<'_>, export: &read::ExportFlags, how: &How) ->
             details.insert("reason".into(), reason.as_str().into());
         }
     }
-    read::record_export(s, &HandedOut { org: plan.org, details, subjects: people }).await?;
+    let whose = people.chunks(NAMED).chain(people.is_empty().then_some(&[][..]));
+    let details = whose.map(|some| {
+        let ids: Vec<String> = some.iter().map(Uuid::to_string).collect();
+        let mut details = details.clone();
+        details.insert(SUBJECTS.to_owned(), ids.into());
+        details
+    });
+    let details = details.collect();
+    let (action, noun) = (Action::Export, DESC.noun.to_owned());
+    gate::write(s, &read::Exported { action, noun, org: plan.org, id: None, details }).await?;
     let mut listing = Listing::in_format(plan.format, heads(how), 0);
     if export.safe.safe_for_spreadsheets {
         listing = listing.safe_for_spreadsheets();

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use serde::{Deserialize, Serialize};
 
-use super::papers::{Means, Papers, sealed};
+use super::papers::{FileBatch, Means, Papers, sealed};
 use super::{DESC, brought, cipher};
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::file_flags::{Codes, Dates, Leavers};
@@ -53,7 +53,7 @@ pub const FILLS: &[&str] = &[
 pub struct KycImport {
     rows: Import,
     /// What an earlier system verified is taken up under this batch, for another person to confirm.
-    keeps_verified: Option<String>,
+    keeps_verified: Option<FileBatch>,
     /// What all of them agreed to before.
     consent: Option<GivenConsent>,
     #[serde(skip)]
@@ -251,13 +251,19 @@ impl Leaf for ImportFlags {
         let terms = Terms { sealed: Some(sealed), fills: Some(FILLS), ..Terms::default() };
         let flags = self.file_flags();
         let rows = opened.map(s, &flags, terms).await?;
-        let batch = s.context.origin.request_id.simple().to_string();
-        let keeps_verified = self.keep_verified.then(|| batch[batch.len() - 12..].to_owned());
+        let request = s.context.origin.request_id.simple().to_string();
+        let keeps_verified = match self.keep_verified {
+            true => Some(FileBatch {
+                number: request[request.len() - 12..].to_owned(),
+                sha256: rows.source.sha256()?.to_string(),
+            }),
+            false => None,
+        };
         let vault = Vault::of(s).await?;
         let consent = self.consent.given(s)?;
         let mut verb = KycImport { rows, keeps_verified, consent, vault, fernet };
         let (report, seconds) = load(s, &mut verb).await?;
-        if let Some(batch) = verb.keeps_verified.as_ref().filter(|_| report.created > 0) {
+        if let Some(FileBatch { number: batch, .. }) = verb.keeps_verified.as_ref().filter(|_| report.created > 0) {
             s.context.ui.status(&format!(
                 "what was verified waits as batch {batch}: another person confirms it with 'orgctl kyc import-confirm {batch}'"
             ));

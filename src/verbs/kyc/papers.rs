@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -85,6 +86,14 @@ pub fn sealed(header: &str) -> Option<&'static str> {
     SEALED.iter().find(|(_, names)| names.iter().any(|name| fold(name) == header)).map(|(what, _)| *what)
 }
 
+/// Under what that is taken up which an earlier system verified.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FileBatch {
+    pub number: String,
+    /// Of the file, which is the evidence (DOMAIN.md, section 4), in hexadecimal digits.
+    pub sha256: String,
+}
+
 /// Who takes papers up, and when.
 #[derive(Debug, Clone)]
 pub struct Act {
@@ -92,7 +101,7 @@ pub struct Act {
     by: Option<Uuid>,
     operator: String,
     /// The batch under which what was verified elsewhere is taken up.
-    batch: Option<String>,
+    batch: Option<FileBatch>,
 }
 
 /// Reads and seals the papers of a file.
@@ -162,7 +171,7 @@ pub struct Means {
     pub opener: Option<Opener>,
     pub fernet: Option<Arc<FernetKey>>,
     /// The batch under which what was verified elsewhere is taken up.
-    pub batch: Option<String>,
+    pub batch: Option<FileBatch>,
     pub has_consent: bool,
 }
 
@@ -534,12 +543,15 @@ impl RowSealer for PaperSealer {
     fn seal(&self, record: &mut Record, clear: Clear) -> Result<()> {
         let RowPaper { paper, was_verified, brought } = row_paper(&clear)?;
         let act = &self.act;
-        let (state, batch) = match (was_verified, &act.batch) {
-            (true, Some(batch)) => (KycState::InReview, Some(batch.clone())),
-            _ => (KycState::Submitted, None),
+        let state = match act.batch.as_ref().filter(|_| *was_verified) {
+            Some(batch) => {
+                record.set("batch", batch.number.as_str().into());
+                record.set("note", format!("it came with a file of SHA-256 {}", batch.sha256).into());
+                KycState::InReview
+            }
+            None => KycState::Submitted,
         };
         record.set("state", state.as_str().into());
-        record.set("batch", batch.into());
         record.set("submitted_at", act.at.into());
         record.set("submitted_by_id", act.by.into());
         record.set("submitted_operator", act.operator.as_str().into());

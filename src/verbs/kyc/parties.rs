@@ -18,6 +18,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::key::BETWEEN;
 use crate::model::resource::stored::Stored;
 use crate::model::resource::{Record, Resource as _};
+use crate::model::values::scalar::{Line, Scalar as _};
 use crate::model::values::value::Value;
 use crate::store::records::{self, Deleted};
 use crate::store::trail::merged_ids;
@@ -40,6 +41,9 @@ pub async fn named(s: &mut Session<'_>, given: &[String]) -> Result<Vec<Record>>
     Ok(found)
 }
 
+/// Records that are named where none of those is there that a key can mean.
+const NAMED: usize = 3;
+
 /// The record that a key names.
 pub async fn one(s: &mut Session<'_>, key: &str) -> Result<Record> {
     let parts = key.rsplit_once(BETWEEN).and_then(|(user, kind)| Some((user, choice::<KycKind>(kind).ok()?)));
@@ -55,7 +59,10 @@ pub async fn one(s: &mut Session<'_>, key: &str) -> Result<Record> {
         let (kind, title) = (kind.as_str(), user.title());
         let hint = match all.len() {
             0 => format!("submit one: orgctl kyc submit {kind} {}", user.key()),
-            _ => format!("others are named with their number: {}:{kind}:1", user.key()),
+            _ => {
+                let keys: Vec<String> = all.iter().rev().take(NAMED).map(|other| other.record().key()).collect();
+                format!("there was one: {}", keys.join(", "))
+            }
         };
         return Err(Problem::not_found(format!("{title} has no {kind} record that waits or is in force"))
             .hint(hint)
@@ -115,6 +122,13 @@ pub fn without_numbers(flag: &'static str, text: Option<&str>) -> Result<(), Pro
     let label = kind.label();
     Err(Problem::invalid(format!("{flag} holds what can be a {label}, which is kept sealed alone"))
         .hint("leave the number out: the record is named by its key, and shows the number masked"))
+}
+
+/// Why something sealed must be seen, as it is recorded.
+pub fn reason(s: &Session<'_>, text: &str) -> Result<String, Problem> {
+    without_numbers("--reason", Some(text))?;
+    let wrong = |_| Problem::invalid("the reason must be one line of at most 1000 characters").field("reason");
+    Ok((Line::<1000>::TYPE.parse)(text, &s.connection.parsing).map_err(wrong)?.to_text())
 }
 
 /// Refuses texts in words that hold a number of somebody whom they are about, of which other people's may be in the same form: an

@@ -1,15 +1,15 @@
 //! `kyc reveal`: a sealed value is shown to a person, who says why; that is recorded before it is shown.
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use super::parties::{one, without_numbers, without_own_numbers};
+use super::parties::{self, one, without_own_numbers};
 use super::seal::{NUMBER, OWNERS, opened, sealed_columns};
 use super::{DESC, choice};
-use crate::crud::gate::{self, Verb};
+use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec, Unused};
+use crate::crud::read::Exported;
 use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::crud::write::dry_run_note;
@@ -18,43 +18,10 @@ use crate::model::problem::{Problem, nearest};
 use crate::model::resource::Record;
 use crate::model::resource::key::BETWEEN;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::{Line, ParseContext, Scalar as _, fold, truncate};
+use crate::model::values::scalar::{fold, truncate};
 use crate::store::records;
 use crate::store::trail::exposure::FIELDS;
-use crate::store::tx::Tx;
 use crate::ui::format::{self, is_for_programs};
-
-/// Records that a sealed value of a record is shown.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Revealed {
-    org: i32,
-    id: Uuid,
-    key: String,
-    field: String,
-    reason: String,
-}
-
-impl Verb for Revealed {
-    const NAME: &str = "kyc reveal";
-
-    type Output = ();
-
-    fn orgs(&self) -> Vec<i32> {
-        vec![self.org]
-    }
-
-    fn cannot_be_kept(&self) -> Option<&'static str> {
-        Some("what it tells goes elsewhere")
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
-        let mut details = Map::new();
-        details.insert(FIELDS.to_owned(), json!([self.field]));
-        details.insert("key".to_owned(), self.key.as_str().into());
-        details.insert("reason".to_owned(), self.reason.as_str().into());
-        Ok(tx.event_about(self.org, Action::Reveal, DESC.noun, self.id, details).await?)
-    }
-}
 
 /// Shows one sealed value of somebody's records on a terminal.
 #[derive(clap::Args)]
@@ -191,9 +158,7 @@ impl Leaf for RevealFlags {
             None if ui.style.interactive => ui.ask("Reason", None, |_| Ok(())).await?,
             None => return Err(Problem::usage("the reason is missing").hint("give it with --reason TEXT").into()),
         };
-        without_numbers("--reason", Some(&reason))?;
-        let wrong = |_| Problem::invalid("the reason must be one line of at most 1000 characters").field("reason");
-        let reason = (Line::<1000>::TYPE.parse)(&reason, &s.connection.parsing).map_err(wrong)?.to_text();
+        let reason = parties::reason(s, &reason)?;
         let record = one(s, &key).await?;
         gate::authorize(s, &record).await?;
         without_own_numbers(s, std::slice::from_ref(&record), &[("--reason", Some(&reason))]).await?;
@@ -214,7 +179,13 @@ impl Leaf for RevealFlags {
         let of_owner = of_owner.unwrap_or_default();
         let field = format!("{}.{of_owner}{column}", record.get("kind").to_text());
         let told = field.clone();
-        gate::write(s, &Revealed { org, id, key: record.key(), field, reason }).await?;
+        let details = Map::from_iter([
+            (FIELDS.to_owned(), json!([field])),
+            ("key".to_owned(), record.key().into()),
+            ("reason".to_owned(), reason.into()),
+        ]);
+        let (action, noun) = (Action::Reveal, DESC.noun.to_owned());
+        gate::write(s, &Exported { action, noun, org, id: Some(id), details: vec![details] }).await?;
         if s.context.dry_run {
             dry_run_note(s.context);
             return Ok(());

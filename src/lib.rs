@@ -33,7 +33,7 @@ pub fn run(
     clock: &dyn model::clock::Clock,
     random: &dyn model::random::Random,
     operator: &model::operator::Operator,
-    kinds: cli::tree::Program,
+    kinds: cli::program::Program,
 ) -> u8 {
     let subject = &access::Subject::LocalOperator;
     cli::run(argv, io, &cli::World { env, clock, random, operator, program: kinds, subject, tape: None }).0

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal as _, stderr, stdin, stdout};
 use std::os::fd::AsFd as _;
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 use orgctl::crud::context::Env;
 use orgctl::model::clock::Clock;
 use orgctl::model::operator::Operator;

@@ -1,6 +1,7 @@
 //! Forty kinds, as large as those that are to come: each with a score of fields, of which some refer to others.
 
-use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
 use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 use orgctl::crud::context::Env;
 use orgctl::model::clock::Clock;
 use orgctl::model::operator::Operator;

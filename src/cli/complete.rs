@@ -17,7 +17,7 @@ use clap_complete::env::{EnvCompleter, Shells};
 
 use super::World;
 use super::config::{COLUMNS, Config, DATABASE, ORG, OptionName};
-use super::tree::{Found, Program};
+use super::program::{Found, Program};
 use crate::access::Subject;
 use crate::crud::context::Env;
 use crate::crud::flags::Named;

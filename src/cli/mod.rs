@@ -9,8 +9,10 @@ mod interrupts;
 mod mistyped;
 pub mod operator;
 mod plain;
+pub mod program;
 pub mod tree;
 mod unused;
+pub mod verb;
 mod work;
 
 use std::cell::Cell;
@@ -43,7 +45,7 @@ use crate::ui::{Io, Style, Ui};
 use crate::verbs::audit::export::ExportFlags;
 use config::{AS, COLUMNS, Config, DATABASE, DRY_RUN, NO_INPUT, ORG, OUTPUT, QUIET, VERBOSE, YES};
 use interrupts::{SecondSignal, until_signal};
-use tree::{Found, Program};
+use program::{Found, Program};
 use work::Work;
 
 /// Everything that a run depends on, handed in.

@@ -4,7 +4,8 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::config::{Config, DATABASE};
-use super::tree::{PlainVerb, Program};
+use super::program::Program;
+use super::verb::PlainVerb;
 use super::{World, demo, end};
 use crate::model::redact::secrets;
 use crate::model::values::value::ValueType;

@@ -4,7 +4,7 @@
 //! itself ([`crate::crud::leaf::Unused`]).
 
 use super::config::{COLUMNS, Config, DRY_RUN, ORG, OUTPUT, OptionName};
-use super::tree::Found;
+use super::program::Found;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::verbs::Verb;

@@ -9,7 +9,8 @@ use clap::{ArgMatches, FromArgMatches as _};
 use serde_json::json;
 
 use super::commands::COMMANDS;
-use super::tree::{Done, EachByItself, Found};
+use super::program::{EachByItself, Found};
+use super::verb::Done;
 use crate::crud::flags::{Forced, Named};
 use crate::crud::leaf::{Given, id};
 use crate::crud::link::{LinkFlags, Linking};

@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 
 use crate::harness::{Engine, Output, TestEnv, with_lock};
 use crate::raw::{HeldLock, int, signal, start, until, until_waiting, wait};

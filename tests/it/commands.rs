@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use orgctl::cli::commands::COMMANDS;
-use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
 use orgctl::crud::stored::StoredCommand;
 use orgctl::model::clock::Clock as _;
 use orgctl::model::kinds::Kinds;

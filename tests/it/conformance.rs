@@ -15,7 +15,7 @@ mod samples;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 use orgctl::model::clock::Clock as _;
 use orgctl::model::resource::key::Key;
 use orgctl::model::resource::row_rule::RowRule;

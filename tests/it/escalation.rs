@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 use orgctl::model::clock::Clock as _;
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! The help of a kind is about that kind: what it tells to try works, and speaks of no other one.
 
 use clap::Command;
-use orgctl::cli::tree::{Found, Program};
+use orgctl::cli::program::{Found, Program};
 use orgctl::model::resource::Descriptor;
 use orgctl::model::resource::verbs::Verbs;
 

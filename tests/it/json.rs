@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 use orgctl::model::resource::Descriptor;
 use orgctl::model::resource::examples;
 use orgctl::model::resource::verbs::Verb;

@@ -1,6 +1,7 @@
 //! Each kind has the verbs that it declares, as far as they mean something for it, and no others.
 
-use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
 use orgctl::model::kinds::{Kind, Kinds, OWN};
 use orgctl::model::resource::Check;
 use orgctl::model::values::scalar::{Code, Line, Ref};

@@ -1,6 +1,6 @@
 //! What joins two records is made and taken away at the noun of one of them, item first: `specialty assign ECON asha`.
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 
 use crate::harness::{Engine, TestEnv, on_both_engines_with_acme as both};
 use crate::terminal::{at_terminal, ends};

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 
 use crate::harness::{Engine, Output, TestEnv, socket};
 use crate::raw::{branches_csv, int};

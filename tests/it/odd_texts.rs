@@ -1,6 +1,6 @@
 //! No text in any option, key, cell, form or setting leads to "integrity broken", to a crash, or to the database's own words.
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 use orgctl::model::kinds::Kinds;
 use orgctl::model::resource::Descriptor;
 use orgctl::model::resource::verbs::Verb;

@@ -1,7 +1,8 @@
 //! What becomes of records when something happens to what they refer to: the table of `model::lifetime`, played with kinds
 //! of every lifetime.
 
-use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
 use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};

@@ -162,7 +162,7 @@ fn a_refusal_is_no_effect() {
 /// Whatever a verb is called, its refusal is recorded under a word that searches know.
 #[test]
 fn refusals_are_recorded_under_words_of_the_closed_list() {
-    use orgctl::cli::tree::Program;
+    use orgctl::cli::program::Program;
     use orgctl::model::trail::audit::ACTIONS;
     let program = Program::default();
     for (noun, verb) in program.verbs() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 use orgctl::model::clock::Clock as _;
 use orgctl::model::values::value::rfc3339;
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 
 use crate::harness::{TestEnv, on_both_engines_with};
 

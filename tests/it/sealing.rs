@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use orgctl::cli::tree::{LEAVES, Leaf, Program, leaf};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
+use orgctl::cli::verb::{Leaf, leaf};
 use orgctl::crud::gate::{self, Verb};
 use orgctl::crud::leaf::{self, Spec};
 use orgctl::crud::session::Session;

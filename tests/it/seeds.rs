@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
 use orgctl::crud::context::OF_EVERYBODY;
 use orgctl::model::kinds::seeds::SEEDS;
 use orgctl::model::kinds::{Kinds, OWN};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap_complete::env::Shells;
 use orgctl::cli::complete;
-use orgctl::cli::tree::{Found, Program};
+use orgctl::cli::program::{Found, Program};
 use orgctl::model::kinds::Kinds;
 use orgctl::store::schema;
 

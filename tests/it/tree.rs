@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::{ArgMatches, Command};
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 
 use crate::own_kinds::PROGRAM;
 

@@ -1,6 +1,6 @@
 //! An option that a command has no use for, or that another one takes the place of, is refused: nothing is passed over.
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 
 use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 

@@ -1,6 +1,6 @@
 //! Changes: update, activate, delete and what protects from it, restore, purge, merge.
 
-use orgctl::cli::tree::Program;
+use orgctl::cli::program::Program;
 use orgctl::model::resource::lifetime::{Consequence, TargetEvent};
 use orgctl::model::resource::{Attr, Descriptor, Field};
 use orgctl::model::values::value::ValueType;

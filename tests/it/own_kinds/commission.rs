@@ -1,7 +1,8 @@
 //! Rules over several fields and over several records, as a kind declares them: they hold whoever writes, and are told with
 //! the names of records and fields.
 
-use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
 use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;

@@ -1,7 +1,8 @@
 //! Kinds of every course of life: licences that end and are followed by others, readings that stay as they were written,
 //! counters that nobody records; and kinds of the installation.
 
-use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
 use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};

@@ -1,6 +1,7 @@
 //! Values that are made where none is given: a number within another record, and who acts.
 
-use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
 use orgctl::crud::write::Create;
 use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::user::User;

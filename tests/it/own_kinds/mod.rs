@@ -1,7 +1,9 @@
 //! Kinds of record that the program does not ship: it is given a list, and does for them what it does for its own.
 
 use chrono::NaiveDate;
-use orgctl::cli::tree::{LEAVES, Leaf, Program, leaf};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
+use orgctl::cli::verb::{Leaf, leaf};
 use orgctl::crud::gate::Verb;
 use orgctl::crud::leaf::{self, Spec};
 use orgctl::crud::session::Session;

@@ -9,7 +9,8 @@ mod stint;
 mod topic;
 mod watcher;
 
-use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::cli::program::Program;
+use orgctl::cli::tree::LEAVES;
 use orgctl::model::kinds::{Kind, Kinds, OWN};
 
 use super::{ADDED, catalogue};

@@ -10,7 +10,7 @@ use super::config;
 use super::tree::{GENERIC, LEAVES, NOUNS, OTHERWISE, PLAIN};
 use super::verb::{Generic, Leaf, Plain};
 use crate::crud::context::Access;
-use crate::crud::flags::{ASKED_GROUP, COMMAND, Named, a};
+use crate::crud::flags::{ASKED_GROUP, COMMAND, Named};
 use crate::crud::leaf::{Unused, id};
 use crate::crud::link::{self, ITEM, LinkFlags, Linking};
 use crate::crud::transition::MoveFlags;
@@ -357,11 +357,11 @@ impl Found {
                     Found::Link(Linking::Unassign, _) => format!("no longer {}", link.assign),
                     _ => link.assign.to_owned(),
                 };
-                format!("Let {} {verb} other {}", a(link.item.1), link.other.1.plural())
+                format!("Let {} {verb} other {}", link.item.1.indefinite(), link.other.1.plural())
             }
             Found::Link(linking, link) => {
                 let between = if *linking == Linking::Assign { "to" } else { "from" };
-                let (item, others) = (a(link.item.1), link.other.1.plural());
+                let (item, others) = (link.item.1.indefinite(), link.other.1.plural());
                 match self.verb_name().split_once('-') {
                     // `add-approver`: the word for what they are is part of it.
                     Some((verb, whom)) => format!("{} {whom}s {between} {item}", capital(verb)),

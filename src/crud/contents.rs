@@ -30,8 +30,8 @@ pub async fn delete_all(tx: &mut Tx<'_>, going: &[RecordAt], deletion: impl Fn(U
     for some in alike(going) {
         let records = read(tx.db, some).await?;
         if records.len() < some.len() || !records.iter().all(Record::is_live) {
-            let noun = some[0].desc.noun;
-            return Err(Problem::conflict(format!("a {noun} that was to go is gone; nothing was deleted"))
+            let one = some[0].desc.indefinite();
+            return Err(Problem::conflict(format!("{one} that was to go is gone; nothing was deleted"))
                 .hint("run the command again")
                 .into());
         }

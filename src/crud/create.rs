@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::flags::{ChangedFields, Edit, Forced, IfVersion, Named, NewFields, a};
+use super::flags::{ChangedFields, Edit, Forced, IfVersion, Named, NewFields};
 use super::gate;
 use super::leaf::{KindVerb, flags};
 use super::parse::given_of;
@@ -31,7 +31,7 @@ impl KindVerb for CreateFlags {
     const WRITES: bool = true;
 
     fn about(desc: &Descriptor) -> String {
-        format!("Create {}", a(desc))
+        format!("Create {}", desc.indefinite())
     }
 
     fn examples(desc: &Descriptor) -> String {

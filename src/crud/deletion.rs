@@ -162,7 +162,8 @@ async fn point_some(tx: &mut Tx<'_>, turns: Vec<Turn>, action: Action) -> Result
     let mut there: HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
     let (mut changes, mut changed) = (Vec::with_capacity(turns.len()), 0);
     for (at, column, value) in turns {
-        let gone = || Problem::conflict(format!("a {} was deleted by somebody else in the meantime", at.desc.noun));
+        let gone =
+            || Problem::conflict(format!("{} was deleted by somebody else in the meantime", at.desc.indefinite()));
         let before = there.remove(&at.id).ok_or_else(gone)?;
         let mut after = before.clone();
         after.set(column, value);

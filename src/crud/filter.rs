@@ -98,7 +98,7 @@ async fn refer(
         let Some(key) = value.as_text() else {
             if condition.column.place.is_some() {
                 let sentence =
-                    format!("{} wants a {}, and one of those given is empty", condition.column.name, target.noun);
+                    format!("{} wants {}, and one of those given is empty", condition.column.name, target.indefinite());
                 return Err(Problem::usage(sentence).into());
             }
             values.push(value);

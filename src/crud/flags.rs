@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, Command};
 
 use super::leaf::{FieldTexts, FlagGroup, Flags, Given, id};
 use crate::model::kinds::Kinds;
-use crate::model::resource::{Descriptor, Field, examples};
+use crate::model::resource::{Descriptor, Field, examples, with_article};
 use crate::model::values::scalar::FieldKind;
 use crate::model::values::value::ValueType;
 
@@ -124,16 +124,6 @@ pub fn out_of_use(desc: &Descriptor) -> Option<String> {
     let (last, first) = nouns.split_last()?;
     let all = if first.is_empty() { (*last).to_owned() } else { format!("{} or {last}", first.join(", ")) };
     Some(format!("{} is inactive", with_article(&all)))
-}
-
-/// `an organisation`
-pub fn a(desc: &Descriptor) -> String {
-    with_article(desc.singular())
-}
-
-fn with_article(noun: &str) -> String {
-    let article = if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
-    format!("{article} {noun}")
 }
 
 /// A flag for every field that a user may set of a new record.

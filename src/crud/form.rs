@@ -34,7 +34,7 @@ fn comment(text: &str) -> String {
 /// `CHOICE, required: one of a, b, c (default: a)`, `TEXT of at most 200 characters, optional`
 fn about(field: &Field) -> String {
     let mut about = match field.target() {
-        Some(target) => format!("{} of a {}", field.ty.label, target.noun),
+        Some(target) => format!("{} of {}", field.ty.label, target.indefinite()),
         None => field.ty.label.to_owned(),
     };
     if field.ty.max > 0 {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::as_of;
 use super::context::Context;
-use super::flags::{a, limit};
+use super::flags::limit;
 use super::gate;
 use super::keys::one_key;
 use super::leaf::{FlagGroup, KindVerb, id};
@@ -113,7 +113,7 @@ impl KindVerb for HistoryFlags {
     const WRITES: bool = false;
 
     fn about(desc: &Descriptor) -> String {
-        format!("Show everything that was done to {}", a(desc))
+        format!("Show everything that was done to {}", desc.indefinite())
     }
 
     fn examples(desc: &Descriptor) -> String {

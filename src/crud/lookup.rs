@@ -286,7 +286,7 @@ pub(super) async fn not_found(
     life: Deleted,
 ) -> Result<Problem> {
     if key.trim().is_empty() {
-        return Ok(Problem::usage(format!("the key of a {} is empty", desc.noun)).hint(format!(
+        return Ok(Problem::usage(format!("the key of {} is empty", desc.indefinite())).hint(format!(
             "'orgctl {} {}' shows all",
             desc.noun,
             desc.list_word()

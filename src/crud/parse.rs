@@ -54,7 +54,12 @@ pub fn is_of_the_act(s: &Session<'_>, desc: &Descriptor, field: &Field, value: &
         }
         _ => return Ok(()),
     };
-    Err(Problem::denied(format!("{} is not allowed: {} of a {} {why}", s.access().permission, field.name(), desc.noun)))
+    Err(Problem::denied(format!(
+        "{} is not allowed: {} of {} {why}",
+        s.access().permission,
+        field.name(),
+        desc.indefinite()
+    )))
 }
 
 /// So long ago `now` may have been read.

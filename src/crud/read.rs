@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::context::Access;
 use super::context::Context;
 use super::filter::filter;
-use super::flags::{AsOf, Named, a, limit};
+use super::flags::{AsOf, Named, limit};
 use super::gate::{self, Verb};
 use super::keys::keys;
 use super::leaf::{FlagGroup, KindVerb, Unused, flags, id};
@@ -595,7 +595,7 @@ impl KindVerb for ShowFlags {
     const WRITES: bool = false;
 
     fn about(desc: &Descriptor) -> String {
-        format!("Show {} with all fields", a(desc))
+        format!("Show {} with all fields", desc.indefinite())
     }
 
     fn examples(desc: &Descriptor) -> String {
@@ -660,7 +660,7 @@ impl KindVerb for ExistsFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
     fn about(desc: &Descriptor) -> String {
-        format!("Tell by the exit code whether {} exists", a(desc))
+        format!("Tell by the exit code whether {} exists", desc.indefinite())
     }
 
     fn examples(desc: &Descriptor) -> String {
@@ -970,8 +970,9 @@ async fn stream_with(
     within: &'static [ToldWithin],
 ) -> Result<()> {
     let key = query.columns.iter().position(|c| c.name == desc.key().name());
-    let key = key
-        .ok_or_else(|| Problem::usage(format!("what is of a {} is told with its {}", desc.noun, desc.key().name())))?;
+    let key = key.ok_or_else(|| {
+        Problem::usage(format!("what is of {} is told with its {}", desc.indefinite(), desc.key().name()))
+    })?;
     let mut rows = Vec::new();
     query
         .each(s.db().await?, |row| {

@@ -326,7 +326,7 @@ async fn taken(tx: &mut Tx<'_>, record: &Record, key: &str, name: &str, is_told:
 /// SYSTEM owns what belongs to the installation; records of this kind belong to an organisation.
 pub fn not_in_system(desc: &Descriptor, org: i32) -> Result<i32, Problem> {
     if org == SYSTEM && !desc.may_be_in_system() {
-        return Err(Problem::conflict(format!("a {} belongs to an organisation, not to SYSTEM", desc.noun))
+        return Err(Problem::conflict(format!("{} belongs to an organisation, not to SYSTEM", desc.indefinite()))
             .hint("name the organisation with --org"));
     }
     Ok(org)

@@ -29,6 +29,7 @@ pub mod stats;
 pub mod status;
 pub mod submit;
 pub mod validate;
+mod waiting;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -57,6 +58,11 @@ const MOST: usize = bounded::SMALL;
 fn choice<T: Scalar>(text: &str) -> Result<T, Problem> {
     let value = (T::TYPE.parse)(text, &ParseContext::default()).map_err(Problem::invalid)?;
     T::from_value(&value).ok_or_else(|| Problem::invalid("it is none of the words that there are"))
+}
+
+/// A word of a closed set, which a flag or a field of this name gives.
+fn choice_of<T: Scalar>(name: &str, text: &str) -> Result<T, Problem> {
+    choice(text).map_err(|e| Problem { sentence: format!("{name} {}", e.sentence), ..e })
 }
 
 /// A move that records make.

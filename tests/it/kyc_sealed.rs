@@ -769,3 +769,34 @@ fn a_reference_is_held_against_the_own_number_alone() {
     assert!(refused.contains("what is superseded or expired is not taken up"), "{refused}");
     p.run(&format!("kyc import {}", p.write("other.csv", rows("234123412346")))).ok();
 }
+
+#[test]
+fn a_file_is_told_what_waits_already() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let file =
+            p.write("pans.csv", format!("user,number,name\nASHA22,{PAN},Asha Rao\nRAV222,{OTHER_PAN},Ravi Kumar\n"));
+        p.run(&format!("kyc import {file} --kind pan")).ok();
+        let waits = |line: u64, title: &str| {
+            format!("rejected line {line}, user: kyc {title} waits already, and one of a kind waits at a time\n")
+        };
+        let said = p.run(&format!("kyc import {file} --kind pan --keep-going")).fails(7);
+        assert!(said.starts_with(&(waits(2, "ASHA22:pan:1") + &waits(3, "RAV222:pan:1"))), "{said}");
+        // Twice in one file, by another key of the same person.
+        let twice =
+            p.write("twice.csv", format!("user,number,name\nDEV222,{PAN},Dev Nair\ndev@acme.in,{PAN},Dev Nair\n"));
+        p.run("setting set kyc.duplicates flag").ok();
+        let said = p.run(&format!("kyc import {twice} --kind pan")).fails(6);
+        let before = "rejected line 3, user: a row before has a paper of dev@acme.in of the kind pan\n";
+        assert!(said.starts_with(before), "{said}");
+        // What no column of papers is called, and what is made with a record.
+        let odd = p.write("odd.csv", format!("user,numbr,name,serial\nDEV222,{PAN},Dev Nair,7\n"));
+        let said = p.run(&format!("kyc import {odd} --kind pan")).fails(6);
+        assert!(said.contains("columns that a KYC record does not have: numbr, serial\n"), "{said}");
+        assert!(said.contains("hint: did you mean number by 'numbr'?\n"), "{said}");
+        assert!(said.contains("hint: fields: user, kind, reference, amount, gender, "), "{said}");
+        assert!(!said.contains("submitted_operator") && !said.contains(PAN), "{said}");
+        let said = p.run("kyc reject RAV222:pan --reason nonsense").fails(6);
+        assert!(said.starts_with("error: --reason must be one of unreadable, mismatch"), "{said}");
+    });
+}

@@ -240,7 +240,7 @@ async fn opened(
         return Ok(source);
     }
     if let Some(line) = header_below(desc, &source)? {
-        let sentence = format!("the first line names no column of a {}; line {line} does", desc.noun);
+        let sentence = format!("the first line names no column of {}; line {line} does", desc.indefinite());
         return Err(Problem::invalid(sentence)
             .hint(format!("--skip-lines {} passes over the lines before it", line - 1))
             .into());
@@ -398,7 +398,7 @@ fn key_of(
     let keys: Vec<String> = desc.all_keys().map(|key| key.name()).collect();
     if let Some(name) = named {
         let named = desc.all_keys().find(|key| key.is_named(name)).ok_or_else(|| {
-            Problem::usage(format!("{} is no key of a {}", truncate(name), desc.noun))
+            Problem::usage(format!("{} is no key of {}", truncate(name), desc.indefinite()))
                 .hint(format!("keys: {}", keys.join(", ")))
         });
         return Ok(named?);

@@ -74,18 +74,22 @@ fn filled_twice(field: &str, header: &[String], (first, second): (usize, usize))
 }
 
 /// What a column of a file of these records may be: a field, a list, or whose the row is.
-fn fillable(desc: &'static Descriptor, nested: &'static [Nested]) -> Vec<&'static str> {
+fn fillable(desc: &'static Descriptor, terms: &Terms) -> Vec<&'static str> {
     let org = Some("org").filter(|org| is_org_column(desc, org));
     let described = desc.lists.iter().flat_map(|list| list.described).map(|(name, _)| *name);
     let lists = desc.lists.iter().map(|l| l.name).chain(described);
-    desc.fields.iter().map(Field::name).chain(lists).chain(nested.iter().map(|n| n.names[0])).chain(org).collect()
+    let is_filled = |f: &&Field| terms.fills.is_none_or(|fills| fills.contains(&f.column));
+    let fields = desc.fields.iter().filter(is_filled).map(Field::name);
+    let sealed = terms.sealed.into_iter().flat_map(|sealed| sealed.names.iter().copied());
+    let nested = terms.nested.iter().map(|n| n.names[0]);
+    fields.chain(sealed).chain(lists).chain(nested).chain(org).collect()
 }
 
 /// A field that `--map` names, one of those that are `known` there.
 fn mapped_field(desc: &'static Descriptor, name: &str, known: &[&str]) -> Result<&'static Field> {
     desc.field(name).ok_or_else(|| {
         let meant = nearest(name, known.iter().copied()).map(|m| format!("did you mean {m}?"));
-        Problem::usage(format!("--map names a field that a {} does not have: {}", desc.noun, truncate(name)))
+        Problem::usage(format!("--map names a field that {} does not have: {}", desc.indefinite(), truncate(name)))
             .hint_maybe(meant)
             .hint(format!("fields: {}", known.join(", ")))
             .into()
@@ -149,7 +153,7 @@ fn inside_of(header: &[String], at: usize) -> impl Iterator<Item = usize> {
 
 /// That a file has columns which fill nothing.
 fn unknown_columns(
-    (desc, nested): (&'static Descriptor, &'static [Nested]),
+    (desc, terms): (&'static Descriptor, &Terms),
     source: &Source,
     header: &[String],
     unknown: &[usize],
@@ -159,7 +163,7 @@ fn unknown_columns(
         name => name.to_owned(),
     };
     let names: Vec<String> = unknown.iter().map(name).collect();
-    let known = fillable(desc, nested);
+    let known = fillable(desc, terms);
     let meant = names
         .iter()
         .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{}'?", truncate(u))));
@@ -174,7 +178,7 @@ fn unknown_columns(
     let rows = rows.map(|name| {
         format!("'{name}' holds objects; if these are the rows: jq -c '.{name}[]' FILE makes lines of them")
     });
-    Problem::invalid(format!("columns that a {} does not have: {}", desc.noun, shown(&names)))
+    Problem::invalid(format!("columns that {} does not have: {}", desc.indefinite(), shown(&names)))
         .hint_maybe(meant.filter(|_| inner.is_none()))
         .hint_maybe(inner)
         .hint_maybe(rows)
@@ -199,7 +203,8 @@ fn mapped_by_flag<'m>(
         let column = match column(header, from.trim()) {
             Ok(column) => column,
             Err(e) if source.is_json() && !header.iter().any(|h| fold(h) == fold(from)) => {
-                mapped_field(desc, to.split('.').next().unwrap_or(to).trim(), &fillable(desc, &[])).map_err(|_| e)?;
+                mapped_field(desc, to.split('.').next().unwrap_or(to).trim(), &fillable(desc, &Terms::default()))
+                    .map_err(|_| e)?;
                 absent.push(truncate(from.trim()));
                 continue;
             }
@@ -248,7 +253,7 @@ impl Mapper<'_> {
             }
             return Ok(true);
         }
-        if let Some(what) = self.terms.sealed.and_then(|named| named(self.name(at))) {
+        if let Some(what) = self.terms.sealed.and_then(|sealed| (sealed.find)(self.name(at))) {
             if let Some((first, _)) = self.done.sealed.iter().find(|(_, known)| *known == what) {
                 return Err(filled_twice(what, self.header, (*first, at)).into());
             }
@@ -343,7 +348,7 @@ impl Mapper<'_> {
         let field = match self.mapped[at] {
             Some(to) => {
                 let (to, by) = to.split_once('.').map_or((to, None), |(to, by)| (to, Some(by)));
-                let field = mapped_field(self.desc, to, &fillable(self.desc, self.terms.nested))?;
+                let field = mapped_field(self.desc, to, &fillable(self.desc, &self.terms))?;
                 if let Some(by) = by {
                     self.done.lookups.push((field.name().to_owned(), looked_up_by(field, by)?.name().to_owned()));
                 }
@@ -396,9 +401,7 @@ impl Mapper<'_> {
         self.unknown.retain(|at| !self.source.is_json() || !inside_of(self.header, *at).any(is_used));
         match self.unknown.is_empty() || self.passes_over {
             true => Ok(()),
-            false => {
-                Err(unknown_columns((self.desc, self.terms.nested), self.source, self.header, &self.unknown).into())
-            }
+            false => Err(unknown_columns((self.desc, &self.terms), self.source, self.header, &self.unknown).into()),
         }
     }
 
@@ -456,7 +459,7 @@ pub fn constants(desc: &'static Descriptor, given: &[String]) -> Result<Vec<(Str
         })?;
         let field = desc.field(name.trim()).ok_or_else(|| {
             let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
-            Problem::usage(format!("a {} has no field '{}'", desc.noun, truncate(name)))
+            Problem::usage(format!("{} has no field '{}'", desc.indefinite(), truncate(name)))
                 .hint(format!("fields: {}", known.join(", ")))
         })?;
         if constants.iter().any(|(there, _)| there == field.name()) {

@@ -61,7 +61,7 @@ use self::report::{More, tell};
 pub use self::routing::Merged;
 pub use self::run::Run;
 pub use self::scope::Scope;
-pub use self::terms::Terms;
+pub use self::terms::{SealedColumns, Terms};
 use super::gate::{self, Verb};
 use super::session::Session;
 use super::write::note_contents;

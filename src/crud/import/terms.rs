@@ -19,8 +19,16 @@ pub struct Terms {
     pub mode: Mode,
     /// Columns whose cells hold rows of other kinds.
     pub nested: &'static [Nested],
-    /// What a column holds that is sealed, by its header.
-    pub sealed: Option<fn(&str) -> Option<&'static str>>,
+    pub sealed: Option<SealedColumns>,
     /// The fields that columns fill at all, where they are not all.
     pub fills: Option<&'static [&'static str]>,
+}
+
+/// Columns that fill no field as they are: what they hold is sealed, or says how.
+#[derive(Clone, Copy)]
+pub struct SealedColumns {
+    /// What a column holds, by its header.
+    pub find: fn(&str) -> Option<&'static str>,
+    /// What they are called where a file is made for it.
+    pub names: &'static [&'static str],
 }

@@ -105,7 +105,8 @@ pub fn blanked_fields(desc: &'static Descriptor, given: &[String]) -> Result<Vec
         let known: Vec<&str> =
             desc.fields.iter().filter(|f| is_optional(f) && f.target().is_none()).map(Field::name).collect();
         let hint = format!("fields that can be left blank: {}", known.join(", "));
-        let field = desc.field(name).ok_or_else(|| wrong(format!("a {} has no such field", desc.noun)).hint(&hint))?;
+        let field =
+            desc.field(name).ok_or_else(|| wrong(format!("{} has no such field", desc.indefinite())).hint(&hint))?;
         if !is_optional(field) {
             return Err(wrong("it can't be left blank".into()).hint(hint).into());
         }

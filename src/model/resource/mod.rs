@@ -582,6 +582,10 @@ impl Descriptor {
     pub fn singular(&self) -> &'static str {
         self.called.map_or(self.noun, |(one, _)| one)
     }
+    /// What one is called where it is any: `an organisation`.
+    pub fn indefinite(&self) -> String {
+        with_article(self.singular())
+    }
     /// What several are called.
     pub fn plural(&self) -> Cow<'static, str> {
         match self.called {
@@ -1036,6 +1040,12 @@ impl Record {
             None => self.key(),
         }
     }
+}
+
+/// A word with its article: `an organisation`.
+pub fn with_article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {noun}")
 }
 
 /// A name in parts: first, middle, last. With one comma the last name stands before it ("Rao, Asha Devi"), the first word

@@ -48,6 +48,6 @@ impl Tx<'_> {
     /// What a record is called, as far as that may be told.
     pub async fn title_as_told(&mut self, record: &Record) -> Result<String> {
         let hidden = records::hidden(self.db, record.desc, std::slice::from_ref(record)).await?;
-        Ok(if hidden.is_empty() { record.title() } else { format!("a {} that you can't see", record.desc.noun) })
+        Ok(if hidden.is_empty() { record.title() } else { format!("{} that you can't see", record.desc.indefinite()) })
     }
 }

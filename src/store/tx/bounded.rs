@@ -616,7 +616,7 @@ async fn judge(db: &mut Db, bound: &Bound, people: &[Uuid], only: Option<&Only>,
 
 /// What a record is called, as far as that may be told.
 async fn title(db: &mut Db, desc: &'static Descriptor, org: i32, id: Uuid) -> Result<String> {
-    Ok(seen(db, desc, org, id).await?.unwrap_or_else(|| format!("a {} that you can't see", desc.noun)))
+    Ok(seen(db, desc, org, id).await?.unwrap_or_else(|| format!("{} that you can't see", desc.indefinite())))
 }
 
 async fn seen(db: &mut Db, desc: &'static Descriptor, org: i32, id: Uuid) -> Result<Option<String>> {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::parties::{another_person, named, not_anothers, one, without_numbers, without_own_numbers};
 use super::seal::{RESPONSE, is_nobody_elses, seal_besides};
-use super::{DESC, MOST, choice, move_of};
+use super::{DESC, MOST, choice_of, move_of};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::keys::one_key;
@@ -322,7 +322,7 @@ impl Leaf for VerifyFlags {
         let key = one_key(s, DESC, Deleted::Exclude, self.key.clone()).await?;
         let record = one(s, &key).await?;
         gate::authorize(s, &record).await?;
-        let method: Method = choice(&self.method)?;
+        let method: Method = choice_of("--method", &self.method)?;
         self.evidence(method)?;
         without_numbers("--note", self.note.as_deref())?;
         let texts = [("--note", self.note.as_deref()), ("--reference", self.reference.as_deref())];
@@ -379,7 +379,7 @@ impl Leaf for RejectFlags {
         gate::allow(s)?;
         known_columns(s.context, DESC)?;
         let records = named(s, &self.key).await?;
-        let code: Rejection = choice(&self.reason)?;
+        let code: Rejection = choice_of("--reason", &self.reason)?;
         without_numbers("--note", self.note.as_deref())?;
         without_own_numbers(s, &records, &[("--note", self.note.as_deref())]).await?;
         let note = self.note.as_deref().map(|text| DESC.known("rejection_text")?.parse(text, &s.connection.parsing));

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use serde::{Deserialize, Serialize};
 
-use super::papers::{FileBatch, Means, Papers, sealed};
+use super::papers::{FileBatch, Means, Papers, SEALED_COLUMNS};
 use super::{DESC, brought, cipher};
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::file_flags::{Codes, Dates, Leavers};
@@ -194,7 +194,8 @@ impl ImportFlags {
 
 /// Refuses a file without a header, of which nothing is told: its first line is somebody's paper.
 fn has_a_header(header: &[String]) -> Result<(), Problem> {
-    let is_known = |name: &String| sealed(name.trim()).is_some() || DESC.field_for_header(name.trim()).is_some();
+    let is_known =
+        |name: &String| (SEALED_COLUMNS.find)(name.trim()).is_some() || DESC.field_for_header(name.trim()).is_some();
     let holds_number =
         |name: &String| found_in(name).is_some() || name.chars().filter(char::is_ascii_digit).count() > 5;
     if header.iter().any(is_known) && !header.iter().any(holds_number) {
@@ -248,7 +249,7 @@ impl Leaf for ImportFlags {
         if self.kind.is_none() && !says_kind {
             self.kind = kind_told(&opened.header)?.map(|kind| kind.as_str().to_owned());
         }
-        let terms = Terms { sealed: Some(sealed), fills: Some(FILLS), ..Terms::default() };
+        let terms = Terms { sealed: Some(SEALED_COLUMNS), fills: Some(FILLS), ..Terms::default() };
         let flags = self.file_flags();
         let rows = opened.map(s, &flags, terms).await?;
         let request = s.context.origin.request_id.simple().to_string();

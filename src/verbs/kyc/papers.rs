@@ -16,10 +16,11 @@ use super::seal::{
     NUMBER, NUMBER_INDEX, RESPONSE, Seals, bank_code, bank_of_ifsc, counts, is_anothers, is_chosen, sealed_columns,
 };
 use super::submit::matched;
+use super::waiting::Waiting;
 use super::{DESC, choice, cipher};
-use crate::crud::import::Run;
 use crate::crud::import::sealing::{Cells, Clear, RowSealer, Sealer};
 use crate::crud::import::secrets::Doing;
+use crate::crud::import::{Run, SealedColumns};
 use crate::crud::vault::{Opener, Vault};
 use crate::model::identity::fernet::FernetKey;
 use crate::model::identity::{Number, NumberKind};
@@ -81,7 +82,13 @@ const VERIFIED_AT: &str = "verified_at";
 /// The last four of the number: they must agree with it.
 const LAST4: &str = "last4";
 
-pub fn sealed(header: &str) -> Option<&'static str> {
+/// The columns of a file that no field is filled by.
+pub const SEALED_COLUMNS: SealedColumns = SealedColumns {
+    find: sealed,
+    names: &["number", ENCRYPTED, LAST4, "name", "father_name", "dob", "address", VERIFIED, VERIFIED_AT],
+};
+
+fn sealed(header: &str) -> Option<&'static str> {
     let header = fold(header);
     SEALED.iter().find(|(_, names)| names.iter().any(|name| fold(name) == header)).map(|(what, _)| *what)
 }
@@ -123,6 +130,7 @@ pub struct Papers {
     act: Act,
     /// The people whose rows have a number, by the kind, the bank and what the number is found by.
     seen: Mutex<HashMap<Alike, String>>,
+    waiting: Waiting,
 }
 
 /// What equal numbers have in common: the kind, the bank, and what the number is found by.
@@ -191,6 +199,7 @@ impl Papers {
             context: context.clone(),
             act: Act { at: tx.at(), by: tx.acting_user(org), operator: tx.operator().told(), batch: means.batch },
             seen: Mutex::default(),
+            waiting: Waiting::default(),
         })
     }
 
@@ -485,6 +494,12 @@ impl Sealer for Papers {
         Box::pin(async move {
             let mut faults = self.compared(tx, org, rows).await?;
             faults.extend(self.compared_with_own(tx, org, rows).await?);
+            let of = |(clear, values): &(&Clear, &Given)| -> Result<(String, KycKind)> {
+                let user = given(values, "user_id").unwrap_or_default().trim();
+                Ok((user.to_owned(), row_paper(clear)?.paper.kind))
+            };
+            let rows = rows.iter().map(of).collect::<Result<Vec<_>>>()?;
+            faults.extend(self.waiting.compared(tx, org, &self.context, &rows).await?);
             Ok(faults)
         })
     }

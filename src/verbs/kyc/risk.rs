@@ -5,7 +5,7 @@ use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use super::parties::named;
-use super::{DESC, choice};
+use super::{DESC, choice, choice_of};
 use crate::crud::gate::{self, Verb};
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::{known_columns, print_changed};
@@ -89,7 +89,7 @@ impl Leaf for SetFlags {
         gate::allow(s)?;
         known_columns(s.context, DESC)?;
         let records = named(s, &self.key).await?;
-        let risk: Risk = choice(&self.risk)?;
+        let risk: Risk = choice_of("the risk", &self.risk)?;
         let targets = records.iter().map(Target::of).collect();
         let changed = gate::write(s, &SetRisk { targets, risk: risk.as_str().to_owned() }).await?;
         for c in &changed {

@@ -55,7 +55,7 @@ const TOLD: &[ToldWithin] = &[
 ];
 
 fn linked(desc: &'static Descriptor, item: &str, cell: &str, passes_over: bool) -> Result<Vec<Fields>, String> {
-    let field = desc.field(item).ok_or_else(|| format!("a {} has no {item}", desc.noun))?;
+    let field = desc.field(item).ok_or_else(|| format!("{} has no {item}", desc.indefinite()))?;
     members(cell, true, (desc, field), passes_over)
 }
 

@@ -156,7 +156,7 @@ async fn candidate(
         match target.generated() {
             Some((_, maker)) => record.set(key, maker.code(0, &[0; 16]).into()),
             None => {
-                let why = format!("a {} needs a {} of its own", target.noun, field.name());
+                let why = format!("{} needs a {} of its own", target.indefinite(), field.name());
                 return Ok(Err(Problem::invalid(why)));
             }
         }

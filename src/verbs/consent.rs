@@ -1,5 +1,7 @@
 //! Consents: given with a paper that is submitted, and taken back.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -48,13 +50,20 @@ pub struct ConsentFlags {
     pub purposes: Option<String>,
 }
 
+/// What a consent says, but whose it is and when it was given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConsentTerms {
+    /// Column and value.
+    pub values: Vec<(String, Value)>,
+    /// SHA-256 of the notice, where it was given; else that of the same notice before.
+    pub sha256: Option<String>,
+}
+
 /// A consent as it is written down with what it was given for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GivenConsent {
-    /// Column and value.
-    values: Vec<(String, Value)>,
-    /// SHA-256 of the notice, where it was given; else that of the same notice before.
-    sha256: Option<String>,
+    pub terms: ConsentTerms,
+    pub at: DateTime<Utc>,
 }
 
 impl ConsentFlags {
@@ -78,92 +87,136 @@ impl ConsentFlags {
         ];
         let read =
             |(name, text): (&str, &str)| Ok((name.to_owned(), DESC.known(name)?.parse(text, &s.connection.parsing)?));
-        let mut values: Vec<(String, Value)> = texts.into_iter().map(read).collect::<Result<_, Problem>>()?;
-        values.push(("given_at".to_owned(), given.into()));
+        let values: Vec<(String, Value)> = texts.into_iter().map(read).collect::<Result<_, Problem>>()?;
         let sha256 = self.notice_file.as_ref().map(|path| {
             let text = bounded::read(std::path::Path::new(path), bounded::SMALL);
             let text = text.map_err(|e| Problem::failed(format!("can't read {path}: {}", io_message(&e))))?;
             Ok::<_, Problem>(hex(&Sha256::digest(text.as_bytes())))
         });
-        Ok(Some(GivenConsent { values, sha256: sha256.transpose()? }))
+        let terms = ConsentTerms { values, sha256: sha256.transpose()? };
+        Ok(Some(GivenConsent { terms, at: given }))
+    }
+}
+
+impl ConsentTerms {
+    /// What it says in a column.
+    pub fn value(&self, column: &str) -> Option<&Value> {
+        self.values.iter().find(|(known, _)| known == column).map(|(_, value)| value)
+    }
+
+    /// The SHA-256 of the notice: as it was given, or of the newest consent to one of that code; none, where there is none.
+    pub async fn notice_sha256(&self, tx: &mut Tx<'_>, org: i32) -> Result<Option<String>> {
+        if let Some(sha256) = &self.sha256 {
+            return Ok(Some(sha256.clone()));
+        }
+        let Some(notice) = self.value("notice") else { return Ok(None) };
+        let known = records::last_with_value(tx.db, DESC, org, DESC.known("notice")?, notice).await?;
+        Ok(known.map(|consent| consent.get("notice_sha256").to_text()))
+    }
+
+    /// What is said of a notice whose text nobody knows.
+    pub fn unknown_notice(&self) -> Problem {
+        let notice = self.value("notice").map(Value::to_text).unwrap_or_default();
+        Problem::invalid(format!("notice {notice} is new, and its text is not known"))
+            .hint("--notice-file FILE gives its text, of which the SHA-256 is kept")
+            .field("notice")
+    }
+
+    fn all(&self, person: Uuid, at: DateTime<Utc>, sha256: &str) -> Vec<(String, Value)> {
+        let mut values = self.values.clone();
+        values.push(("given_at".to_owned(), at.into()));
+        values.push(("user_id".to_owned(), person.into()));
+        values.push(("notice_sha256".to_owned(), sha256.into()));
+        values
     }
 }
 
 impl GivenConsent {
-    /// When it was given.
-    pub fn given_at(&self) -> Option<DateTime<Utc>> {
-        self.values.iter().find(|(column, _)| column == "given_at").and_then(|(_, at)| at.as_time())
-    }
-
     /// Refuses one that was not given before a paper is submitted.
     pub fn is_before(&self, at: DateTime<Utc>) -> Result<(), Problem> {
-        match self.given_at() {
-            Some(given) if given < at => Ok(()),
-            _ => Err(Problem::invalid("the consent must have been given before the paper is submitted")),
-        }
-    }
-
-    /// Writes it down for each of some people: the ids of what was written, in their order.
-    pub async fn record_all(
-        &self,
-        tx: &mut Tx<'_>,
-        org: i32,
-        people: &[Uuid],
-        context: &ParseContext,
-    ) -> Result<Vec<Uuid>> {
-        let sha256 = match &self.sha256 {
-            Some(sha256) => sha256.clone(),
-            None => known_notice(tx, org, &self.values).await?,
-        };
-        let numbers = tx.next_numbers(DESC, org, people).await?;
-        let mut records = Vec::with_capacity(people.len());
-        for (person, number) in people.iter().zip(numbers) {
-            let mut values = self.values.clone();
-            values.push(("user_id".to_owned(), (*person).into()));
-            values.push(("notice_sha256".to_owned(), sha256.as_str().into()));
-            let mut record = begun(tx, DESC, org, &values, context)?;
-            if let Some((field, _)) = DESC.counted() {
-                record.set(field.column, number.into());
-            }
-            record.validate(tx.today())?;
-            records.push(record);
-        }
-        Ok(tx.insert_all(records).await?.into_iter().map(|record| record.meta.id).collect())
+        if self.at < at { Ok(()) } else { Err(given_too_late()) }
     }
 
     /// Writes it down.
     pub async fn record(&self, tx: &mut Tx<'_>, org: i32, user: Uuid, context: &ParseContext) -> Result<Record> {
-        let mut values = self.values.clone();
-        values.push(("user_id".to_owned(), user.into()));
-        let sha256 = match &self.sha256 {
-            Some(sha256) => sha256.clone(),
-            None => known_notice(tx, org, &values).await?,
-        };
-        values.push(("notice_sha256".to_owned(), sha256.into()));
+        let sha256 = self.terms.notice_sha256(tx, org).await?.ok_or_else(|| self.terms.unknown_notice())?;
+        let values = self.terms.all(user, self.at, &sha256);
         let record = begun(tx, DESC, org, &values, context)?;
         Ok(create(tx, record, &values).await?.record)
     }
 }
 
+/// What is said of a consent that did not come before the paper.
+pub fn given_too_late() -> Problem {
+    Problem::invalid("the consent must have been given before the paper is submitted").field("given_at")
+}
+
+/// A consent of somebody, and the SHA-256 of its notice.
+pub struct PersonsConsent<'t> {
+    pub person: Uuid,
+    pub terms: &'t ConsentTerms,
+    pub at: DateTime<Utc>,
+    pub sha256: &'t str,
+}
+
+impl PersonsConsent<'_> {
+    /// Whether a record says just this.
+    fn is(&self, there: &Record) -> bool {
+        let says = |(column, value): &(String, Value)| there.get(column) == value;
+        there.get("given_at").as_time() == Some(self.at) && self.terms.values.iter().all(says)
+    }
+
+    /// Whether a record says that the person took it back.
+    fn is_withdrawn_by(&self, there: &Record) -> bool {
+        let is_same = self.terms.value("notice") == Some(there.get("notice"));
+        is_same && there.get("withdrawn_at").as_time().is_some_and(|withdrawn| withdrawn >= self.at)
+    }
+}
+
+/// Writes consents of different people down, each once: the ids of their records, in their order. One that says just this, and is
+/// there already, does.
+pub async fn record_all(
+    tx: &mut Tx<'_>,
+    org: i32,
+    given: &[PersonsConsent<'_>],
+    context: &ParseContext,
+) -> Result<Vec<Uuid>> {
+    let people: Vec<Value> = given.iter().map(|one| one.person.into()).collect();
+    let there = records::with_values(tx.db, DESC, Some(org), DESC.known("user_id")?, &people).await?;
+    let mut of: HashMap<Uuid, Vec<&Record>> = HashMap::new();
+    for record in &there {
+        of.entry(record.get("user_id").as_uuid().unwrap_or_default()).or_default().push(record);
+    }
+    let own = |one: &PersonsConsent<'_>| of.get(&one.person).map_or(&[][..], Vec::as_slice);
+    if let Some(withdrawn) = given.iter().find_map(|one| own(one).iter().find(|there| one.is_withdrawn_by(there))) {
+        return Err(Problem::conflict(format!("{} was withdrawn since", withdrawn.title()))
+            .hint("the person must have agreed anew, later than that")
+            .into());
+    }
+    let known: Vec<Option<Uuid>> =
+        given.iter().map(|one| own(one).iter().find(|there| one.is(there)).map(|there| there.meta.id)).collect();
+    let new: Vec<&PersonsConsent<'_>> =
+        given.iter().zip(&known).filter(|(_, id)| id.is_none()).map(|(n, _)| n).collect();
+    let people: Vec<Uuid> = new.iter().map(|one| one.person).collect();
+    let numbers = tx.next_numbers(DESC, org, &people).await?;
+    let mut records = Vec::with_capacity(new.len());
+    for (one, number) in new.into_iter().zip(numbers) {
+        let mut record = begun(tx, DESC, org, &one.terms.all(one.person, one.at, one.sha256), context)?;
+        if let Some((field, _)) = DESC.counted() {
+            record.set(field.column, number.into());
+        }
+        record.validate(tx.today())?;
+        records.push(record);
+    }
+    let mut written = tx.insert_all(records).await?.into_iter().map(|record| record.meta.id);
+    Ok(known.into_iter().filter_map(|id| id.or_else(|| written.next())).collect())
+}
+
 /// What is said of a paper that is taken up only with a consent.
 pub fn without_consent(kind: KycKind) -> Problem {
     Problem::invalid(format!("{} is taken up only with a consent that was given before", kind.as_str()))
-        .hint("--consent NOTICE --given-at TIME --channel CHANNEL --language LANGUAGE name it")
+        .hint("--consent NOTICE --given-at TIME --channel CHANNEL --language LANGUAGE name it; in a file columns of these names, too")
         .field("consent")
-}
-
-/// The SHA-256 of a notice that others agreed to before: of the newest of that code.
-async fn known_notice(tx: &mut Tx<'_>, org: i32, values: &[(String, Value)]) -> Result<String> {
-    let notice = values.iter().find(|(column, _)| column == "notice").map(|(_, value)| value.clone());
-    let notice = notice.unwrap_or_else(|| "".into());
-    let known = records::last_with_value(tx.db, DESC, org, DESC.known("notice")?, &notice).await?;
-    let known = known.map(|consent| consent.get("notice_sha256").to_text());
-    Ok(known.ok_or_else(|| {
-        let sentence = format!("notice {} is new, and its text is not known", notice.to_text());
-        Problem::invalid(sentence)
-            .hint("--notice-file FILE gives its text, of which the SHA-256 is kept")
-            .field("notice")
-    })?)
 }
 
 /// Notes that people took their consents back.

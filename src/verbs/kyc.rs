@@ -1,6 +1,7 @@
 //! Identity papers: numbers and names by themselves, which need no database, and the records of people that are submitted,
 //! looked at and verified.
 
+mod agreed;
 pub mod batch;
 mod brought;
 mod cells;
@@ -14,6 +15,7 @@ pub mod find;
 pub mod import;
 pub mod matching;
 pub mod merged;
+mod owner_cells;
 pub mod owners;
 pub mod paper;
 mod papers;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::limit::{TOLD, some_of, stopped};
 use crate::crud::import::report::{More, tell};
-use crate::crud::import::{Import, Leavers, Loads, Opened, Report, Run, Terms, load};
+use crate::crud::import::{Import, Leavers, Loads, Objects, Opened, Report, Run, Terms, load};
 use crate::crud::keys::keys;
 use crate::crud::leaf::{Besides, FlagGroup, Leaf, Spec, Unused, flags, id};
 use crate::crud::lookup::find;
@@ -179,7 +179,8 @@ impl Besides for ImportFlags {
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
-        let rows = Opened::open(s, desc, &self.file, &[]).await?.map(s, &self.file, Terms::default()).await?;
+        let rows =
+            Opened::open(s, desc, &self.file, Objects::default()).await?.map(s, &self.file, Terms::default()).await?;
         let mut verb = OrgImport { rows };
         let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;

@@ -148,3 +148,101 @@ fn owners_go_with_their_business() {
         all_is_well(p);
     });
 }
+
+/// Rows of a file name them as 'kyc submit' reads them, and are held to the same rules.
+#[test]
+fn owners_come_by_a_file() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let header = "user,business_name,business_type,registration_number,owners\n";
+        let row = |owners: &str| format!("{header}asha@acme.in,Acme LLP,llp,{GSTIN},\"{owners}\"\n");
+        let line = |name: &str, text: String| format!("kyc import {} --kind business", p.write(name, text));
+        let (one, two) = (format!("{NAME}; 60; {}", PANS[0]), format!("Uma; 40.5; {}", PANS[1]));
+        for (owners, why) in [
+            (format!("{one} | {two}"), "owners: the shares of the owners come to 100.50, more than 100"),
+            (format!("{one}|{one}"), "owners: owner 2 has the PAN of another one"),
+            (format!("{one} | Uma"), "owners: owner 2 names no owner"),
+            ("Uma; 10; AFZPK7190".to_owned(), "owners: the PAN of owner 1 must have five letters"),
+            ("[{}]".to_owned(), "owners: the owners are no list of objects"),
+        ] {
+            let said = p.run(&line("bad.csv", row(&owners))).fails(6);
+            assert!(said.contains(why), "{owners}: {said}");
+            assert!(!said.contains("7190") && !said.contains(NAME), "{said}");
+        }
+        let alone = format!("{header}asha@acme.in,Acme,sole_proprietorship,UDYAM-MH-26-0123456,{one}\n");
+        let said = p.run(&line("bad.csv", alone)).fails(6);
+        assert!(said.contains("a sole_proprietorship is its proprietor's own"), "{said}");
+        let pan = format!("user,number,name,owners\nasha@acme.in,{},A,{one}\n", PANS[2]);
+        let said = p.run(&format!("kyc import {} --kind pan", p.write("bad.csv", pan))).fails(6);
+        assert!(said.contains("owners is nothing that pan has"), "{said}");
+        assert_eq!(int(p, "select count(*) from kyc_owners"), 0);
+        let loaded = line("in.csv", row(&format!("{one} | Uma Iyer; 33.34; {}", PANS[1])));
+        p.run(&format!("{loaded} --dry-run")).ok();
+        assert_eq!(int(p, "select count(*) from kyc_owners"), 0);
+        p.run(&loaded).ok();
+        let json = format!(
+            "[{{\"user\":\"ravi@acme.in\",\"name\":\"Ravi & Co\",\"business_type\":\"private_limited\",\"number\":\"U12345MH2020PTC123456\",\"owners\":[{{\"name\":\"A | B\",\"share\":85.5,\"pan\":\"{}\"}}]}}]",
+            PANS[0]
+        );
+        p.run(&format!("kyc import {} --kind business", p.write("in.json", json))).ok();
+        assert_eq!(p.json("kyc show asha@acme.in:business")["owners"], "60% ABMPAXXXXG; 33.34% AFZPKXXXXK");
+        assert_eq!(p.json("kyc show ravi@acme.in:business")["owners"], "85.5% ABMPAXXXXG");
+        assert_eq!(reveal(p, "asha@acme.in", "owner.2.name").ok(), "Uma Iyer\n");
+        let found = p.run_with("kyc find --kind pan - -o json", PANS[0]).json();
+        assert_eq!(found.as_array().map(Vec::len), Some(2), "{found}");
+        p.run("user delete asha@acme.in --yes").ok();
+        assert_eq!(int(p, "select count(*) from kyc_owners where deleted_at is null"), 1);
+        p.run("user restore asha@acme.in").ok();
+        all_is_well(p);
+    });
+}
+
+/// They are in what is exported, sealed or in clear, and come in again from there.
+#[test]
+fn owners_are_exported_with_their_business() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let there = p.copy();
+        std::fs::create_dir_all(there.path("home/.config/orgctl")).expect("a folder");
+        let key = |p: &TestEnv| p.path("home/.config/orgctl/master.key");
+        std::fs::copy(key(p), key(&there)).expect("the key");
+        let owners = [format!("{NAME}; 60; {}", PANS[0]), format!("Uma Iyer; 33.34; {}", PANS[1])];
+        p.run_with(LINE, paper(&[&owners[0], &owners[1]])).ok();
+        let file = |name: &str| p.path(name).display().to_string();
+        let (papers, keys) = (file("papers.csv"), file("keys.jsonl"));
+        let said = p.run(&format!("kyc export --sealed {papers}"));
+        assert!(!said.err.contains("is not in the file"), "{}", said.err);
+        said.ok();
+        let text = p.read("papers.csv");
+        assert!(!text.contains(NAME) && !text.contains(PANS[0]) && text.contains("owners_sealed"), "{text}");
+        let told = p.json("audit list --action export --resource kyc --status success");
+        assert!(told[0]["details"]["fields"].to_string().contains("owner.number"), "{told}");
+        p.run(&format!("key export {keys} --organisation ACME")).ok();
+        let refused = there.run(&format!("kyc import {papers}")).fails(6);
+        assert!(refused.contains("is not here: 'orgctl key import' brings the keys"), "{refused}");
+        there.run(&format!("key import {keys}")).ok();
+        there.run(&format!("kyc import {papers}")).ok();
+        assert!(there.run(&format!("kyc import {papers}")).fails(6).contains("is there already"));
+        let ids = "select count(*) from kyc_owners where deleted_at is null";
+        assert_eq!(int(&there, ids), 2);
+        assert_eq!(there.json("kyc show asha@acme.in:business")["owners"], "60% ABMPAXXXXG; 33.34% AFZPKXXXXK");
+        assert_eq!(reveal(&there, "asha@acme.in", "owner.1.name").ok(), format!("{NAME}\n"));
+        all_is_well(&there);
+        // In clear, from which it is taken up where it is not.
+        let clear = file("clear.csv");
+        p.run(&format!("kyc export --reveal {clear} --reason asked")).ok();
+        assert!(p.read("clear.csv").contains(&format!("{NAME}; 60.00; {} | Uma Iyer; 33.34; {}", PANS[0], PANS[1])));
+        let shown = p.json("kyc export --reveal --stdout --reason asked");
+        assert_eq!(shown[0]["owners"][1]["pan"], PANS[1], "{shown}");
+        let json = p.write("clear.json", shown.to_string());
+        p.run("kyc reject asha@acme.in:business --reason incomplete").ok();
+        for clear in [&clear, &json] {
+            p.run(&format!("kyc import {clear}")).ok();
+            assert_eq!(reveal(p, "asha@acme.in", "owner.2.pan").ok(), format!("{}\n", PANS[1]));
+            p.run("kyc reject asha@acme.in:business --reason incomplete").ok();
+        }
+        let exposed = p.json(&format!("kyc exposure --actor {}", told[0]["actor"].as_str().expect("a name")));
+        assert!(exposed[0]["fields"].to_string().contains("owner.name owner.number"), "{exposed}");
+        all_is_well(p);
+    });
+}

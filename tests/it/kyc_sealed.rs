@@ -599,6 +599,74 @@ fn a_file_of_aadhaars_names_a_consent() {
     });
 }
 
+/// Rows name consents of their own, beside what flags say or instead of it; one that several rows of a person name is kept once.
+#[test]
+fn rows_name_consents_of_their_own() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let notice = p.write("notice.txt", "We keep your Aadhaar number.");
+        let header = "user,kind,number,name,consent,consent_given_at,channel,language\n";
+        let aadhaar = |of: &str, n: &str, consent: &str| format!("{of},aadhaar,{n},{NAME},{consent}\n");
+        let (asha, ravi) = ("asha@acme.in", "ravi@acme.in");
+        let other = "9999 7165 8847";
+        let line = |rows: &[String]| format!("kyc import {}", p.write("in.csv", format!("{header}{}", rows.concat())));
+        for (consent, why) in [
+            (",,,", "consent: aadhaar is taken up only with a consent"),
+            ("N1,2026-11-20,paper,", "language: the language of the consent is missing"),
+            (",2026-11-20,paper,hi", "consent: the notice of the consent is missing"),
+            ("N1,soon,paper,hi", "line 2: given_at must be a time like"),
+            ("N1,2026-12-24,paper,hi", "given_at: the consent must have been given before"),
+            ("N1,2026-11-20,pigeon,hi", "line 2: channel must be in_person, paper"),
+            ("N1,2026-11-20,paper,hi", "consent: notice N1 is new, and its text is not known"),
+        ] {
+            let said = p.run(&line(&[aadhaar(asha, AADHAAR, consent)])).fails(6);
+            assert!(said.contains(why), "{consent}: {said}");
+        }
+        // The notice by flags, the time by rows; who has no cell is as the flags say.
+        let flags = format!("--consent N1 --notice-file {notice} --given-at 2026-11-20 --channel paper --language hi");
+        let pan = format!("{asha},pan,{PAN},{NAME},,2026-11-18 10:00,web,\n");
+        let rows = [aadhaar(asha, AADHAAR, "n1,2026-11-18 10:00,web,"), pan, aadhaar("RAV222", other, ",,,")];
+        p.run(&format!("{} {flags} --dry-run", line(&rows))).ok();
+        assert_eq!(p.column("consent list", "key"), Vec::<String>::new());
+        p.run(&format!("{} {flags}", line(&rows))).ok();
+        let told = p.json("consent list --sort user");
+        assert_eq!(told.as_array().map(Vec::len), Some(2), "{told}");
+        let what = |n: usize, name: &str| told[n][name].as_str().expect("a text").to_owned();
+        assert_eq!(
+            (what(0, "channel"), what(0, "language"), what(1, "channel")),
+            ("web".into(), "hi".into(), "paper".into())
+        );
+        assert!(what(0, "given_at").starts_with("2026-11-18T"), "{told}");
+        for key in ["asha@acme.in:aadhaar", "asha@acme.in:pan"] {
+            assert_eq!(p.json(&format!("kyc show {key}"))["consent"], "ASHA22:1");
+        }
+        // What is exported says it, and is taken up by that.
+        let clear = p.path("clear.csv").display().to_string();
+        p.run(&format!("kyc export --reveal {clear} --reason asked --filter kind=aadhaar")).ok();
+        assert!(p.read("clear.csv").contains(",N1,2026-11-18T"), "{}", p.read("clear.csv"));
+        for key in ["asha@acme.in:aadhaar", "ravi@acme.in:aadhaar"] {
+            p.run(&format!("kyc reject {key} --reason unreadable")).ok();
+        }
+        p.run(&format!("kyc import {clear}")).ok();
+        assert_eq!(p.json("kyc show asha@acme.in:aadhaar")["consent"], "ASHA22:1");
+        assert_eq!(p.column("consent list", "key").len(), 2);
+        // The notice is known now; what is there already is not written down again, what was withdrawn is not given.
+        p.run("kyc reject asha@acme.in:aadhaar --reason unreadable").ok();
+        let again = line(&[aadhaar(asha, AADHAAR, "N1,2026-11-18 10:00,web,hi")]);
+        p.run(&again).ok();
+        assert_eq!(p.column("consent list", "key").len(), 2);
+        p.run("kyc reject asha@acme.in:aadhaar --reason unreadable").ok();
+        p.run("consent withdraw ASHA22:1").ok();
+        let said = p.run(&again).fails(4);
+        assert!(said.contains("was withdrawn since"), "{said}");
+        p.run("setting set kyc.require_consent true").ok();
+        let bare = p.write("bare.csv", format!("user,pan_number,pan_name\n{ravi},{OTHER_PAN},{NAME}\n"));
+        assert!(p.run(&format!("kyc import {bare}")).fails(6).contains("pan is taken up only with a consent"));
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}
+
 /// Papers of a duplicate go over, and open when the duplicate's keys are gone.
 #[test]
 fn papers_go_over_with_a_merge() {
@@ -767,7 +835,13 @@ fn a_reference_is_held_against_the_own_number_alone() {
     let past = format!("user,kind,number,name,status\nasha@acme.in,pan,{PAN},{NAME},superseded\n");
     let refused = p.run(&format!("kyc import {}", p.write("past.csv", past))).fails(6);
     assert!(refused.contains("what is superseded or expired is not taken up"), "{refused}");
-    p.run(&format!("kyc import {}", p.write("other.csv", rows("234123412346")))).ok();
+    // Another number of the person, by its blind index; somebody else's is a reference like any other.
+    submit(&p, "pan asha@acme.in", &format!("{PAN}\nname: {NAME}\n"));
+    submit(&p, "pan ravi@acme.in", &format!("{OTHER_PAN}\nname: {NAME}\n"));
+    let refused = p.run(&format!("kyc import {}", p.write("pan.csv", rows(&format!("UTR {PAN}"))))).fails(6);
+    assert!(refused.contains("line 2: reference holds the person's PAN, which is kept sealed alone"), "{refused}");
+    assert!(!refused.contains(PAN), "{refused}");
+    p.run(&format!("kyc import {}", p.write("other.csv", rows(&format!("234123412346 {OTHER_PAN}"))))).ok();
 }
 
 #[test]

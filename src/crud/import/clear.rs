@@ -13,6 +13,7 @@ use super::run::{BATCH, Run};
 use super::sealing::{Cells, Clear, RowSealer, Sealer, Sealing};
 use super::source::FileRow;
 use crate::model::problem::Problem;
+use crate::model::resource::Descriptor;
 use crate::model::trail::audit::Action;
 use crate::model::values::value::Value;
 use crate::store::import::match_target::Given;
@@ -37,7 +38,7 @@ impl Run<'_> {
     ) -> Result<()> {
         let (Some(sealing), Some(org)) = (&self.plan.sealing, self.import.org) else { return Ok(()) };
         let given = rows.iter().zip(values).enumerate();
-        let given = given.filter_map(|(at, (row, (_, values)))| Some((at, (row.clear.as_ref()?, values))));
+        let given = given.filter_map(|(at, (row, (_, values)))| Some((at, (row.number, row.clear.as_ref()?, values))));
         let (places, given): (Vec<usize>, Vec<_>) = given.unzip();
         for (place, problem) in sealing.sealer.compare(tx, org, &given).await? {
             let row = &mut rows[places[place]];
@@ -58,10 +59,10 @@ impl Run<'_> {
         rows.iter().map(|row| at.and_then(|at| *row.references.get(at)?).unwrap_or_default()).collect()
     }
 
-    /// The same of some rows behind one, with the last of these; none where there are no more.
-    pub async fn subjects_behind(&self, tx: &mut Tx<'_>, after: u64) -> Result<Option<(u64, Vec<Uuid>)>> {
+    /// The same of some rows behind one, with the number of each; none where there are no more.
+    pub async fn subjects_behind(&self, tx: &mut Tx<'_>, after: u64) -> Result<Vec<(u64, Uuid)>> {
         let rows = self.stage.resolved_rows(tx.db, true, after, BATCH).await?;
-        Ok(rows.last().map(|row| (row.number, self.subjects_of(&rows))))
+        Ok(rows.iter().map(|row| row.number).zip(self.subjects_of(&rows)).collect())
     }
 
     /// What seals new records, and what the record of each says of keys that were made for it.
@@ -84,6 +85,11 @@ impl Run<'_> {
 }
 
 impl ImportPlan {
+    /// The kind of what is made with new records besides.
+    pub(super) fn beside(&self) -> Option<&'static Descriptor> {
+        self.sealing.as_ref()?.sealer.beside()
+    }
+
     /// The word under which new records are told.
     pub(super) fn recorded(&self) -> Action {
         self.sealing.as_ref().map_or(Action::Create, |sealing| sealing.sealer.recorded())

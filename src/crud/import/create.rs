@@ -91,7 +91,7 @@ impl Run<'_> {
 
     /// Where new records go.
     pub(super) async fn loaders(&self, tx: &mut Tx<'_>, org: i32, total: u64) -> Result<Loaders> {
-        let beside = self.plan.secrets.as_ref().map(|s| s.keeper.kind());
+        let beside = self.plan.secrets.as_ref().map(|s| s.keeper.kind()).or_else(|| self.plan.beside());
         Ok(Loaders::new(tx.db, self.desc, org, beside, total).await?)
     }
 

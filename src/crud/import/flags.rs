@@ -20,7 +20,7 @@ use super::limit::LeaverLimit;
 use super::mapping;
 use super::mapping::{Mapping, constants, map_columns};
 use super::nested;
-use super::nested::Nested;
+use super::nested::Objects;
 use super::report;
 use super::source::{FileRows, MOST, MOST_OF_DEVICE, PASS_OVER, RowFault, Said, Source, Spool};
 use super::terms::Terms;
@@ -69,13 +69,13 @@ impl Opened {
         s: &mut Session<'_>,
         desc: &'static Descriptor,
         flags: &ImportFlags,
-        nested: &'static [Nested],
+        objects: Objects,
     ) -> Result<Opened> {
         // What can't be written to refuses before any file is looked at.
         s.db().await?;
         let said = s.org_of(desc).await?;
         let rejects = flags.rejects.rejects.as_ref().map(PathBuf::from);
-        let source = opened(s.context, desc, &flags.file, rejects.as_ref(), nested).await?;
+        let source = opened(s.context, desc, &flags.file, rejects.as_ref(), objects).await?;
         let header = names(&source)?;
         let org = match said {
             None if !mapping::says_whose(desc, &header, &flags.file.map) => s.the_org_of(desc).await?,
@@ -216,7 +216,7 @@ async fn opened(
     desc: &'static Descriptor,
     flags: &FileFlags,
     rejects: Option<&PathBuf>,
-    nested: &'static [Nested],
+    objects: Objects,
 ) -> Result<Source> {
     if let Some(rejects) = rejects {
         // Said before a million rows are read for nothing.
@@ -227,7 +227,7 @@ async fn opened(
         encoding: flags.encoding.clone(),
         format: flags.format.as_ref().map(|f| if f == "jsonl" { "ndjson".to_owned() } else { f.clone() }),
     };
-    let source = open(context, flags.file.clone(), said, taken_whole(desc, &flags.map, nested)).await?;
+    let source = open(context, flags.file.clone(), said, taken_whole(desc, &flags.map, objects)).await?;
     if source.is_converted() {
         let guess = if source.is_guess { ", which is a guess: --encoding names another" } else { "" };
         context.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
@@ -252,7 +252,7 @@ async fn opened(
 fn taken_whole(
     desc: &'static Descriptor,
     maps: &[String],
-    nested: &'static [Nested],
+    objects: Objects,
 ) -> impl Fn(&str) -> TakenWhole + Send + use<> {
     let maps = maps.iter().filter_map(|map| map.rsplit_once('='));
     let mapped: Vec<(String, String)> = maps.map(|(from, to)| (fold(from), to.trim().to_owned())).collect();
@@ -261,7 +261,7 @@ fn taken_whole(
         let field = to.map_or_else(|| desc.field_for_header(path), |to| desc.field(to));
         match field.is_some_and(|f| f.ty.kind == ValueType::Json) {
             true => TakenWhole::Always,
-            false => nested::taken(desc, nested, to.unwrap_or(path)),
+            false => nested::taken(desc, objects, to.unwrap_or(path)),
         }
     }
 }

@@ -57,6 +57,7 @@ pub use self::arguments::{Import, OnConflict, Report, TOLD, Whole};
 pub use self::file_flags::{FileFlags, ForcedRows, Leavers, Rejects, SaysConflict, Tolerance};
 pub use self::flags::{ImportFlags, Opened};
 use self::nested::Found;
+pub use self::nested::Objects;
 use self::report::{More, tell};
 pub use self::routing::Merged;
 pub use self::run::Run;
@@ -195,7 +196,7 @@ impl KindVerb for ImportFlags {
 
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
-        let opened = Opened::open(s, desc, &self, &[]).await?;
+        let opened = Opened::open(s, desc, &self, Objects::default()).await?;
         let mut verb = opened.map(s, &self, Terms::default()).await?;
         let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;

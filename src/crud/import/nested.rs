@@ -49,15 +49,25 @@ impl Nested {
     }
 }
 
+/// Under which headers objects of JSON mean no columns of their own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Objects {
+    /// They are rows of other kinds.
+    pub nested: &'static [Nested],
+    /// They are sealed with the row.
+    pub sealed: &'static [&'static str],
+}
+
 /// The column that a header names, of those whose cells hold rows.
 pub fn named(nested: &'static [Nested], header: &str) -> Option<&'static Nested> {
     nested.iter().find(|nested| nested.is_named(header.trim()))
 }
 
 /// How JSON under a header is taken: as it is written where it holds objects that mean members of a list, or rows.
-pub fn taken(desc: &Descriptor, nested: &'static [Nested], header: &str) -> TakenWhole {
+pub fn taken(desc: &Descriptor, objects: Objects, header: &str) -> TakenWhole {
     let is_of_list = |list: &List| list.is_named(header) || list.describing(header).is_some();
-    match desc.lists.iter().any(is_of_list) || named(nested, header).is_some() {
+    let is_sealed = || objects.sealed.iter().any(|name| fold(name) == fold(header));
+    match desc.lists.iter().any(is_of_list) || named(objects.nested, header).is_some() || is_sealed() {
         true => TakenWhole::Objects,
         false => TakenWhole::Nothing,
     }

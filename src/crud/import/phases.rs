@@ -17,6 +17,7 @@ use super::run::{CHANNEL_DEPTH, Run};
 use crate::crud::remove::{self, Mode};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
+use crate::model::resource::List;
 use crate::model::resource::lifetime::TargetEvent;
 use crate::model::trail::audit::Action;
 use crate::store::tx::Tx;
@@ -143,8 +144,8 @@ impl Run<'_> {
         let report = self.report;
         self.import.source.check_unchanged()?;
         tx.analyze(self.desc, report.created).await?;
-        for list in self.desc.lists {
-            tx.analyze(list.desc(), report.created).await?;
+        for kind in self.desc.lists.iter().map(List::desc).chain(self.plan.beside()) {
+            tx.analyze(kind, report.created).await?;
         }
         if report.created + report.updated + more.iter().map(|(_, n)| n).sum::<u64>() == 0 {
             return Ok(report);

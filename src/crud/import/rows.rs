@@ -937,9 +937,10 @@ pub fn build(
             record.set(field.column, number.into());
         }
         plan.tolerate(&mut record, None);
-        if let Some((sealer, clear)) = sealer.zip(clear) {
-            sealer.seal(&mut record, clear)?;
-        }
+        let beside = match sealer.zip(clear) {
+            Some((sealer, clear)) => sealer.seal(&mut record, clear)?,
+            None => Vec::new(),
+        };
         let subject = verdict.subject;
         record.referred = verdict.referred;
         // As in `Tx::insert`: what is named by others does not tell its key among its own values.
@@ -951,8 +952,8 @@ pub fn build(
         let called = record.key();
         let kept = plan.secrets.as_ref().zip(hash);
         let kept = kept.and_then(|(secrets, hash)| Some(secret?.record(secrets, &record.meta, &hash)));
-        let links =
-            links.into_iter().chain(kept).map(|(link, salt)| build_link(&mut making.chain, link, &called, salt));
+        let links = links.into_iter().chain(kept).chain(beside);
+        let links = links.map(|(link, salt)| build_link(&mut making.chain, link, (&called, record.subject()), salt));
         let links = links.collect::<Result<Vec<_>>>()?;
         let words = search::words_of(&record);
         finished.push(PreparedRow { stored: stored_values(record), words, audit, links });
@@ -960,11 +961,18 @@ pub fn build(
     Ok(finished)
 }
 
-/// Makes the link of a new record, which is called so, or what keeps its secret.
-fn build_link(chain: &mut TreeAppender, mut link: Record, called: &str, salt: [u8; 16]) -> Result<PreparedLink> {
+/// Makes the link of a new record, which is called so and about somebody, or what else is made with it.
+fn build_link(
+    chain: &mut TreeAppender,
+    mut link: Record,
+    (called, subject): (&str, Uuid),
+    salt: [u8; 16],
+) -> Result<PreparedLink> {
     link.referred.iter_mut().filter(|key| key.is_empty()).for_each(|key| called.clone_into(key));
     let payload = Payload { key: Some(link.key()), new: Some(audit::set_fields(&link)), ..Payload::default() };
-    let audit = chain.append(Event::of(&link, Action::Create, Effect::Create), payload, salt)?;
+    let event = Event::of(&link, Action::Create, Effect::Create);
+    let is_of_holder = link.desc.subject_holder().is_some();
+    let audit = chain.append(if is_of_holder { event.about(subject) } else { event }, payload, salt)?;
     Ok(PreparedLink { desc: link.desc, id: link.meta.id, stored: stored_values(link), audit })
 }
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::secrets::Doing;
 use crate::model::problem::Problem;
-use crate::model::resource::Record;
+use crate::model::resource::{Descriptor, Record};
 use crate::model::trail::audit::Action;
 use crate::store::import::match_target::Given;
 use crate::store::tx::Tx;
@@ -21,6 +21,9 @@ pub type Clear = Box<dyn Any + Send>;
 
 /// The cells of a row that are sealed: what each is, and what it says.
 pub type Cells = Vec<(&'static str, Zeroizing<String>)>;
+
+/// What a row gives in clear, beside its number and its other values.
+pub type RowClear<'a> = (u64, &'a Clear, &'a Given);
 
 /// Reads and seals what the rows of a kind give in clear.
 pub trait Sealer: Send + Sync {
@@ -35,12 +38,17 @@ pub trait Sealer: Send + Sync {
         None
     }
 
+    /// The kind of what is made with new records besides.
+    fn beside(&self) -> Option<&'static Descriptor> {
+        None
+    }
+
     /// What is wrong with rows that only other rows and the database tell, by their places.
     fn compare<'a>(
         &'a self,
         tx: &'a mut Tx<'_>,
         org: i32,
-        rows: &'a [(&'a Clear, &'a Given)],
+        rows: &'a [RowClear<'a>],
     ) -> Doing<'a, Vec<(usize, Problem)>>;
 
     /// What seals new records that hold data of these subjects: their keys are made where there are none.
@@ -49,7 +57,8 @@ pub trait Sealer: Send + Sync {
 
 /// Seals new records, by keys that are there.
 pub trait RowSealer: Send + Sync {
-    fn seal(&self, record: &mut Record, clear: Clear) -> Result<()>;
+    /// What is made with the record besides, each with the salt of its audit record.
+    fn seal(&self, record: &mut Record, clear: Clear) -> Result<Vec<(Record, [u8; 16])>>;
 }
 
 /// The columns of a file that are sealed, and by what.

@@ -6,8 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::DESC;
-use super::seal::{RESPONSE, sealed_columns};
+use super::paper::OWNERS;
+use super::seal::sealed_columns;
+use super::{DESC, owner_cells};
 use crate::crud::import::sealing::Cells;
 use crate::crud::vault::{Cell, Opener};
 use crate::model::problem::Problem;
@@ -21,13 +22,16 @@ pub const KEY_ID: &str = "key_id";
 /// What the column of a sealed value ends with where it is ciphertext.
 pub const SEALED: &str = "_sealed";
 
+/// Who owns a business, as ciphertext.
+pub const OWNERS_SEALED: &str = "owners_sealed";
+
 /// What a row says besides of a record that was brought sealed.
 pub struct Brought {
     pub id: Uuid,
     /// Whose data it is, by its key.
     pub subject: Uuid,
-    /// What a provider answered.
-    pub response: Option<Zeroizing<String>>,
+    /// The ids of who owns the business.
+    pub owners: Vec<Uuid>,
 }
 
 /// Opens the ciphertext of a row, in place of which stands what it says; none where there is none.
@@ -44,7 +48,8 @@ pub fn opened(opener: Option<&Opener>, cells: &mut Cells) -> Result<Option<Broug
             sealed.push((column, text));
         }
     }
-    if sealed.is_empty() {
+    let owners = take(OWNERS_SEALED);
+    if sealed.is_empty() && owners.is_none() {
         return Ok(None);
     }
     let wrong = |what: &'static str, why: &str| Problem::invalid(why).field(what);
@@ -54,11 +59,12 @@ pub fn opened(opener: Option<&Opener>, cells: &mut Cells) -> Result<Option<Broug
         return Err(wrong(ORGANISATION, "it was sealed in another organisation, and opens there alone"));
     }
     let key = uuid(key);
-    let mut brought = Brought { id, subject: Uuid::nil(), response: None };
+    let mut brought = Brought { id, subject: Uuid::nil(), owners: Vec::new() };
+    let is_double = sealed.iter().map(|(column, _)| *column).chain(owners.is_some().then_some(OWNERS));
+    if let Some(double) = is_double.into_iter().find(|column| cells.iter().any(|(known, _)| known == column)) {
+        return Err(wrong(double, "it stands there in clear and sealed"));
+    }
     for (column, text) in sealed {
-        if cells.iter().any(|(known, _)| *known == column) {
-            return Err(wrong(column, "it stands there in clear and sealed"));
-        }
         let bytes = STANDARD.decode(text.trim()).ok().filter(|bytes| key_of(bytes).is_some());
         let bytes = bytes.ok_or_else(|| wrong(column, "it is no sealed value in Base64"))?;
         let by = key_of(&bytes);
@@ -72,10 +78,12 @@ pub fn opened(opener: Option<&Opener>, cells: &mut Cells) -> Result<Option<Broug
         let clear = opener.open(&Cell { table: DESC.table, column, row: id }, &bytes)?;
         let text = std::str::from_utf8(&clear).map_err(|_| wrong(column, "what is sealed is no text"))?;
         let text = Zeroizing::new(text.to_owned());
-        match column {
-            RESPONSE => brought.response = Some(text),
-            _ => cells.push((column, text)),
-        }
+        cells.push((column, text));
+    }
+    if let Some(text) = owners {
+        let clear;
+        (brought.owners, clear) = owner_cells::opened(opener, &text, &mut brought.subject)?;
+        cells.push((OWNERS, clear));
     }
     Ok(Some(brought))
 }

@@ -9,17 +9,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Map;
 use uuid::Uuid;
 
-use super::DESC;
-use super::brought::SEALED;
+use super::brought::{OWNERS_SEALED, SEALED};
 use super::import::FILLS;
+use super::paper::OWNERS;
 use super::parties::{self, without_numbers_of};
-use super::seal::{FINGERPRINT, OWNERS, keys_that_seal, opened_by, sealed_columns};
+use super::seal::{keys_that_seal, opened_by, sealed_columns};
+use super::{DESC, agreed, owner_cells};
 use crate::crud::context::Access;
 use crate::crud::gate;
 use crate::crud::leaf::{Besides, FlagGroup, flags};
 use crate::crud::read;
 use crate::crud::session::Session;
 use crate::crud::vault::{Opener, Vault};
+use crate::model::kinds::consent::Consent;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record, Resource as _};
@@ -28,7 +30,7 @@ use crate::model::trail::audit::Action;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::keys;
 use crate::store::records::query::column;
-use crate::store::records::{self, Deleted, sealed, subjects};
+use crate::store::records::{self, Deleted, subjects};
 use crate::store::trail::exposure::{FIELDS, SUBJECTS};
 use crate::ui::atomic_file::RedirectedOutput;
 use crate::ui::format::{Format, Listing, OutputColumn, export_format};
@@ -177,14 +179,12 @@ async fn hand_out(s: &mut Session<'_>, export: &read::ExportFlags, how: &How) ->
         let people = people.iter().copied().collect();
         without_numbers_of(s, plan.org, &people, &[("--reason", Some(reason))]).await?;
     }
-    if sealed::count_filled(s.db().await?, OWNERS, plan.org, FINGERPRINT).await? > 0 {
-        s.context.ui.warn("who owns businesses beneficially is not in the file");
-    }
     let mut details = Map::new();
     details.insert("format".into(), plan.format.as_str().into());
     details.insert("file".into(), file.map_or("-", String::as_str).into());
     details.insert("records".into(), plan.ids.len().into());
-    details.insert(FIELDS.into(), sealed_columns().collect::<Vec<_>>().into());
+    let of_owners = if names_owners(s, &plan).await? { &owner_cells::FIELDS[..] } else { &[] };
+    details.insert(FIELDS.into(), sealed_columns().chain(of_owners.iter().copied()).collect::<Vec<_>>().into());
     match how {
         How::Sealed => drop(details.insert("how".into(), "sealed".into())),
         How::Clear(reason) => {
@@ -229,6 +229,17 @@ async fn hand_out(s: &mut Session<'_>, export: &read::ExportFlags, how: &How) ->
     Ok(())
 }
 
+/// Whether anybody stands in the file as an owner of a business.
+async fn names_owners(s: &mut Session<'_>, plan: &Plan) -> Result<bool> {
+    for some in plan.ids.chunks(TOGETHER) {
+        let ids: Vec<Value> = some.iter().map(|id| (*id).into()).collect();
+        if !owner_cells::of(s.db().await?, plan.org, &ids).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The columns that stand beside sealed ones, and are read back as they are.
 fn beside() -> impl Iterator<Item = &'static str> {
     FILLS.iter().copied().filter(|column| *column != "user_id")
@@ -244,6 +255,11 @@ fn heads(how: &How) -> Vec<OutputColumn> {
         How::Sealed => format!("{column}{SEALED}"),
         How::Clear(_) => column.to_owned(),
     });
+    let owners = match how {
+        How::Sealed => OWNERS_SEALED,
+        How::Clear(_) => OWNERS,
+    };
+    let last = last.chain([owners.to_owned()]).chain(agreed::COLUMNS.iter().map(|(name, _)| (*name).to_owned()));
     let all = first.iter().map(|name| (*name).to_owned()).chain(beside().map(named)).chain(last);
     all.map(|name| OutputColumn::new(name, ValueType::Text)).collect()
 }
@@ -258,20 +274,30 @@ async fn rows(s: &mut Session<'_>, plan: &Plan, how: &How, listing: &mut Listing
         let of: Vec<Value> = found.values().map(|record| record.get("user_id").clone()).collect();
         let people = records::with_ids(s.db().await?, User::DESCRIPTOR, Some(plan.org), &of).await?;
         let called: HashMap<Uuid, String> = people.iter().map(|user| (user.meta.id, user.key())).collect();
+        let owners = owner_cells::of(s.db().await?, plan.org, &ids).await?;
+        let named = found.values().map(|record| record.get("consent_id")).filter(|id| !id.is_null());
+        let named: Vec<Value> = named.cloned().collect();
+        let consents = records::with_ids(s.db().await?, Consent::DESCRIPTOR, Some(plan.org), &named).await?;
+        let consents: HashMap<Uuid, Record> = consents.into_iter().map(|r| (r.meta.id, r)).collect();
         let opener = match how {
             How::Sealed => None,
             How::Clear(_) => {
-                let keys: Vec<Uuid> = found.values().flat_map(keys_that_seal).collect();
+                let keys: Vec<Uuid> =
+                    found.values().chain(owners.values().flatten()).flat_map(keys_that_seal).collect();
                 Some(plan.vault.opener(s.db().await?, plan.org, keys).await?)
             }
         };
         for record in some.iter().filter_map(|id| found.remove(id)) {
             let user = record.get("user_id").as_uuid().unwrap_or_default();
             let user = called.get(&user).cloned().unwrap_or_else(|| user.to_string());
-            let row = match &opener {
-                None => sealed_row(&record, org, user),
-                Some(opener) => clear_row(opener, &record, user)?,
+            let own = owners.get(&record.meta.id).map_or(&[][..], Vec::as_slice);
+            let is_text = matches!(plan.format, Format::Csv | Format::Tsv);
+            let (mut row, owners) = match &opener {
+                None => (sealed_row(&record, org, user), owner_cells::sealed(own)),
+                Some(opener) => (clear_row(opener, &record, user)?, owner_cells::clear(opener, own, is_text)?),
             };
+            row.push(owners);
+            row.extend(agreed::exported(record.get("consent_id").as_uuid().and_then(|id| consents.get(&id))));
             listing.row(&s.context.ui, row)?;
         }
     }

@@ -14,8 +14,8 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::import::file_flags::{Codes, Dates, Leavers};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{
-    self, FileFlags, ForcedRows, Import, Loads, Merged, Opened, Rejects, Report, Run, SaysConflict, Terms, Tolerance,
-    load,
+    self, FileFlags, ForcedRows, Import, Loads, Merged, Objects, Opened, Rejects, Report, Run, SaysConflict, Terms,
+    Tolerance, load,
 };
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::session::Session;
@@ -48,13 +48,16 @@ pub const FILLS: &[&str] = &[
     "amount",
 ];
 
+/// The columns under which objects of JSON stand.
+const WHOLE: &[&str] = &["owners", "owners_sealed", "response", "api_response"];
+
 /// Loads a file of papers.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct KycImport {
     rows: Import,
     /// What an earlier system verified is taken up under this batch, for another person to confirm.
     keeps_verified: Option<FileBatch>,
-    /// What all of them agreed to before.
+    /// What all of them agreed to before, but those whose rows say otherwise.
     consent: Option<GivenConsent>,
     #[serde(skip)]
     vault: Vault,
@@ -109,15 +112,13 @@ impl KycImport {
             opener,
             fernet: self.fernet.clone(),
             batch: self.keeps_verified.clone(),
-            has_consent: self.consent.is_some(),
+            consent: self.consent.clone(),
         };
-        let papers = Arc::new(Papers::of(tx, org, &settings, context, means)?);
+        let papers = Arc::new(Papers::of(tx, org, &settings, context, means).await?);
         run.seal_by(Arc::<Papers>::clone(&papers))?;
         run.read(tx).await?;
         run.check(tx).await?;
-        if let Some(given) = &self.consent {
-            papers.agree(tx, &run, given).await?;
-        }
+        papers.agree(tx, &run).await?;
         run.create(tx).await?;
         run.finish(tx, &[]).await
     }
@@ -126,7 +127,9 @@ impl KycImport {
 /// Loads papers of many people from a file of CSV or JSON.
 #[derive(clap::Args)]
 pub struct ImportFlags {
-    /// File of CSV, of JSON objects line by line, or of a JSON array; '-' reads standard input
+    /// File of CSV, of JSON objects line by line, or of a JSON array; '-' reads standard input. Of a business 'owners' holds
+    /// 'NAME; PERCENT; PAN | NAME; PERCENT; PAN', or a list of objects; 'consent', 'given_at', 'channel' and 'language' name what each person
+    /// agreed to, instead of the flags
     #[arg(value_name = "FILE")]
     pub file: String,
     /// What papers they are, where no column 'kind' says it: aadhaar, pan, business, bank
@@ -242,7 +245,8 @@ impl Leaf for ImportFlags {
             gate::allow_besides(s.context, "kyc:keep_verified")?;
         }
         let fernet = self.fernet_key.as_deref().map(cipher::read_key).transpose()?.map(Arc::new);
-        let opened = Opened::open(s, DESC, &self.file_flags(), &[]).await?;
+        let objects = Objects { sealed: WHOLE, ..Objects::default() };
+        let opened = Opened::open(s, DESC, &self.file_flags(), objects).await?;
         has_a_header(&opened.header)?;
         let says_kind =
             opened.header.iter().any(|name| fold(name) == "kind") || self.map.iter().any(|map| map.ends_with("=kind"));

@@ -89,6 +89,10 @@ impl Texts {
     pub fn of_cells(kind: KycKind, cells: Vec<(&'static str, Zeroizing<String>)>) -> Result<Texts, Problem> {
         let mut texts = Texts::default();
         for (name, text) in cells {
+            if (kind, name) == (KycKind::Business, OWNERS) {
+                texts.1 = owners_of_cell(&text)?;
+                continue;
+            }
             if ![NUMBER, NAME].contains(&name) && !further(kind).contains(&name) {
                 let sentence = format!("{name} is nothing that {} has", kind.as_str());
                 return Err(Problem::invalid(sentence).field(name));
@@ -189,7 +193,10 @@ impl Texts {
 
 /// How owners are given: `owner: ASHA RAO; 60; AAAPA1234A`, or a list of objects with name, share and pan.
 const OWNER: &str = "owner";
-const OWNERS: &str = "owners";
+pub const OWNERS: &str = "owners";
+
+/// What stands between owners in a cell: `ASHA RAO; 60; AAAPA1234A | RAVI KUMAR; 40; BBBPB1234B`.
+pub const BETWEEN_OWNERS: char = '|';
 
 fn owner_wrong(at: &str) -> Problem {
     Problem::invalid(format!("{at} names no owner"))
@@ -209,6 +216,20 @@ fn owner_of_line(text: &str) -> Option<OwnerTexts> {
         share: share.to_owned(),
         pan: Zeroizing::new(pan.to_owned()),
     })
+}
+
+/// The owners that a cell of a file names, one after the other or as a list of objects.
+fn owners_of_cell(text: &str) -> Result<Vec<OwnerTexts>, Problem> {
+    if text.starts_with(['[', '{']) {
+        let json = strict_json::parse(text).map_err(|_| owners_wrong())?;
+        let owners = json.as_array().ok_or_else(owners_wrong)?;
+        return owners.iter().map(owner_of_json).collect::<Option<_>>().ok_or_else(owners_wrong);
+    }
+    // So JSON writes a text where other rows of the file have lists.
+    let quoted = strict_json::parse(text).ok().and_then(|json| Some(Zeroizing::new(json.as_str()?.to_owned())));
+    let text = quoted.as_deref().map_or(text, String::as_str);
+    let each = text.split([BETWEEN_OWNERS, '\n']).filter(|one| !one.trim().is_empty()).enumerate();
+    each.map(|(n, one)| owner_of_line(one).ok_or_else(|| owner_wrong(&format!("owner {}", n + 1)))).collect()
 }
 
 fn owner_of_json(owner: &serde_json::Value) -> Option<OwnerTexts> {

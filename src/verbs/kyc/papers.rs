@@ -1,37 +1,44 @@
 //! Papers as the rows of a file say them: read, checked as ones that are submitted alone, held against each other and against what
 //! is there, and sealed when their rows are written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::agreed::{self, Consents, RowConsent};
 use super::brought::{self, Brought};
+use super::owners::{self, Owner};
 use super::paper::{self, Paper, Texts};
+use super::parties::number_of;
 use super::seal::{
-    NUMBER, NUMBER_INDEX, RESPONSE, Seals, bank_code, bank_of_ifsc, counts, is_anothers, is_chosen, sealed_columns,
+    NUMBER, NUMBER_INDEX, OWNERS, RESPONSE, Seals, bank_code, bank_of_ifsc, counts, is_anothers, is_chosen,
+    sealed_columns, sealed_of,
 };
 use super::submit::matched;
 use super::waiting::Waiting;
 use super::{DESC, choice, cipher};
-use crate::crud::import::sealing::{Cells, Clear, RowSealer, Sealer};
+use crate::crud::import::sealing::{Cells, Clear, RowClear, RowSealer, Sealer};
 use crate::crud::import::secrets::Doing;
 use crate::crud::import::{Run, SealedColumns};
 use crate::crud::vault::{Opener, Vault};
 use crate::model::identity::fernet::FernetKey;
+use crate::model::identity::within::{candidates, without_aadhaars};
 use crate::model::identity::{Number, NumberKind};
 use crate::model::kinds::kyc::{BusinessType, KycKind, KycState, Registration};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::random::Random;
-use crate::model::resource::{NAME, Record, Resource as _};
+use crate::model::resource::{Descriptor, Meta, NAME, Record, Resource as _};
 use crate::model::setting::{
     AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, KYC_REQUIRE_CONSENT, Settings,
 };
+use crate::model::strict_json;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{ParseContext, Scalar, fold};
 use crate::model::values::value::Value;
@@ -72,7 +79,13 @@ const SEALED: &[(&str, &[&str])] = &[
     ("dob_sealed", &["dob_sealed"]),
     ("address_sealed", &["address_sealed"]),
     ("response_sealed", &["response_sealed"]),
+    (RESPONSE, RESPONSES),
+    (paper::OWNERS, &["owners", "owner", "beneficial_owners"]),
+    (brought::OWNERS_SEALED, &["owners_sealed"]),
 ];
+
+/// What a provider answered, as JSON.
+const RESPONSES: &[&str] = &["response", "api_response"];
 
 /// A number as an earlier system encrypted it.
 const ENCRYPTED: &str = "number_encrypted";
@@ -85,12 +98,19 @@ const LAST4: &str = "last4";
 /// The columns of a file that no field is filled by.
 pub const SEALED_COLUMNS: SealedColumns = SealedColumns {
     find: sealed,
-    names: &["number", ENCRYPTED, LAST4, "name", "father_name", "dob", "address", VERIFIED, VERIFIED_AT],
+    names: &[
+        "number", ENCRYPTED, LAST4, "name", "father_name", "dob", "address", "owners", "response", VERIFIED, VERIFIED_AT,
+        "consent", "given_at", "channel", "language", "purposes", "notice_sha256",
+    ],
 };
 
 fn sealed(header: &str) -> Option<&'static str> {
     let header = fold(header);
-    SEALED.iter().find(|(_, names)| names.iter().any(|name| fold(name) == header)).map(|(what, _)| *what)
+    SEALED
+        .iter()
+        .chain(agreed::COLUMNS)
+        .find(|(_, names)| names.iter().any(|name| fold(name) == header))
+        .map(|(what, _)| *what)
 }
 
 /// Under what that is taken up which an earlier system verified.
@@ -121,11 +141,11 @@ pub struct Papers {
     fernet: Option<Arc<FernetKey>>,
     storage: AadhaarStorage,
     duplicates: Duplicates,
-    /// Whether a paper of any kind needs a consent, and whether there is one.
+    /// Whether a paper of any kind needs a consent, and what there are.
     needs_consent: bool,
-    has_consent: bool,
-    /// What was written down of that, by whose it is.
-    consents: Mutex<HashMap<Uuid, Uuid>>,
+    consents: Arc<Consents>,
+    /// How many owners businesses have: all of them, and that which has the most.
+    owners: Mutex<(usize, usize)>,
     context: ParseContext,
     act: Act,
     /// The people whose rows have a number, by the kind, the bank and what the number is found by.
@@ -143,6 +163,10 @@ struct RowPaper {
     was_verified: bool,
     /// It was brought sealed.
     brought: Option<Brought>,
+    /// What a provider answered.
+    response: Option<Zeroizing<String>>,
+    /// What the person agreed to before.
+    consent: Option<RowConsent>,
 }
 
 fn row_paper(clear: &Clear) -> Result<&RowPaper> {
@@ -158,6 +182,21 @@ fn put(values: &mut Given, column: &str, value: impl Into<Value>) -> Result<(), 
     values.retain(|(f, _)| f.column != column);
     values.push((field, value.into()));
     Ok(())
+}
+
+/// What a provider answered, as cells say it: with no Aadhaar number in it.
+fn response_of(cells: &mut Cells) -> Result<Option<Zeroizing<String>>, Problem> {
+    let Some(at) = cells.iter().position(|(name, _)| *name == RESPONSE) else { return Ok(None) };
+    let (_, text) = cells.swap_remove(at);
+    let is_answer = |text: &str| matches!(strict_json::parse(text), Ok(Json::Object(_) | Json::Array(_)));
+    if is_answer(&text) {
+        return Ok(Some(without_aadhaars(&text)));
+    }
+    // So JSON writes a text where other rows of the file have objects.
+    match strict_json::parse(&text) {
+        Ok(Json::String(text)) if is_answer(&text) => Ok(Some(without_aadhaars(&text))),
+        _ => Err(Problem::invalid("the answer of the provider is no JSON object").field(RESPONSE)),
+    }
 }
 
 /// What the number of a business is, by its form.
@@ -180,12 +219,20 @@ pub struct Means {
     pub fernet: Option<Arc<FernetKey>>,
     /// The batch under which what was verified elsewhere is taken up.
     pub batch: Option<FileBatch>,
-    pub has_consent: bool,
+    /// What all agreed to whose rows do not say otherwise.
+    pub consent: Option<GivenConsent>,
 }
 
 impl Papers {
     /// Of a file that is loaded into an organisation with these settings.
-    pub fn of(tx: &Tx<'_>, org: i32, settings: &Settings, context: &ParseContext, means: Means) -> Result<Papers> {
+    pub async fn of(
+        tx: &mut Tx<'_>,
+        org: i32,
+        settings: &Settings,
+        context: &ParseContext,
+        means: Means,
+    ) -> Result<Papers> {
+        let consents = Consents::of(tx, org, means.consent.as_ref(), context).await?;
         Ok(Papers {
             vault: means.vault,
             opener: means.opener,
@@ -194,8 +241,8 @@ impl Papers {
             storage: settings.get(KYC_AADHAAR_STORAGE)?,
             duplicates: settings.get(KYC_DUPLICATES)?,
             needs_consent: settings.get(KYC_REQUIRE_CONSENT)?,
-            has_consent: means.has_consent,
-            consents: Mutex::default(),
+            consents: Arc::new(consents),
+            owners: Mutex::default(),
             context: context.clone(),
             act: Act { at: tx.at(), by: tx.acting_user(org), operator: tx.operator().told(), batch: means.batch },
             seen: Mutex::default(),
@@ -250,20 +297,12 @@ impl Papers {
     }
 
     /// Writes down what each of the people agreed to.
-    pub async fn agree(&self, tx: &mut Tx<'_>, run: &Run<'_>, given: &GivenConsent) -> Result<()> {
-        given.is_before(tx.at())?;
-        let (mut last, org) = (0, run.import.org.unwrap_or_default());
-        while let Some((end, people)) = run.subjects_behind(tx, last).await? {
-            last = end;
-            let written = given.record_all(tx, org, &people, &self.context).await?;
-            let mut consents = self.consents.lock().unwrap_or_else(PoisonError::into_inner);
-            consents.extend(people.into_iter().zip(written));
-        }
-        Ok(())
+    pub async fn agree(&self, tx: &mut Tx<'_>, run: &Run<'_>) -> Result<()> {
+        self.consents.record(tx, run).await
     }
 
     /// What is wrong with rows that have the number of somebody else's: of another row, or of what is there.
-    async fn compared(&self, tx: &mut Tx<'_>, org: i32, rows: &[(&Clear, &Given)]) -> Result<Vec<(usize, Problem)>> {
+    async fn compared(&self, tx: &mut Tx<'_>, org: i32, rows: &[RowClear<'_>]) -> Result<Vec<(usize, Problem)>> {
         if self.duplicates != Duplicates::Refuse {
             return Ok(Vec::new());
         }
@@ -361,15 +400,77 @@ impl Papers {
 }
 
 impl Papers {
+    /// Counts who owns businesses, so that ids and chance are drawn for them.
+    fn count_owners(&self, rows: &[RowClear<'_>]) -> Result<()> {
+        for (_, clear, _) in rows {
+            let n = row_paper(clear)?.paper.owners.len();
+            let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+            *owners = (owners.0 + n, owners.1.max(n));
+        }
+        Ok(())
+    }
+
+    /// What is wrong with rows whose reference holds another number of their person: it stands in clear. Whose one is that passes for a
+    /// number of a paper, its blind index tells.
+    async fn with_own_numbers(
+        &self,
+        tx: &mut Tx<'_>,
+        org: i32,
+        rows: &[RowClear<'_>],
+    ) -> Result<Vec<(usize, Problem)>> {
+        let mut held: Vec<(usize, Number, &str)> = Vec::new();
+        for (at, (_, _, values)) in rows.iter().enumerate() {
+            let Some(user) = given(values, "user_id") else { continue };
+            let numbers = given(values, "reference").map(candidates).unwrap_or_default();
+            held.extend(numbers.into_iter().map(|number| (at, number, user.trim())));
+        }
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(index) = self.vault.find_index_keys(tx.db, org, DESC.table, NUMBER).await? else {
+            return Ok(Vec::new());
+        };
+        let mut wanted: HashMap<Vec<u8>, Vec<(usize, &str)>> = HashMap::new();
+        for (at, number, user) in &held {
+            for index in index.lookups(number.expose().as_bytes()) {
+                wanted.entry(index.to_vec()).or_default().push((*at, *user));
+            }
+        }
+        let values: Vec<Value> = wanted.keys().map(|index| Value::Bytes(index.clone())).collect();
+        let found = records::with_values(tx.db, DESC, Some(org), DESC.known(NUMBER_INDEX)?, &values).await?;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let words: BTreeSet<&str> = held.iter().map(|(_, _, user)| *user).collect();
+        let among = Among { org: Some(org), life: Deleted::Exclude, now: true, context: &self.context };
+        let people = keys::ids(tx.db, User::DESCRIPTOR, among, &words.into_iter().collect::<Vec<_>>()).await?;
+        let mut faults: BTreeMap<usize, Problem> = BTreeMap::new();
+        for record in &found {
+            let (Some(holder), Some(of)) = (record.get("user_id").as_uuid(), record.get(NUMBER_INDEX).as_bytes())
+            else {
+                continue;
+            };
+            for (at, user) in wanted.get(of).into_iter().flatten() {
+                if people.get(*user).is_some_and(|ids| ids.contains(&holder)) {
+                    let kind: KycKind = choice(&record.get("kind").to_text())?;
+                    let sentence =
+                        format!("reference holds the person's {}, which is kept sealed alone", number_of(kind));
+                    faults.insert(*at, Problem::invalid(sentence).field("reference"));
+                }
+            }
+        }
+        Ok(faults.into_iter().collect())
+    }
+
     /// Holds rows that were brought sealed against what is here: each keeps its id, and is of whom its key is of.
     async fn compared_with_own(
         &self,
         tx: &mut Tx<'_>,
         org: i32,
-        rows: &[(&Clear, &Given)],
+        rows: &[RowClear<'_>],
     ) -> Result<Vec<(usize, Problem)>> {
         let mut all = Vec::new();
-        for (at, (clear, values)) in rows.iter().enumerate() {
+        for (at, (_, clear, values)) in rows.iter().enumerate() {
             if let Some(brought) = &row_paper(clear)?.brought {
                 all.push((at, brought, given(values, "user_id").unwrap_or_default().trim()));
             }
@@ -380,6 +481,10 @@ impl Papers {
         let ids: Vec<Value> = all.iter().map(|(_, brought, _)| brought.id.into()).collect();
         let mut there = records::with_ids(tx.db, DESC, Some(org), &ids).await?;
         there.extend(records::gone_with_ids(tx.db, DESC, Some(org), &ids).await?);
+        let ids: Vec<Value> = all.iter().flat_map(|(_, brought, _)| &brought.owners).map(|id| (*id).into()).collect();
+        let mut owners_there = records::with_ids(tx.db, OWNERS, Some(org), &ids).await?;
+        owners_there.extend(records::gone_with_ids(tx.db, OWNERS, Some(org), &ids).await?);
+        let owners_there: HashSet<Uuid> = owners_there.iter().map(|owner| owner.meta.id).collect();
         let mut words: Vec<&str> = all.iter().map(|(_, _, word)| *word).collect();
         words.sort_unstable();
         words.dedup();
@@ -390,6 +495,12 @@ impl Papers {
         for (at, brought, word) in all {
             if !known.insert(brought.id) || there.iter().any(|record| record.meta.id == brought.id) {
                 faults.push((at, Problem::conflict("a record with this id is there already").field("id")));
+            }
+            // Each of them is seen, so that a row behind this one that names one again is told.
+            let again = brought.owners.iter().filter(|id| !known.insert(**id) || owners_there.contains(id)).count();
+            if again > 0 {
+                let sentence = "an owner with an id that is given there is there already";
+                faults.push((at, Problem::conflict(sentence).field(paper::OWNERS)));
             }
             if !people.get(word).is_some_and(|ids| ids.contains(&brought.subject)) {
                 let sentence = "what is sealed is of somebody else than the user that the row names";
@@ -409,7 +520,7 @@ struct Compared<'r> {
 }
 
 impl<'r> Compared<'r> {
-    fn of((clear, values): &'r (&Clear, &Given)) -> Result<Compared<'r>> {
+    fn of((_, clear, values): &'r RowClear<'_>) -> Result<Compared<'r>> {
         Ok(Compared {
             paper: &row_paper(clear)?.paper,
             user: given(values, "user_id").unwrap_or_default().trim().to_owned(),
@@ -438,6 +549,8 @@ impl Sealer for Papers {
         let (was_verified, last4) = self.aside(&mut cells)?;
         let brought = brought::opened(self.opener.as_ref(), &mut cells)?;
         self.deciphered(&mut cells)?;
+        let consent = self.consents.read(&mut cells)?;
+        let response = response_of(&mut cells)?;
         let kind = given(values, "kind").ok_or_else(|| Problem::invalid("the kind is missing").field("kind"))?;
         let kind: KycKind = choice(kind)?;
         let mut registration = given(values, "registration").map(choice::<Registration>).transpose()?;
@@ -452,7 +565,7 @@ impl Sealer for Papers {
         if kind == KycKind::Aadhaar {
             is_chosen(self.storage)?;
         }
-        if (kind == KycKind::Aadhaar || self.needs_consent) && !self.has_consent {
+        if (kind == KycKind::Aadhaar || self.needs_consent) && consent.is_none() {
             return Err(without_consent(kind));
         }
         let number = paper::number_kind(kind, registration)?;
@@ -462,6 +575,7 @@ impl Sealer for Papers {
         }
         let business = given(values, "business_type").map(choice::<BusinessType>).transpose()?;
         paper.contradiction(business).map_or(Ok(()), Err)?;
+        owners::judged(&paper.owners, business)?;
         let named = given(values, "bank_name").is_some();
         if let Some((code, bank)) = given(values, "ifsc").map(paper::bank_of).transpose()? {
             put(values, "ifsc", code)?;
@@ -473,7 +587,7 @@ impl Sealer for Papers {
         // As what it will be it is held to what its kind of paper must say.
         put(values, "state", KycState::Submitted.as_str())?;
         put(values, "submitted_at", self.act.at)?;
-        if self.has_consent {
+        if consent.is_some() {
             // Which it is, is known when it is written down.
             put(values, "consent_id", Uuid::nil())?;
         }
@@ -482,19 +596,28 @@ impl Sealer for Papers {
         }
         // One reference of a bank in ten would pass for an Aadhaar number.
         paper.own_stands_not_in("reference", given(values, "reference"))?;
-        Ok(Box::new(RowPaper { paper, was_verified, brought }))
+        Ok(Box::new(RowPaper { paper, was_verified, brought, response, consent }))
+    }
+
+    fn beside(&self) -> Option<&'static Descriptor> {
+        Some(OWNERS)
     }
 
     fn compare<'a>(
         &'a self,
         tx: &'a mut Tx<'_>,
         org: i32,
-        rows: &'a [(&'a Clear, &'a Given)],
+        rows: &'a [RowClear<'a>],
     ) -> Doing<'a, Vec<(usize, Problem)>> {
         Box::pin(async move {
+            self.count_owners(rows)?;
             let mut faults = self.compared(tx, org, rows).await?;
+            let named = rows.iter().map(|(number, clear, _)| Ok((*number, row_paper(clear)?.consent)));
+            let named: Vec<_> = named.collect::<Result<_>>()?;
+            faults.extend(self.with_own_numbers(tx, org, rows).await?);
+            faults.extend(self.consents.compared(tx, org, named.into_iter()).await?);
             faults.extend(self.compared_with_own(tx, org, rows).await?);
-            let of = |(clear, values): &(&Clear, &Given)| -> Result<(String, KycKind)> {
+            let of = |(_, clear, values): &RowClear<'_>| -> Result<(String, KycKind)> {
                 let user = given(values, "user_id").unwrap_or_default().trim();
                 Ok((user.to_owned(), row_paper(clear)?.paper.kind))
             };
@@ -510,11 +633,21 @@ impl Sealer for Papers {
             let ids: Vec<Value> = subjects.iter().map(|id| (*id).into()).collect();
             let people = records::with_ids(tx.db, User::DESCRIPTOR, Some(org), &ids).await?;
             let names = people.iter().map(|user| (user.meta.id, user.get(NAME).to_text())).collect();
-            let random = Drawn::of(tx.random(), subjects.len() * sealed_columns().count() * NONCE);
-            let all = self.consents.lock().unwrap_or_else(PoisonError::into_inner);
-            let consents = subjects.iter().filter_map(|id| Some((*id, *all.get(id)?))).collect();
-            let (storage, act) = (self.storage, self.act.clone());
-            let sealer: Arc<dyn RowSealer> = Arc::new(PaperSealer { seals, names, consents, random, storage, act });
+            let (all, most) = *self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+            let owners = all.min(most * subjects.len());
+            let columns = subjects.len() * sealed_columns().count() + owners * sealed_of(OWNERS).count();
+            let random = Drawn::of(tx.random(), columns * NONCE);
+            let owners = match owners {
+                0 => None,
+                n => {
+                    let seals = Seals::of_kind(&self.vault, tx, OWNERS, org, subjects).await?;
+                    let spare = tx.new_ids(n).into_iter().zip(tx.salts(n));
+                    Some(OwnerSealer { seals, spare: Mutex::new(spare.collect::<VecDeque<_>>()) })
+                }
+            };
+            let (storage, act, consents) = (self.storage, self.act.clone(), Arc::clone(&self.consents));
+            let sealer: Arc<dyn RowSealer> =
+                Arc::new(PaperSealer { seals, owners, names, consents, random, storage, act });
             Ok(sealer)
         })
     }
@@ -547,16 +680,18 @@ impl Random for Drawn {
 /// Seals the papers of some people.
 struct PaperSealer {
     seals: Seals,
+    /// Where businesses have some.
+    owners: Option<OwnerSealer>,
     names: HashMap<Uuid, String>,
-    consents: HashMap<Uuid, Uuid>,
+    consents: Arc<Consents>,
     random: Drawn,
     storage: AadhaarStorage,
     act: Act,
 }
 
 impl RowSealer for PaperSealer {
-    fn seal(&self, record: &mut Record, clear: Clear) -> Result<()> {
-        let RowPaper { paper, was_verified, brought } = row_paper(&clear)?;
+    fn seal(&self, record: &mut Record, clear: Clear) -> Result<Vec<(Record, [u8; 16])>> {
+        let RowPaper { paper, was_verified, brought, response, consent } = row_paper(&clear)?;
         let act = &self.act;
         let state = match act.batch.as_ref().filter(|_| *was_verified) {
             Some(batch) => {
@@ -571,7 +706,7 @@ impl RowSealer for PaperSealer {
         record.set("submitted_by_id", act.by.into());
         record.set("submitted_operator", act.operator.as_str().into());
         let person = record.get("user_id").as_uuid().unwrap_or_default();
-        record.set("consent_id", self.consents.get(&person).copied().into());
+        record.set("consent_id", self.consents.id(person, *consent).into());
         matched(record, paper, self.names.get(&person).map(String::as_str));
         self.seals.index(record, paper.number.expose());
         let mut clear = paper.clear(self.storage);
@@ -579,8 +714,42 @@ impl RowSealer for PaperSealer {
             if (brought.id, brought.subject) != (record.meta.id, person) {
                 return Err(Problem::conflict(format!("what is sealed in {} is of somebody else", brought.id)).into());
             }
-            clear.extend(brought.response.iter().map(|text| (RESPONSE, text.clone())));
         }
-        self.seals.fill(record, &clear, &self.random)
+        clear.extend(response.iter().map(|text| (RESPONSE, text.clone())));
+        self.seals.fill(record, &clear, &self.random)?;
+        let ids = brought.as_ref().map_or(&[][..], |brought| &brought.owners);
+        match &self.owners {
+            Some(owners) => owners.seal(record, (&paper.owners, ids), &self.random),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Seals who owns businesses.
+struct OwnerSealer {
+    seals: Seals,
+    /// Ids, and salts of audit records.
+    spare: Mutex<VecDeque<(Uuid, [u8; 16])>>,
+}
+
+impl OwnerSealer {
+    /// The records of the owners of a business, which keep the ids that were given with them.
+    fn seal(
+        &self,
+        business: &Record,
+        (owners, ids): (&[Owner], &[Uuid]),
+        random: &Drawn,
+    ) -> Result<Vec<(Record, [u8; 16])>> {
+        let mut made = Vec::with_capacity(owners.len());
+        for ((at, owner), serial) in owners.iter().enumerate().zip(1_i64..) {
+            let next = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let (id, salt) = next.ok_or_else(|| anyhow::anyhow!("more owners than the file had"))?;
+            let meta = Meta { id: ids.get(at).copied().unwrap_or(id), ..business.meta.clone() };
+            let mut record = self.seals.owner(business, meta, (serial, owner), random)?;
+            // What the business is called is known when it is made.
+            record.referred = OWNERS.key().references().map(|_| String::new()).collect();
+            made.push((record, salt));
+        }
+        Ok(made)
     }
 }

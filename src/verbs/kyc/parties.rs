@@ -143,6 +143,16 @@ pub async fn without_own_numbers(
     without_numbers_of(s, org, &people, texts).await
 }
 
+/// What the number of a kind of paper is called.
+pub fn number_of(kind: KycKind) -> &'static str {
+    match kind {
+        KycKind::Aadhaar => "Aadhaar number",
+        KycKind::Pan => "PAN",
+        KycKind::Business => "registration number",
+        KycKind::Bank => "account number",
+    }
+}
+
 /// The same, of people of an organisation.
 pub async fn without_numbers_of(
     s: &mut Session<'_>,
@@ -163,12 +173,7 @@ pub async fn without_numbers_of(
         let found = records::with_values(s.db().await?, DESC, Some(org), DESC.known(NUMBER_INDEX)?, &lookups).await?;
         let is_own = |one: &&Record| one.get("user_id").as_uuid().is_some_and(|person| people.contains(&person));
         if let Some(own) = found.iter().find(is_own) {
-            let number = match choice::<KycKind>(&own.get("kind").to_text())? {
-                KycKind::Aadhaar => "Aadhaar number",
-                KycKind::Pan => "PAN",
-                KycKind::Business => "registration number",
-                KycKind::Bank => "account number",
-            };
+            let number = number_of(choice(&own.get("kind").to_text())?);
             return Err(Problem::invalid(format!("{flag} holds the person's {number}, which is kept sealed alone"))
                 .hint("leave the number out: the record is named by its key, and shows the number masked")
                 .into());

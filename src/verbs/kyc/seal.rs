@@ -16,7 +16,7 @@ use crate::model::kinds::kyc::KycKind;
 use crate::model::kinds::kyc_owner::KycOwner;
 use crate::model::problem::Problem;
 use crate::model::random::Random;
-use crate::model::resource::{Descriptor, Record, Resource as _};
+use crate::model::resource::{Descriptor, Meta, Record, Resource as _};
 use crate::model::sealing;
 use crate::model::setting::{AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, Place, Settings};
 use crate::model::trail::audit::{Action, ChangeNote};
@@ -99,6 +99,25 @@ impl Seals {
     /// Seals a value of any record of one of the people.
     pub fn reseal(&self, person: Uuid, at: &Cell<'_>, clear: &[u8], random: &dyn Random) -> Result<Vec<u8>> {
         self.ring.seal(person, at, clear, random)
+    }
+
+    /// A record of who owns a business, the so-manieth, sealed as that of the business is.
+    pub fn owner(
+        &self,
+        business: &Record,
+        meta: Meta,
+        (serial, owner): (i64, &Owner),
+        random: &dyn Random,
+    ) -> Result<Record> {
+        let person = business.get("user_id").as_uuid().unwrap_or_default();
+        let nothing = OWNERS.fields.iter().map(|f| Value::Null(f.ty.kind)).collect();
+        let mut record = Record::new(OWNERS, meta, nothing);
+        record.set("kyc_id", business.meta.id.into());
+        record.set("serial", serial.into());
+        record.set("share", Value::Decimal(owner.share));
+        record.set("shown", owner.shown().as_str().into());
+        self.fill_of(person, &mut record, &owner.clear(), random)?;
+        Ok(record)
     }
 
     /// That of all sealed values of a record.
@@ -199,13 +218,7 @@ pub async fn seal_owners(tx: &mut Tx<'_>, vault: &Vault, business: &Record, owne
     let (ids, by, today) = (tx.new_ids(owners.len()), tx.actor().await?, tx.today());
     let mut records = Vec::with_capacity(owners.len());
     for ((owner, id), serial) in owners.iter().zip(ids).zip(1_i64..) {
-        let nothing = OWNERS.fields.iter().map(|f| Value::Null(f.ty.kind)).collect();
-        let mut record = Record::new(OWNERS, tx.new_meta(org, id, by), nothing);
-        record.set("kyc_id", business.meta.id.into());
-        record.set("serial", serial.into());
-        record.set("share", Value::Decimal(owner.share));
-        record.set("shown", owner.shown().as_str().into());
-        seals.fill_of(person, &mut record, &owner.clear(), tx.random())?;
+        let record = seals.owner(business, tx.new_meta(org, id, by), (serial, owner), tx.random())?;
         record.validate(today)?;
         records.push(record);
     }
@@ -374,7 +387,7 @@ pub fn keys_of(tx: &mut Tx<'_>, person: Uuid) -> Map<String, Json> {
 
 impl Owner {
     /// What of it is sealed.
-    fn clear(&self) -> Clear {
+    pub fn clear(&self) -> Clear {
         vec![("name", self.name.clone()), (NUMBER, Zeroizing::new(self.pan.expose().to_owned()))]
     }
 }

@@ -6,7 +6,7 @@ use clap::Command;
 
 use super::unknown_words::warn_of_given;
 use crate::crud::gate;
-use crate::crud::import::nested::{Fields, Nested, members};
+use crate::crud::import::nested::{Fields, Nested, Objects, members};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{self, Opened, Terms, load};
 use crate::crud::leaf::{Besides, FlagGroup, KindVerb as _, flags};
@@ -104,7 +104,8 @@ impl Besides for ImportFlags {
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
         let terms = Terms { nested: WITHIN, ..Terms::default() };
-        let mut verb = Opened::open(s, desc, &self.file, WITHIN).await?.map(s, &self.file, terms).await?;
+        let objects = Objects { nested: WITHIN, ..Objects::default() };
+        let mut verb = Opened::open(s, desc, &self.file, objects).await?.map(s, &self.file, terms).await?;
         let since = s.context.clock.now();
         let (report, seconds) = load(s, &mut verb).await?;
         note_contents(s, desc, &report.leaving).await?;

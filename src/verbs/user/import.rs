@@ -13,7 +13,7 @@ use super::{create_missing, described_roles};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::report::{More, tell};
-use crate::crud::import::{Import, Loads, Merged, Opened, Report, Run, Terms, load};
+use crate::crud::import::{Import, Loads, Merged, Objects, Opened, Report, Run, Terms, load};
 use crate::crud::leaf::{Besides, KindVerb as _, flags};
 use crate::crud::remove::Left;
 use crate::crud::session::Session;
@@ -149,7 +149,7 @@ impl Besides for ImportFlags {
     async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
         let ImportFlags { file, people } = self;
-        let opened = Opened::open(s, desc, &file, &[]).await?;
+        let opened = Opened::open(s, desc, &file, Objects::default()).await?;
         let mut terms = Terms {
             code: code_column(s, desc, &opened)?,
             resets_secrets: people.reset_passwords,

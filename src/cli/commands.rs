@@ -16,6 +16,7 @@ use crate::verbs::audit::clock::CorrectClock;
 use crate::verbs::consent::Withdraw;
 use crate::verbs::kyc::batch::Batch;
 use crate::verbs::kyc::decide::{Reject, Verify};
+use crate::verbs::kyc::discard::Discard;
 use crate::verbs::kyc::review::Review;
 use crate::verbs::kyc::risk::SetRisk;
 use crate::verbs::org::OrgImport;
@@ -61,6 +62,7 @@ pub const COMMANDS: &[Storable] = &[
     Storable::of::<Review>(),
     Storable::of::<Verify>(),
     Storable::of::<Reject>(),
+    Storable::of::<Discard>(),
     Storable::of::<SetRisk>(),
     Storable::of::<Batch>(),
     Storable::of::<Set>(),

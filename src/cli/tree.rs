@@ -111,6 +111,7 @@ pub const LEAVES: &[Leaf] = &[
     leaf::<setting::ExplainFlags>(),
     leaf::<consent::WithdrawFlags>(),
     leaf::<kyc::submit::SubmitFlags>(),
+    leaf::<kyc::discard::DiscardFlags>(),
     leaf::<kyc::review::ClaimFlags>(),
     leaf::<kyc::review::AssignFlags>(),
     leaf::<kyc::review::StartFlags>(),

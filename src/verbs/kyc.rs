@@ -8,6 +8,7 @@ mod cells;
 mod cipher;
 pub mod compare;
 pub mod decide;
+pub mod discard;
 pub mod expire;
 pub mod export;
 pub mod exposure;

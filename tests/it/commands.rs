@@ -116,6 +116,7 @@ const AFTER: &[(Before, Sample)] = &[
     (submitted, ("kyc start asha:pan", "", &["kyc review"])),
     (submitted, ("kyc reject asha:pan --reason mismatch", "", &["kyc reject"])),
     (submitted, ("kyc risk set high asha:pan", "", &["kyc risk set"])),
+    (drafted, ("kyc discard asha:pan --yes", "", &["kyc discard"])),
     (batch, ("kyc import-confirm 000000000042", "", &["kyc import-confirm"])),
     (batch, ("kyc import-cancel 000000000042", "", &["kyc import-confirm"])),
     (started, ("kyc verify asha:pan --method manual --note seen", "", &["kyc verify"])),
@@ -145,6 +146,12 @@ fn submitted(p: &TestEnv) {
     p.run("key init").ok();
     p.run_with("kyc submit pan asha --from - --consent N1 --notice-file /proc/self/comm --given-at 1d --channel web --language en", "AAPPV8261K\nname: Asha\n").ok();
     p.by(Operator::new(0, None, None));
+}
+
+/// A paper was kept as a draft.
+fn drafted(p: &TestEnv) {
+    p.run("key init").ok();
+    p.run_with("kyc submit pan asha --draft --from -", "AAPPV8261K\nname: Asha\n").ok();
 }
 
 /// Somebody else brought a paper that was verified elsewhere.

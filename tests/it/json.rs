@@ -154,6 +154,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("consent history", "consent history asha@sahyadri.example:1"),
     ("consent export", "consent export %/consents.csv"),
     ("consent withdraw", "consent withdraw asha@sahyadri.example:1"),
+    ("kyc submit", "kyc submit pan asha@sahyadri.example --from %/paper.txt --draft"),
+    ("kyc discard", "kyc discard asha@sahyadri.example:pan --yes"),
     ("kyc list", "kyc list"),
     ("kyc show", "kyc show asha@sahyadri.example:pan"),
     ("kyc exists", "kyc exists asha@sahyadri.example:pan:1"),

@@ -3,6 +3,7 @@
 use orgctl::model::operator::Operator;
 
 use crate::harness::{TestEnv, on_both_engines_with_acme};
+use crate::raw::int;
 
 const PAN: &str = "AAPPV8261K\nname: ASHA RAO\n";
 const OTHER_PAN: &str = "ABMPA3211G\nname: ASHA RAO\n";
@@ -154,6 +155,50 @@ fn a_draft_is_its_writers() {
         };
         p.run(&format!("kyc submit aadhaar asha@acme.in {}", consent("22"))).fails(6);
         p.run(&format!("kyc submit aadhaar asha@acme.in {}", consent("20"))).ok();
+        all_is_well(p);
+    });
+}
+
+/// Whoever wrote a draft throws it away; nothing of it is left, and no key where nothing else of the person is sealed.
+#[test]
+fn a_draft_is_thrown_away_by_its_writer() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        p.run("kyc discard asha@acme.in:pan --yes").fails(3);
+        let business = "kyc submit business asha@acme.in --registration gstin --business-type llp --from -";
+        let paper = "27AAPFU0939F1ZV\nname: Acme LLP\nowner: Uma; 60; AFZPK7190K\n";
+        p.run_with(&format!("{business} --draft"), paper).ok();
+        p.run_with(&format!("{business} --draft"), paper).ok();
+        p.run_with("kyc submit pan asha@acme.in --draft --from -", PAN).ok();
+        p.run_with("kyc submit pan ravi@acme.in --from -", OTHER_PAN).ok();
+        assert!(p.run("kyc discard ravi@acme.in:pan --yes").fails(3).contains("has no draft of pan"));
+        let said = p.run("kyc discard RAV222:pan:1 --yes").fails(4);
+        assert!(said.contains("kyc RAV222:pan:1 is submitted: only a draft is thrown away"), "{said}");
+        p.by(Operator::new(2002, None, None));
+        let said = p.run("kyc discard asha@acme.in:pan --yes").fails(4);
+        assert!(said.contains("kyc ASHA22:pan:2 was written by somebody else"), "{said}");
+        p.by(Operator::new(2001, None, None));
+        assert!(p.run("kyc discard asha@acme.in:pan").fails(2).contains("this needs a confirmation"));
+        p.run("kyc discard asha@acme.in:pan --dry-run").ok();
+        let of_asha = "from wrapped_keys where purpose = 'data' and subject_id in (select id from users where user_code = 'ASHA22')";
+        let keys = || int(p, &format!("select count(*) {of_asha}"));
+        assert_eq!((int(p, "select count(*) from kyc"), keys()), (3, 1));
+        let said = p.run("kyc discard asha@acme.in:pan --yes");
+        assert!(said.err.contains("threw kyc ASHA22:pan:2 away"), "{}", said.err);
+        said.ok();
+        assert_eq!((int(p, "select count(*) from kyc"), keys()), (2, 1), "the business is sealed by it");
+        assert_eq!(int(p, "select count(*) from kyc_owners"), 2, "one of what was written before");
+        assert_eq!(p.run("kyc discard ASHA22:business:1 --yes -o json").json()["discarded"], 1);
+        assert_eq!((int(p, "select count(*) from kyc"), keys()), (1, 0));
+        assert_eq!(int(p, "select count(*) from kyc_owners"), 0);
+        assert!(p.run("kyc discard ASHA22:business:1 --yes").fails(3).contains("ASHA22:business:1"));
+        let told = p.json("audit list --action purge --resource kyc --status success");
+        assert!(told.to_string().contains("destroyed"), "{told}");
+        all_is_well(p);
+        // What comes after gets a key of its own.
+        p.run_with("kyc submit pan asha@acme.in --from -", PAN).ok();
+        assert_eq!(p.json("kyc show asha@acme.in:pan")["key"], "ASHA22:pan:1");
+        assert_eq!((reveal(p, "asha@acme.in", "pan"), keys()), ("AAPPV8261K\n".to_owned(), 1));
         all_is_well(p);
     });
 }

@@ -109,7 +109,7 @@ impl Verb for Submit {
 }
 
 /// The draft of a kind of paper, if somebody has one: there is one at most.
-fn draft_of(all: &[Stored<Kyc>], kind: KycKind) -> Option<&Stored<Kyc>> {
+pub fn draft_of(all: &[Stored<Kyc>], kind: KycKind) -> Option<&Stored<Kyc>> {
     all.iter().find(|r| r.value.kind == kind && r.value.state == KycState::Draft)
 }
 
@@ -131,17 +131,21 @@ fn submitted(tx: &Tx<'_>, record: &mut Record) {
     record.set("submitted_at", tx.at().into());
 }
 
+/// Whether who acts is who wrote a draft.
+pub fn is_by_writer(tx: &Tx<'_>, draft: &Stored<Kyc>) -> bool {
+    let (acting, told) = (tx.acting_user(draft.meta.org_id), draft.value.submitted_operator.as_ref());
+    let is_same = acting == draft.value.submitted_by_id.map(|user| user.0);
+    is_same && (acting.is_some() || told.is_some_and(|told| tx.operator().is_one_of(told.as_str())))
+}
+
 /// Whoever wrote a draft submits it: somebody else would be taken for who says what stands on it. The accounts by which that is
 /// compared are those of both acts.
 fn submitted_by_writer(tx: &Tx<'_>, draft: &Stored<Kyc>, record: &mut Record) -> Result<(), Problem> {
-    let (acting, told) = (tx.acting_user(draft.meta.org_id), draft.value.submitted_operator.as_ref());
-    let told = told.map_or("", |told| told.as_str());
-    let is_own =
-        acting == draft.value.submitted_by_id.map(|user| user.0) && (acting.is_some() || tx.operator().is_one_of(told));
-    if !is_own {
+    if !is_by_writer(tx, draft) {
         return Err(Problem::conflict(format!("{} was written by somebody else", draft.record().title()))
             .hint("whoever wrote a draft submits it; or write it anew, with --from FILE"));
     }
+    let told = draft.value.submitted_operator.as_ref().map_or("", |told| told.as_str());
     let now = tx.operator().told();
     let both: BTreeSet<&str> = told.split_whitespace().chain(now.split_whitespace()).collect();
     record.set("submitted_operator", both.into_iter().collect::<Vec<_>>().join(" ").into());

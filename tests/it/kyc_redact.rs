@@ -99,6 +99,20 @@ fn numbers_are_taken_out_for_good() {
         assert!(done.err.contains("note: 1 archive that was made before holds the numbers still"), "{}", done.err);
         done.ok();
         assert!(p.run("kyc redact --yes").fails(0).contains("nothing to do"));
+        // Who made an archive before has the numbers still; one that is made now has none.
+        let actor = p.json("audit list --org SYSTEM --action backup")[0]["actor"].as_str().expect("a name").to_owned();
+        let exposed = |line: &str| {
+            let rows = p.json(&format!("kyc exposure --actor '{actor}' {line}"));
+            let rows = rows.as_array().expect("rows").iter();
+            let has = rows.filter(|row| row["fields"].to_string().contains("aadhaar.number"));
+            has.map(|row| row["user"].as_str().expect("a user").to_owned()).collect::<Vec<_>>()
+        };
+        let mut whose = exposed("");
+        whose.sort();
+        assert_eq!(whose, ["ASHA22", "DEV222", "RAV222"]);
+        p.wait(7200);
+        p.run("backup create").ok();
+        assert_eq!(exposed("--since 1h"), Vec::<String>::new());
         // What is left tells, and finds.
         assert_eq!(numbers(p), Vec::<String>::new());
         assert_eq!(p.run("setting get kyc.aadhaar_storage").ok(), "reference\n");

@@ -288,3 +288,57 @@ pub async fn add_backups(
     }
     Ok(())
 }
+
+/// What was taken out of records of a kind by a verb, whose index alone is left: whose each is, what kind of record, when it was made, and the
+/// record of the trail that may tell of it.
+pub fn taken_out(desc: &Descriptor, org: i32, (column, index, what): (&str, &str, &str)) -> Sql {
+    let sql = Sql::new(format!(
+        "select {}, t.{}, c.seq, u.seq, u.payload
+           from {} t cross join audit_records c cross join audit_records u
+          where t.org_id = $1 and t.{} is null and t.{} is not null
+            and c.resource_id = t.id and +c.tree = t.org_id and c.kind = $2 and c.effect = 'create'
+            and u.resource_id = t.id and +u.tree = t.org_id and u.kind = $2 and u.effect = 'update'",
+        subjects::of_row(desc, "t", 0),
+        quoted(what),
+        desc.table,
+        quoted(column),
+        quoted(index)
+    ));
+    sql.with([org.into(), desc.noun.into()]).yields([
+        ValueType::Uuid,
+        ValueType::Text,
+        ValueType::Int,
+        ValueType::Int,
+        ValueType::Text,
+    ])
+}
+
+/// Adds what was in archives and was taken out of its records since, by a verb.
+pub async fn add_taken_out(
+    db: &mut Db,
+    desc: &Descriptor,
+    org: i32,
+    (verb, columns, archives): (&str, (&str, &str, &str), &[BackedUp]),
+    found: &mut BTreeMap<Uuid, Exposure>,
+) -> Result<()> {
+    if archives.is_empty() {
+        return Ok(());
+    }
+    for row in db.all(taken_out(desc, org, columns)).await? {
+        let (id, what, from, upto) = (row.uuid(0)?, row.text(1)?, row.int(2)?, row.int(3)?);
+        let payload: Map<String, Json> = match row.value(4).as_text() {
+            Some(text) => serde_json::from_str(text)?,
+            None => continue,
+        };
+        if payload.get("verb").and_then(Json::as_str) != Some(verb) {
+            continue;
+        }
+        // The record itself is there still, and was counted with what it holds.
+        if let Some(one) = archives.iter().find(|one| from <= one.size && one.size < upto) {
+            let it = found.entry(id).or_insert_with(|| Exposure::new(one.at));
+            it.how.insert(Action::Backup.as_str().to_owned());
+            it.fields.insert(format!("{what}.{}", columns.0));
+        }
+    }
+    Ok(())
+}

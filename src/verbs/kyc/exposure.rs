@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::DESC;
-use super::seal::OWNERS;
+use super::redact::REDACT;
+use super::seal::{NUMBER, NUMBER_INDEX, OWNERS};
 use crate::crud::gate;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::session::Session;
@@ -22,7 +23,7 @@ use crate::store::keys::{self, Which};
 use crate::store::records;
 use crate::store::trail::actors;
 use crate::store::trail::exposure::{
-    Exposure, Held, Told, add_backups, add_held, backups, exposures, held, replaced_at,
+    BackedUp, Exposure, Held, Told, add_backups, add_held, add_taken_out, backups, exposures, held, replaced_at,
 };
 use crate::ui::format::{Listing, OutputColumn};
 
@@ -104,9 +105,21 @@ async fn of_actor(s: &mut Session<'_>, org: i32, actor: &str, since: Since) -> R
     let archives = backups(db, org, Some(&actors), since).await?;
     if !archives.is_empty() {
         let held = all_held(db, org, None).await?;
-        add_backups(db, DESC, org, (&held, &archives), &mut found).await?;
+        add_archives(db, org, (&held, &archives), &mut found).await?;
     }
     Ok(found)
+}
+
+/// Adds whose sealed data was in archives, Aadhaar numbers too that were taken out since ('kyc redact').
+async fn add_archives(
+    db: &mut Db,
+    org: i32,
+    (held, archives): (&BTreeMap<Uuid, Held>, &[BackedUp]),
+    found: &mut Found,
+) -> Result<()> {
+    add_backups(db, DESC, org, (held, archives), found).await?;
+    let columns = (NUMBER, NUMBER_INDEX, KIND);
+    Ok(add_taken_out(db, DESC, org, (REDACT, columns, archives), found).await?)
 }
 
 /// Whose data a key protects.
@@ -187,7 +200,7 @@ async fn of_key(s: &mut Session<'_>, org: i32, key: Uuid, since: Since) -> Resul
             it.fields.extend(held.fields.iter().cloned());
         }
     }
-    add_backups(db, DESC, org, (&held, &archives), &mut found).await?;
+    add_archives(db, org, (&held, &archives), &mut found).await?;
     if let Protected::Some(some) = &protected {
         found.retain(|id, _| some.contains(id));
     }

@@ -41,6 +41,9 @@ use crate::verbs::setting::write_value;
 /// Records whose numbers are taken out in one transaction: each with all that its person has.
 const TOGETHER: usize = 200;
 
+/// What the records of it say that it did.
+pub const REDACT: &str = "redact";
+
 const NEEDS_KEY: &str = "it needs the master key";
 
 /// What sort of record it is about.
@@ -175,8 +178,7 @@ async fn redact(tx: &mut Tx<'_>, vault: &Vault, org: i32, people: &[Uuid]) -> Re
     reseal_others(tx, &opener, &seals, org, &people).await?;
     tx.destroy_keys(org, &former).await?;
     let details = changes.iter().map(|(before, _)| named(tx, before, &as_whom)).collect();
-    let telling =
-        ChangeNote { action: Action::Update, details: Map::from_iter([("verb".to_owned(), "redact".into())]) };
+    let telling = ChangeNote { action: Action::Update, details: Map::from_iter([("verb".to_owned(), REDACT.into())]) };
     let written = tx.update_each(changes, &telling, details).await?;
     // Of whom nothing changes that a record tells, the keys are told alone.
     for record in others.into_values() {

@@ -13,6 +13,7 @@ pub mod expire;
 pub mod export;
 pub mod exposure;
 pub mod find;
+pub mod flags;
 pub mod import;
 pub mod matching;
 pub mod merged;

@@ -874,3 +874,32 @@ fn a_file_is_told_what_waits_already() {
         assert!(said.starts_with("error: --reason must be one of unreadable, mismatch"), "{said}");
     });
 }
+
+/// Flags of earlier systems set nothing; it is told of how many people they say what no record here does.
+#[test]
+fn flags_without_a_record_are_counted() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let note =
+            |n: &str| format!("note: of {n} the file says that papers were verified of which there is no record");
+        let rows = format!(
+            "user,pan_number,pan_name,is_pan_verified,is_kyc_complete\nasha@acme.in,{PAN},{NAME},1,0\nravi@acme.in,{OTHER_PAN},{NAME},yes,yes\n"
+        );
+        let file = p.write("in.csv", rows);
+        let said = p.run(&format!("kyc import {file} --dry-run"));
+        assert!(said.err.contains("passed over, for nothing is filled by them: is_pan_verified"), "{}", said.err);
+        let said = p.run(&format!("kyc import {file}"));
+        assert!(said.err.contains(&note("1 user")), "{}", said.err);
+        said.ok();
+        assert_eq!(p.json("user show asha@acme.in")["pan_verified"], false);
+        let users = "user_code,name,email,is_pan_verified,is_aadhaar_verified,kyc_verification_step\n\
+            ASHA22,Asha Rao,asha@acme.in,true,false,1\nRAV222,Ravi Kumar,ravi@acme.in,true,false,2\nUMA222,Uma Iyer,uma@acme.in,no,yes,\nTOM222,Tom,tom@acme.in,,,0\n";
+        let line = format!("user import {} --on-conflict update", p.write("users.csv", users));
+        assert!(p.run(&format!("{line} --dry-run")).err.contains(&note("2 users")));
+        assert_eq!(p.run(&format!("{line} -o json")).json()["flags_without_record"], 2);
+        assert!(p.run(&line).err.contains(&note("2 users")), "the second run says the same");
+        let none = p.write("none.csv", "user_code,name,is_pan_verified\nZOE222,Zoe,0\n");
+        assert!(!p.run(&format!("user import {none}")).err.contains("no record"));
+        p.run("db check").ok();
+    });
+}

@@ -268,6 +268,14 @@ fn exposure_is_told_by_its_index() {
             };
             assert!(is_served, "{what}:\n{text}");
         }
+        // What was taken out of records is looked up by these.
+        let sql = exposure::taken_out(Kyc::DESCRIPTOR, 1, ("number", "number_index", "kind"));
+        let text = plan(p, &sql).join("\n");
+        let is_served = match p.engine {
+            Engine::Sqlite => text.contains("INDEX audit_records_resource") && !text.contains("SCAN "),
+            Engine::Postgres => !text.contains("Seq Scan on audit_records"),
+        };
+        assert!(is_served, "taken out:\n{text}");
     });
 }
 

@@ -137,7 +137,7 @@ resource! {
             free: &[KycState::Draft.as_str()],
             rule: "identity records are kept five years after the relationship with the person ended (PMLA, section 12)",
         })
-        examples("asha@sahyadri.example:pan:1", &[], "")
+        unfilled(UNFILLED) examples("asha@sahyadri.example:pan:1", &[], "")
     {
         /// Whom it is about: it is a part of what is known of that person, is put away and brought back with it, and goes for good
         /// with it
@@ -226,6 +226,26 @@ resource! {
         fingerprint: Option<Line<64>> [Hidden],
     }
 }
+
+/// What earlier systems say of people beside their papers, and follows from records here.
+const UNFILLED: &[&str] = &[
+    "is_kyc_complete",
+    "is_aadhaar_verified",
+    "is_pan_verified",
+    "is_bank_verified",
+    "is_business_verified",
+    "kyc_verification_step",
+];
+
+/// Of which kinds of papers such a flag says that they were verified; of none, how many of them.
+pub const FLAGS: &[(&str, &[KycKind])] = &[
+    ("is_kyc_complete", &[KycKind::Aadhaar, KycKind::Pan, KycKind::Bank]),
+    ("is_aadhaar_verified", &[KycKind::Aadhaar]),
+    ("is_pan_verified", &[KycKind::Pan]),
+    ("is_bank_verified", &[KycKind::Bank]),
+    ("is_business_verified", &[KycKind::Business]),
+    ("kyc_verification_step", &[]),
+];
 
 /// Who owns a business, as much as may be shown.
 const DERIVED: &[Derived] = &[Derived::new(

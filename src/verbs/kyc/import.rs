@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use serde::{Deserialize, Serialize};
 
+use super::flags::tell_unfounded;
 use super::papers::{FileBatch, Means, Papers, SEALED_COLUMNS};
 use super::{DESC, brought, cipher};
 use crate::crud::gate::{self, Verb};
@@ -273,6 +274,8 @@ impl Leaf for ImportFlags {
                 "what was verified waits as batch {batch}: another person confirms it with 'orgctl kyc import-confirm {batch}'"
             ));
         }
-        tell(s.context, DESC, &report, seconds, &verb.rows, More::default())
+        let mut more = More::default();
+        tell_unfounded(s, &verb.rows, (&report, &["user"]), &mut more).await?;
+        tell(s.context, DESC, &report, seconds, &verb.rows, more)
     }
 }

@@ -99,8 +99,23 @@ const LAST4: &str = "last4";
 pub const SEALED_COLUMNS: SealedColumns = SealedColumns {
     find: sealed,
     names: &[
-        "number", ENCRYPTED, LAST4, "name", "father_name", "dob", "address", "owners", "response", VERIFIED, VERIFIED_AT,
-        "consent", "given_at", "channel", "language", "purposes", "notice_sha256",
+        "number",
+        ENCRYPTED,
+        LAST4,
+        "name",
+        "father_name",
+        "dob",
+        "address",
+        "owners",
+        "response",
+        VERIFIED,
+        VERIFIED_AT,
+        "consent",
+        "given_at",
+        "channel",
+        "language",
+        "purposes",
+        "notice_sha256",
     ],
 };
 

@@ -26,6 +26,7 @@ use crate::model::resource::{Descriptor, Field};
 use crate::model::values::scalar::{ParseContext, fold};
 use crate::store::records::credentials;
 use crate::store::tx::Tx;
+use crate::verbs::kyc::flags::tell_unfounded;
 
 /// Loads a file of people.
 #[derive(Debug, Serialize, Deserialize)]
@@ -176,7 +177,9 @@ impl Besides for ImportFlags {
         let (report, seconds) = load(s, &mut verb).await?;
         note_passwords(s, &verb.rows, &report.rows).await?;
         note_contents(s, desc, &report.rows.leaving).await?;
-        let more = verb.more(s.context, desc, &report);
+        let mut more = verb.more(s.context, desc, &report);
+        let names = [verb.rows.key.as_str(), "user_code", "external_id", "email", "username"];
+        tell_unfounded(s, &verb.rows, (&report.rows, &names), &mut more).await?;
         tell(s.context, desc, &report.rows, seconds, &verb.rows, more)
     }
 }

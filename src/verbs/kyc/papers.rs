@@ -725,10 +725,10 @@ impl RowSealer for PaperSealer {
         matched(record, paper, self.names.get(&person).map(String::as_str));
         self.seals.index(record, paper.number.expose());
         let mut clear = paper.clear(self.storage);
-        if let Some(brought) = brought {
-            if (brought.id, brought.subject) != (record.meta.id, person) {
-                return Err(Problem::conflict(format!("what is sealed in {} is of somebody else", brought.id)).into());
-            }
+        if let Some(brought) = brought
+            && (brought.id, brought.subject) != (record.meta.id, person)
+        {
+            return Err(Problem::conflict(format!("what is sealed in {} is of somebody else", brought.id)).into());
         }
         clear.extend(response.iter().map(|text| (RESPONSE, text.clone())));
         self.seals.fill(record, &clear, &self.random)?;

@@ -348,7 +348,7 @@ impl Mapper<'_> {
         let field = match self.mapped[at] {
             Some(to) => {
                 let (to, by) = to.split_once('.').map_or((to, None), |(to, by)| (to, Some(by)));
-                let field = mapped_field(self.desc, to, &fillable(self.desc, &self.terms))?;
+                let field = mapped_field(self.desc, to, &fillable(self.desc, self.terms))?;
                 if let Some(by) = by {
                     self.done.lookups.push((field.name().to_owned(), looked_up_by(field, by)?.name().to_owned()));
                 }
@@ -401,7 +401,7 @@ impl Mapper<'_> {
         self.unknown.retain(|at| !self.source.is_json() || !inside_of(self.header, *at).any(is_used));
         match self.unknown.is_empty() || self.passes_over {
             true => Ok(()),
-            false => Err(unknown_columns((self.desc, &self.terms), self.source, self.header, &self.unknown).into()),
+            false => Err(unknown_columns((self.desc, self.terms), self.source, self.header, &self.unknown).into()),
         }
     }
 

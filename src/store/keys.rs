@@ -1,6 +1,8 @@
 //! Wrapped keys: a table of a class of its own. What is made and destroyed of them is named by the record of the act that
 //! causes it.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -12,6 +14,9 @@ use crate::model::problem::Problem;
 use crate::model::sealing::{KeyPlace, Purpose};
 use crate::model::values::value::ValueType;
 use crate::store::Result;
+
+/// The column of whose data a key is for.
+const SUBJECT: &str = "subject_id";
 
 /// Keys that one statement names.
 pub(super) const MANY: usize = 1000;
@@ -116,13 +121,7 @@ pub async fn find(db: &mut Db, org: i32, which: Which<'_>) -> Result<Vec<StoredK
             sql.push(" and purpose = ").bind(purpose.as_str());
         }
         Which::Ids(ids) => {
-            let mut found = Vec::with_capacity(ids.len());
-            for some in ids.chunks(MANY) {
-                let mut sql = select(db, org);
-                sql.push(" and id in ").bind_list(some.iter().copied());
-                found.extend(all(db, sql).await?);
-            }
-            return Ok(found);
+            return looked_up(db, org, "id", ids.iter().copied().collect(), "").await;
         }
         Which::Subjects(purposes, subjects) => return of_subjects(db, org, purposes, subjects).await,
     }
@@ -140,16 +139,33 @@ pub async fn lock_own(db: &mut Db) -> Result<Option<StoredKey>> {
     Ok(all(db, sql).await?.into_iter().next())
 }
 
+/// Keys of an organisation that have one of some ids in a column.
+async fn looked_up(db: &mut Db, org: i32, column: &str, ids: BTreeSet<Uuid>, more: &str) -> Result<Vec<StoredKey>> {
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    // An engine that knows nothing yet of the table, as while it is filled, would go through all keys of the organisation for each
+    // list of ids: it is made to look each of them up.
+    let (from, end) = match (db.is_postgres(), column) {
+        (true, _) => ("lateral (select * from wrapped_keys k where k.org_id = ", " offset 0) w"),
+        (false, SUBJECT) => ("wrapped_keys k indexed by wrapped_keys_subject where k.org_id = ", ""),
+        (false, _) => ("wrapped_keys k where k.org_id = ", ""),
+    };
+    let mut found = Vec::with_capacity(ids.len());
+    for some in ids.chunks(MANY) {
+        let mut sql = Sql::bulk("with v (wanted) as ", db.engine());
+        sql.bind_rows(some.iter().copied());
+        sql.push(&format!(" select {COLUMNS} from v cross join {from}")).bind(org);
+        sql.push(&format!(" and k.{column} = v.wanted{more}{end}"));
+        found.extend(all(db, sql).await?);
+    }
+    Ok(found)
+}
+
 async fn of_subjects(db: &mut Db, org: i32, purposes: &[Purpose], subjects: &[Uuid]) -> Result<Vec<StoredKey>> {
     let words: Vec<String> = purposes.iter().map(|purpose| format!("'{purpose}'")).collect();
     let (words, mut found) = (words.join(", "), Vec::with_capacity(subjects.len() * purposes.len()));
-    let people: Vec<Uuid> = subjects.iter().copied().filter(|id| !id.is_nil()).collect();
-    for some in people.chunks(MANY) {
-        let mut sql = select(db, org);
-        sql.push(&format!(" and purpose in ({words}) and subject_id in ")).bind_list(some.iter().copied());
-        found.extend(all(db, sql).await?);
-    }
-    if people.len() < subjects.len() {
+    let people = subjects.iter().copied().filter(|id| !id.is_nil()).collect();
+    found.extend(looked_up(db, org, SUBJECT, people, &format!(" and k.purpose in ({words})")).await?);
+    if subjects.iter().any(Uuid::is_nil) {
         let mut sql = select(db, org);
         sql.push(&format!(" and purpose in ({words}) and subject_id is null"));
         found.extend(all(db, sql).await?);

@@ -60,6 +60,8 @@ impl Run<'_> {
         // Codes that are made are looked up meanwhile; a file that is keyed by them gives them.
         let is_looked_up = |field: &&Field| plan.makes_codes || !plan.key.has(field);
         needed.extend(plan.maker().map(|(field, _)| field).filter(is_looked_up));
+        // What is counted within others too: without the index each batch would read the whole table.
+        needed.extend(plan.desc.counted().map(|(_, within)| within));
         let mut aside = tx.drop_indexes(plan.desc, total, &needed).await?;
         let mut links = NewLinks::new(tx, &plan, org)?;
         for kind in links.kinds() {

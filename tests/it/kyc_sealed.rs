@@ -667,6 +667,23 @@ fn rows_name_consents_of_their_own() {
     });
 }
 
+/// What is counted within a person is counted for each kind by itself: papers do not go on from the consents of the same file.
+#[test]
+fn papers_of_a_file_are_counted_beside_their_consents() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let rows = format!(
+            "user,kind,number,name\nasha@acme.in,aadhaar,{AADHAAR},{NAME}\nasha@acme.in,pan,{PAN},{NAME}\nravi@acme.in,aadhaar,9999 7165 8847,{NAME}\n"
+        );
+        let notice = p.write("notice.txt", "We keep your papers.");
+        let given = format!("--consent N1 --notice-file {notice} --channel paper --language hi --given-at 2026-11-20");
+        p.run(&format!("kyc import {} {given}", p.write("in.csv", rows))).ok();
+        let mut keys = p.column("kyc list", "key");
+        keys.sort();
+        assert_eq!(keys, ["ASHA22:aadhaar:1", "ASHA22:pan:2", "RAV222:aadhaar:1"]);
+    });
+}
+
 /// Papers of a duplicate go over, and open when the duplicate's keys are gone.
 #[test]
 fn papers_go_over_with_a_merge() {

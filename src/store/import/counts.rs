@@ -1,5 +1,6 @@
 //! How far records have been counted within others while a file is imported: what was counted before may not be written yet.
 
+use crate::model::resource::Descriptor;
 use crate::store::Result;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
@@ -11,18 +12,18 @@ pub async fn create(db: &mut Db) -> Result<()> {
         false => ("blob", "integer", ""),
     };
     let sql = "create temporary table if not exists import_counts";
-    db.script(format!("{sql} (id {id} primary key, last {number} not null){at_end}")).await
+    db.script(format!("{sql} (kind text, id {id}, last {number} not null, primary key (kind, id)){at_end}")).await
 }
 
-/// Notes the highest number that rows themselves give within each record: those that are made come behind it. The
+/// Notes the highest number that rows of a kind themselves give within each record: those that are made come behind it. The
 /// containers are what reference `i` of the file says.
-pub async fn note_given(db: &mut Db, i: usize) -> Result<()> {
+pub async fn note_given(db: &mut Db, desc: &Descriptor, i: usize) -> Result<()> {
     create(db).await?;
     let sql = format!(
-        "insert into import_counts (id, last)
-         select f.id, max(s.given) from import_rows s join import_refs f on f.field = {i} and f.word = s.r{i}
+        "insert into import_counts (kind, id, last)
+         select $1, f.id, max(s.given) from import_rows s join import_refs f on f.field = {i} and f.word = s.r{i}
           where s.given is not null and f.id is not null group by f.id
-         on conflict (id) do update set last = excluded.last where excluded.last > import_counts.last"
+         on conflict (kind, id) do update set last = excluded.last where excluded.last > import_counts.last"
     );
-    db.execute(Sql::new(sql)).await.map(drop)
+    db.execute(Sql::new(sql).with([desc.noun.into()])).await.map(drop)
 }

@@ -886,7 +886,7 @@ impl Stage {
             .counted()
             .and_then(|(_, within)| self.references.iter().position(|r| r.field.column == within.column));
         match counted {
-            Some(i) => counts::note_given(db, i).await,
+            Some(i) => counts::note_given(db, self.desc, i).await,
             None => Ok(()),
         }
     }

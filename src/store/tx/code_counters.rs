@@ -140,8 +140,9 @@ impl<'a> CodeCounters<'a> {
         let mut sql = Sql::bulk("with v (id) as ", db.engine());
         sql.bind_rows(within.iter().collect::<BTreeSet<_>>().into_iter().copied());
         sql.push(&format!(
-            " select v.id, coalesce((select c.last from import_counts c where c.id = v.id), 0),
+            " select v.id, coalesce((select c.last from import_counts c where c.id = v.id and c.kind = '{}'), 0),
                      coalesce((select max(t.{}) from {} t where t.{} = v.id and t.org_id = ",
+            desc.noun,
             quoted(field.column),
             desc.table,
             quoted(container.column)
@@ -157,11 +158,11 @@ impl<'a> CodeCounters<'a> {
             numbered(desc, *last)
         };
         let numbers = within.iter().map(&mut next).collect::<Result<_, Problem>>()?;
-        let mut sql = Sql::bulk("insert into import_counts (id, last) values ", db.engine());
+        let mut sql = Sql::bulk("insert into import_counts (kind, id, last) values ", db.engine());
         for (i, (id, last)) in counted.into_iter().enumerate() {
-            sql.push(if i == 0 { "" } else { ", " }).bind_list([Value::from(id), last.into()]);
+            sql.push(if i == 0 { "" } else { ", " }).bind_list([desc.noun.into(), Value::from(id), last.into()]);
         }
-        sql.push(" on conflict (id) do update set last = excluded.last");
+        sql.push(" on conflict (kind, id) do update set last = excluded.last");
         db.execute(sql).await?;
         Ok(numbers)
     }

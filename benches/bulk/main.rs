@@ -1,6 +1,7 @@
 //! Measures the bulk path against named baselines, each in the same run: `./tests/run bench`, or
 //! `./tests/run bench -- --rows 180000 --engine sqlite --kind user`. What is printed is a ratio to a baseline and its
-//! bound. `--kind trail --rows 10000000` measures how a trail of so many records is proven and searched, `--kind backup` how
+//! bound. `--kind trail --rows 10000000` measures how a trail of so many records is proven and searched, and whose sealed data it
+//! tells was shown, `--kind backup` how
 //! users and their trail are saved and brought back, `--kind many` how many users are put away and brought back at once,
 //! `--kind kyc` how their papers are sealed.
 //!

@@ -52,6 +52,4 @@ pub fn measure(engine: &str, folder: &Path, n: usize) {
     let each_second = if engine == "sqlite" { 50_000.0 } else { 20_000.0 };
     ratio("keys wrapped anew to what they may take", rotated.seconds(), (KEYS * n) as f64 / each_second, 1.0);
     seconds("values sealed anew by new keys", orgctl(&["key", "reencrypt", "--yes"]).seconds(), n);
-    let exposure = median(3, || orgctl(&["kyc", "exposure", "--since", "2020-01-01"]).time);
-    milliseconds("whose sealed data was shown", exposure, 2000.0);
 }

@@ -16,6 +16,8 @@ use crate::{memory, milliseconds, seconds};
 const ACTORS: usize = 50;
 /// Things that are acted on: one in five records is about a thing that had one before.
 const THINGS: usize = 5;
+/// One record in so many tells that something sealed was shown.
+const REVEALED: usize = 1000;
 const SOURCES: [&str; 4] = ["cli", "cron", "api", "web"];
 
 /// Random enough, and the same each time (splitmix64).
@@ -101,7 +103,7 @@ fn fill(place: &BenchDatabase, folder: &Path, n: usize) -> Made {
             Sink::Sqlite {
                 db,
                 requests: prepare("audit_requests", "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"),
-                records: prepare("audit_records", "?, 'update', 'update', 'branch', ?, null, ?, ?, ?"),
+                records: prepare("audit_records", "?, ?, ?, ?, ?, ?, ?, ?, ?"),
             }
         }
         None => Sink::Postgres {
@@ -165,8 +167,20 @@ fn fill(place: &BenchDatabase, folder: &Path, n: usize) -> Made {
             seq += 1;
             let thing = things[dice.below(things.len())];
             let (old, new) = (dice.below(300), dice.below(300));
-            let payload =
-                format!(r#"{{"key":"B{old:07}","new":{{"city":"Town {new}"}},"old":{{"city":"Town {old}"}},"v":1}}"#);
+            // Now and then somebody is shown what is sealed.
+            let (action, effect, kind, about, payload) = match dice.below(REVEALED) {
+                0 => {
+                    let payload =
+                        format!(r#"{{"fields":["pan.number"],"key":"B{old:07}:pan:1","reason":"asked","v":1}}"#);
+                    ("reveal", "none", "kyc", things[new % things.len()], payload)
+                }
+                _ => {
+                    let payload = format!(
+                        r#"{{"key":"B{old:07}","new":{{"city":"Town {new}"}},"old":{{"city":"Town {old}"}},"v":1}}"#
+                    );
+                    ("update", "update", "branch", Uuid::nil(), payload)
+                }
+            };
             let salt = dice.bytes();
             let header = Header {
                 tree: 1,
@@ -174,24 +188,36 @@ fn fill(place: &BenchDatabase, folder: &Path, n: usize) -> Made {
                 at: chrono::DateTime::from_timestamp_micros(at).expect("a time"),
                 request_id,
                 request_digest: digest,
-                action: "update",
-                effect: "update",
-                kind: "branch",
+                action,
+                effect,
+                kind,
                 resource_id: thing,
-                subject_id: Uuid::nil(),
+                subject_id: about,
                 status,
             };
             let leaf = header.leaf(&commit(&salt, &payload));
             frontier.append(leaf);
             match &mut sink {
                 Sink::Sqlite { records, .. } => {
-                    let row = rusqlite::params![seq as i64, thing.as_bytes(), salt, payload, leaf];
+                    let about = (!about.is_nil()).then(|| about.as_bytes().to_vec());
+                    let row = rusqlite::params![
+                        seq as i64,
+                        action,
+                        effect,
+                        kind,
+                        thing.as_bytes(),
+                        about,
+                        salt,
+                        payload,
+                        leaf
+                    ];
                     records.execute(row).expect("a row");
                 }
                 Sink::Postgres { records, .. } => {
+                    let about = if about.is_nil() { String::new() } else { about.to_string() };
                     writeln!(
                         records,
-                        "1|{seq}|update|update|branch|{thing}||\\x{}|{payload}|\\x{}",
+                        "1|{seq}|{action}|{effect}|{kind}|{thing}|{about}|\\x{}|{payload}|\\x{}",
                         hex(&salt),
                         hex(&leaf)
                     )
@@ -272,6 +298,8 @@ pub fn measure(engine: &str, folder: &Path, n: usize) {
     list("list by field, 30 days", &["--field", "city", "--since", "30d"], 1000.0, 5);
     list("list by a field that none has, 30 days", &["--field", "phone", "--since", "30d"], 1000.0, 3);
     list("list by text, 30 days", &["--text", "Town 77", "--since", "30d"], 1000.0, 3);
+    let exposure = ["kyc", "exposure", "--org", "ACME", "--actor", "actor7", "--since", "2020-01-01"];
+    milliseconds("whose sealed data an actor was shown", median(5, || place.orgctl(&exposure).time), 2000.0);
     list("list by a text that none has, 30 days", &["--text", "nowhere", "--since", "30d"], 1000.0, 3);
 }
 

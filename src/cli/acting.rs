@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::access::{Actor, Subject};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::lookup::find;
-use crate::crud::session::Session;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::Resource as _;
@@ -31,7 +31,7 @@ impl Acting {
 
 /// Whose rights hold instead of those of who asks, if a user is named. The connection stays open for a command about records, which
 /// saves it another one; what works on the database as a whole opens its own.
-pub async fn subject(s: &mut Session<'_>, key: Option<&str>) -> Result<Option<Acting>> {
+pub async fn subject(s: &mut Invocation<'_>, key: Option<&str>) -> Result<Option<Acting>> {
     let Some(key) = key else { return Ok(None) };
     let acting = acting_as(s, key).await;
     if acting.is_err() || s.kinds().by_table(s.access().resource()).is_none() {
@@ -40,7 +40,7 @@ pub async fn subject(s: &mut Session<'_>, key: Option<&str>) -> Result<Option<Ac
     acting.map(Some).map_err(|e| gate::in_words(s, e))
 }
 
-async fn acting_as(s: &mut Session<'_>, key: &str) -> Result<Acting> {
+async fn acting_as(s: &mut Invocation<'_>, key: &str) -> Result<Acting> {
     if *s.context.subject != Subject::LocalOperator {
         return Err(Problem::denied("only the local operator can act with the rights of somebody else").into());
     }

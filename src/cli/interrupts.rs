@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::work::{self, Work};
 use crate::crud::gate;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::signals;
 
@@ -59,15 +59,15 @@ const EDITOR_ENDS: Duration = Duration::from_secs(2);
 
 /// Runs the leaf until it ends or a signal comes. A commit under way is waited for, so that the exit code tells the
 /// truth about it.
-pub async fn until_signal(session: &mut Session<'_>, work: Work<'_>, second: Option<&SecondSignal>) -> Result<()> {
+pub async fn until_signal(s: &mut Invocation<'_>, work: Work<'_>, second: Option<&SecondSignal>) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut int, mut term, mut hup) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    let committing: Rc<Cell<bool>> = Rc::clone(&session.outcome.committing);
-    let editing = Rc::clone(&session.context.ui.editing);
-    gate::may_begin(session)?;
-    let dealt_with = Rc::clone(&session.outcome.dealt_with);
-    let mut work = work::begin(session, work);
+    let committing: Rc<Cell<bool>> = Rc::clone(&s.outcome.committing);
+    let editing = Rc::clone(&s.context.ui.editing);
+    gate::may_begin(s)?;
+    let dealt_with = Rc::clone(&s.outcome.dealt_with);
+    let mut work = work::begin(s, work);
     let mut has_ended = false;
     let kind = loop {
         tokio::select! {
@@ -96,7 +96,7 @@ pub async fn until_signal(session: &mut Session<'_>, work: Work<'_>, second: Opt
         let _ = tokio::time::timeout(EDITOR_ENDS, &mut work).await;
     }
     drop(work);
-    session.context.ui.restore_terminal();
+    s.context.ui.restore_terminal();
     let done = match dealt_with.get() {
         0 => "interrupted; nothing was changed".to_owned(),
         n => format!("interrupted after {n} were dealt with"),

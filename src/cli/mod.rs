@@ -30,8 +30,8 @@ use crate::access::Subject;
 use crate::crud::connection::Connection;
 use crate::crud::context::{Access, Context, Env};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::Leaf as _;
-use crate::crud::session::Session;
 use crate::crud::stored::{StoredCommand, Tape};
 use crate::model::clock::Clock;
 use crate::model::operator::Operator;
@@ -199,7 +199,7 @@ fn with_session(
         force: work.is_forced(),
         tape: world.tape,
     };
-    let mut asker = Session::new(&context, Connection::new(location.clone(), opening.clone(), zone));
+    let mut asker = Invocation::new(&context, Connection::new(location.clone(), opening.clone(), zone));
     let acting = runtime.block_on(acting::subject(&mut asker, config.get(AS)));
     let acting = match acting {
         Ok(acting) => acting,
@@ -213,18 +213,18 @@ fn with_session(
         acting.note(&mut context.origin);
         context.subject = &acting.subject;
     }
-    let mut session = Session::new(&context, Connection::new(location, opening, zone));
+    let mut s = Invocation::new(&context, Connection::new(location, opening, zone));
     if let Some(db) = open {
-        session.connection.put(db);
+        s.connection.put(db);
     }
-    session.connection.tell(gate::reader_of(context.subject, world.program.kinds, &context.access));
+    s.connection.tell(gate::reader_of(context.subject, world.program.kinds, &context.access));
     let second = SecondSignal::new().ok();
     let done = runtime.block_on(async {
-        let done = until_signal(&mut session, work, second.as_ref()).await;
-        session.connection.go_home().await;
-        conclude(&mut session, done).await
+        let done = until_signal(&mut s, work, second.as_ref()).await;
+        s.connection.go_home().await;
+        conclude(&mut s, done).await
     });
-    let done = done.and_then(|()| tell_programs(&session));
+    let done = done.and_then(|()| tell_programs(&s));
     // A thread may still be reading standard input; it ends with the process.
     runtime.shutdown_background();
     end(context.ui, done)
@@ -232,20 +232,20 @@ fn with_session(
 
 /// Puts down what is to be told of a command that has ended, in the trail and in the system log. Of a refusal that says where it
 /// is recorded.
-async fn conclude(session: &mut Session<'_>, done: Result<()>) -> Result<()> {
-    let done = match done.map_err(|e| gate::in_words(session, e)) {
+async fn conclude(s: &mut Invocation<'_>, done: Result<()>) -> Result<()> {
+    let done = match done.map_err(|e| gate::in_words(s, e)) {
         Err(e) => match e.downcast::<Problem>() {
             Ok(mut problem) => {
-                gate::record_refusal(session, &mut problem).await;
-                session.log_problem(&problem);
+                gate::record_refusal(s, &mut problem).await;
+                s.log_problem(&problem);
                 Err(problem.into())
             }
             Err(e) => Err(e),
         },
         done => done,
     };
-    gate::write_log(session).await;
-    session.connection.close().await;
+    gate::write_log(s).await;
+    s.connection.close().await;
     done
 }
 
@@ -282,21 +282,21 @@ fn prepared(
 
 /// What a command that gives no data tells programs: what it was, and what people were told. No command leaves them with
 /// nothing.
-fn tell_programs(session: &Session<'_>) -> Result<()> {
-    if session.context.ui.has_data.get()
-        || !is_for_programs(&session.context.ui)
-        || session.context.ui.style.format.get() == Format::Ndjson && is_list(session)
+fn tell_programs(s: &Invocation<'_>) -> Result<()> {
+    if s.context.ui.has_data.get()
+        || !is_for_programs(&s.context.ui)
+        || s.context.ui.style.format.get() == Format::Ndjson && is_list(s)
     {
         return Ok(());
     }
-    let told = session.context.ui.take_messages();
-    let report_of = json!({ "command": session.context.verb, "dry_run": session.context.dry_run, "told": told });
-    format::report(&session.context.ui, &report_of)
+    let told = s.context.ui.take_messages();
+    let report_of = json!({ "command": s.context.verb, "dry_run": s.context.dry_run, "told": told });
+    format::report(&s.context.ui, &report_of)
 }
 
 /// Whether a command lists what there may be none of: no lines then say all.
-fn is_list(session: &Session<'_>) -> bool {
-    !session.access().writes && !session.context.dry_run && !session.context.verb.ends_with("export")
+fn is_list(s: &Invocation<'_>) -> bool {
+    !s.access().writes && !s.context.dry_run && !s.context.verb.ends_with("export")
 }
 
 /// Says what went wrong and gives the exit code.

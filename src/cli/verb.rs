@@ -5,8 +5,8 @@ use std::pin::Pin;
 use anyhow::Result;
 use clap::{ArgMatches, Command};
 
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{self, Given, KindVerb, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::kinds::Kinds;
 use crate::model::resource::Descriptor;
 use crate::model::resource::verbs::Verb;
@@ -15,9 +15,9 @@ use crate::model::trail::audit::Action;
 pub type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// What a leaf does.
-pub type Run = for<'a> fn(&'a mut Session<'_>, &'a ArgMatches) -> Done<'a>;
+pub type Run = for<'a> fn(&'a mut Invocation<'_>, &'a ArgMatches) -> Done<'a>;
 /// What a verb of every resource does.
-pub type RunOn = for<'a> fn(&'a mut Session<'_>, &'static Descriptor, &'a ArgMatches) -> Done<'a>;
+pub type RunOn = for<'a> fn(&'a mut Invocation<'_>, &'static Descriptor, &'a ArgMatches) -> Done<'a>;
 
 /// A verb that one noun has.
 pub struct Leaf {

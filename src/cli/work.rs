@@ -12,10 +12,10 @@ use super::commands::COMMANDS;
 use super::program::{EachByItself, Found};
 use super::verb::Done;
 use crate::crud::flags::{Forced, Named};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Given, id};
 use crate::crud::link::{LinkFlags, Linking};
 use crate::crud::replay::run_again;
-use crate::crud::session::Session;
 use crate::crud::stored::StoredCommand;
 use crate::crud::transition::MoveFlags;
 use crate::crud::{gate, keys, link, transition};
@@ -25,7 +25,7 @@ use crate::store::records::Deleted;
 use crate::ui::format::{self, Format, is_for_programs};
 use crate::ui::{DataStream, Ui, error_of};
 
-/// What a session is for.
+/// What an invocation is for.
 #[derive(Clone, Copy)]
 pub enum Work<'a> {
     Leaf(&'a Found, &'a ArgMatches),
@@ -42,12 +42,12 @@ impl Work<'_> {
 }
 
 /// Does it.
-pub fn begin<'a>(session: &'a mut Session<'_>, work: Work<'a>) -> Done<'a> {
+pub fn begin<'a>(s: &'a mut Invocation<'_>, work: Work<'a>) -> Done<'a> {
     match work {
         Work::Leaf(Found::Plain(_), _) => Box::pin(async { Ok(()) }),
-        Work::Leaf(found, leaf) if OfAnyVerb::of(leaf).each => Box::pin(each(session, found, leaf)),
-        Work::Leaf(found, leaf) => start(session, found, leaf),
-        Work::Stored(stored) => Box::pin(run_again(session, COMMANDS, stored)),
+        Work::Leaf(found, leaf) if OfAnyVerb::of(leaf).each => Box::pin(each(s, found, leaf)),
+        Work::Leaf(found, leaf) => start(s, found, leaf),
+        Work::Stored(stored) => Box::pin(run_again(s, COMMANDS, stored)),
     }
 }
 
@@ -67,19 +67,19 @@ impl OfAnyVerb {
     }
 }
 
-fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) -> Done<'a> {
+fn start<'a>(s: &'a mut Invocation<'_>, found: &Found, leaf: &'a ArgMatches) -> Done<'a> {
     match *found {
-        Found::Leaf(l) => (l.run)(session, leaf),
-        Found::Generic(g, desc) => (g.run)(session, desc, leaf),
+        Found::Leaf(l) => (l.run)(s, leaf),
+        Found::Generic(g, desc) => (g.run)(s, desc, leaf),
         Found::Move(t, desc) => Box::pin(async move {
-            let flags = MoveFlags::read(&Given::new(leaf, session.kinds(), desc), t)?;
-            transition::run(session, desc, t, flags).await
+            let flags = MoveFlags::read(&Given::new(leaf, s.kinds(), desc), t)?;
+            transition::run(s, desc, t, flags).await
         }),
         Found::Link(linking, link) => Box::pin(async move {
-            let flags = LinkFlags::read(&Given::new(leaf, session.kinds(), link.desc), linking, link)?;
+            let flags = LinkFlags::read(&Given::new(leaf, s.kinds(), link.desc), linking, link)?;
             match linking {
-                Linking::Assign => link::assign(session, link, &flags).await,
-                Linking::Unassign => link::unassign(session, link, &flags).await,
+                Linking::Assign => link::assign(s, link, &flags).await,
+                Linking::Unassign => link::unassign(s, link, &flags).await,
             }
         }),
         Found::Plain(_) => Box::pin(async { Ok(()) }),
@@ -87,57 +87,55 @@ fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) 
 }
 
 /// Runs a leaf for each key by itself: what can't be done for one does not keep the others from being done.
-async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
+async fn each(s: &mut Invocation<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
     let desc = match found {
         Found::Generic(_, desc) | Found::Move(_, desc) => desc,
         Found::Link(_, link) => link.other.1,
-        Found::Leaf(l) => {
-            session.kinds().by_noun(l.spec.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?
-        }
+        Found::Leaf(l) => s.kinds().by_noun(l.spec.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?,
         Found::Plain(_) => return Ok(()),
     };
-    let keys = keys::keys(session, desc, Deleted::Exclude, &Named::from_arg_matches(leaf)?.key).await?;
+    let keys = keys::keys(s, desc, Deleted::Exclude, &Named::from_arg_matches(leaf)?.key).await?;
     let (mut done, mut failed) = (0_u64, 0_u64);
-    let format = session.context.ui.style.format.get();
-    let is_told = is_for_programs(&session.context.ui);
+    let format = s.context.ui.style.format.get();
+    let is_told = is_for_programs(&s.context.ui);
     let (mut results, mut refused) = (Vec::new(), Vec::new());
     for key in keys {
-        session.outcome.targets.clear();
-        session.outcome.only_key = Some(key.clone());
+        s.outcome.targets.clear();
+        s.outcome.only_key = Some(key.clone());
         // One document for all keys, so what is given for each is taken up first.
-        let given = if is_told { Some(CapturedOutput::begin(&session.context.ui)) } else { None };
-        let tried = start(session, found, leaf).await;
-        let given = given.map_or_else(Vec::new, |given| given.end(&session.context.ui, format));
+        let given = if is_told { Some(CapturedOutput::begin(&s.context.ui)) } else { None };
+        let tried = start(s, found, leaf).await;
+        let given = given.map_or_else(Vec::new, |given| given.end(&s.context.ui, format));
         results.extend(given);
         // What comes after a commit is about the next key.
-        session.outcome.committing.set(false);
+        s.outcome.committing.set(false);
         match tried {
             Ok(()) => done += 1,
             Err(e) => {
-                let problem = gate::in_words(session, e).downcast::<Problem>()?;
+                let problem = gate::in_words(s, e).downcast::<Problem>()?;
                 failed += 1;
-                if gate::is_recorded(session, problem.kind) {
-                    refused.append(&mut session.outcome.targets);
+                if gate::is_recorded(s, problem.kind) {
+                    refused.append(&mut s.outcome.targets);
                 }
                 results.push(json!({ "key": key, "error": error_of(&problem) }));
-                session.context.ui.status(&format!("failed {}: {}", truncate(&key), problem.sentence));
+                s.context.ui.status(&format!("failed {}: {}", truncate(&key), problem.sentence));
             }
         }
-        session.outcome.dealt_with.set(done + failed);
+        s.outcome.dealt_with.set(done + failed);
     }
-    session.context.ui.status(&format!("done {done}, failed {failed}"));
+    s.context.ui.status(&format!("done {done}, failed {failed}"));
     if is_told && !results.is_empty() {
         match format {
-            Format::Ndjson => results.iter().try_for_each(|result| format::report(&session.context.ui, result))?,
-            _ => format::report(&session.context.ui, &results.into())?,
+            Format::Ndjson => results.iter().try_for_each(|result| format::report(&s.context.ui, result))?,
+            _ => format::report(&s.context.ui, &results.into())?,
         }
     }
     if let Some(first) = refused.first() {
-        session.outcome.about = first.org;
-        session.outcome.refused =
+        s.outcome.about = first.org;
+        s.outcome.refused =
             [("done", done), ("failed", failed)].map(|(k, n)| (k.into(), n.into())).into_iter().collect();
     }
-    session.outcome.targets = refused;
+    s.outcome.targets = refused;
     match failed {
         0 => Ok(()),
         _ => Err(Problem::new(ErrorKind::Partial, format!("{failed} of {} could not be done", done + failed)).into()),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::flags::AsOf;
-use super::session::Session;
+use super::invocation::Invocation;
 use super::times::time;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind, Problem};
@@ -19,7 +19,7 @@ use crate::store::records::query::Query;
 use crate::store::records::{self, Deleted};
 
 /// Lets the connection read what was, where `--as-of` says when. Words are searched in what is there now.
-pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, asked: &AsOf, searches: bool) -> Result<()> {
+pub async fn begin(s: &mut Invocation<'_>, desc: &'static Descriptor, asked: &AsOf, searches: bool) -> Result<()> {
     let Some(text) = &asked.as_of else { return Ok(()) };
     let now = s.context.clock.now();
     // A date means its beginning.
@@ -44,7 +44,7 @@ pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, asked: &AsOf,
 }
 
 /// Opens the past of organisations.
-async fn open(s: &mut Session<'_>, at: DateTime<Utc>) -> Result<()> {
+async fn open(s: &mut Invocation<'_>, at: DateTime<Utc>) -> Result<()> {
     if let Some(part) = &s.db().await?.partial {
         let sentence = format!("what was cannot be told of a part: the database was made of {}", part.describe());
         return Err(part.problem(sentence).into());
@@ -57,7 +57,11 @@ async fn open(s: &mut Session<'_>, at: DateTime<Utc>) -> Result<()> {
 
 /// Lets the connection read what was of several kinds at a time that is gone; a time to come is asked about by what is there.
 /// Nothing is now.
-pub async fn begin_at(s: &mut Session<'_>, text: Option<&str>, kinds: &[&'static Descriptor]) -> Result<DateTime<Utc>> {
+pub async fn begin_at(
+    s: &mut Invocation<'_>,
+    text: Option<&str>,
+    kinds: &[&'static Descriptor],
+) -> Result<DateTime<Utc>> {
     let now = s.context.clock.micros();
     let Some(text) = text else { return Ok(now) };
     let (at, _) = time(text, now, s.context.origin.zone)?;
@@ -76,7 +80,7 @@ pub async fn begin_at(s: &mut Session<'_>, text: Option<&str>, kinds: &[&'static
 }
 
 /// Refuses to decide about somebody where nobody can tell what went into it.
-pub async fn ensure_known_of(s: &mut Session<'_>, person: Uuid) -> Result<()> {
+pub async fn ensure_known_of(s: &mut Invocation<'_>, person: Uuid) -> Result<()> {
     let Some(past) = s.connection.past.take() else { return Ok(()) };
     let done = past.ensure_known_of(s.db().await?, person).await;
     s.connection.past = Some(past);
@@ -84,7 +88,7 @@ pub async fn ensure_known_of(s: &mut Session<'_>, person: Uuid) -> Result<()> {
 }
 
 /// Refuses a list of which not all can be told.
-pub async fn ensure_all_known(s: &mut Session<'_>) -> Result<()> {
+pub async fn ensure_all_known(s: &mut Invocation<'_>) -> Result<()> {
     let Some(past) = s.connection.past.take() else { return Ok(()) };
     let done = past.ensure_all_known(s.db().await?).await;
     s.connection.past = Some(past);
@@ -92,7 +96,7 @@ pub async fn ensure_all_known(s: &mut Session<'_>) -> Result<()> {
 }
 
 /// Refuses a record of which not all can be told, and to say that there was none where that can't be told.
-pub async fn ensure_known(s: &mut Session<'_>, desc: &'static Descriptor, found: &Result<Record>) -> Result<()> {
+pub async fn ensure_known(s: &mut Invocation<'_>, desc: &'static Descriptor, found: &Result<Record>) -> Result<()> {
     let Some(past) = s.connection.past.take() else { return Ok(()) };
     let absent = |e: &anyhow::Error| e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound);
     let done = match found {
@@ -105,7 +109,7 @@ pub async fn ensure_known(s: &mut Session<'_>, desc: &'static Descriptor, found:
 }
 
 /// Fits a query to the past, where that is what is asked about.
-pub async fn rewrite(s: &mut Session<'_>, query: &mut Query) -> Result<()> {
+pub async fn rewrite(s: &mut Invocation<'_>, query: &mut Query) -> Result<()> {
     let Some(past) = s.connection.past.take() else { return Ok(()) };
     let done = past.rewrite(s.db().await?, query).await;
     s.connection.past = Some(past);
@@ -115,7 +119,7 @@ pub async fn rewrite(s: &mut Session<'_>, query: &mut Query) -> Result<()> {
 /// The one who lived under a key at a time that is gone, or all who had it when deleted before that, as far as it can be told.
 /// A connection of its own looks back.
 pub async fn holders(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
@@ -131,7 +135,7 @@ pub async fn holders(
 }
 
 async fn holders_then(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
@@ -154,7 +158,7 @@ async fn holders_then(
 pub struct Suspended(Option<(Db, Past)>);
 
 /// Leaves the past for a while: what is written goes over a connection of its own.
-pub fn suspend(s: &mut Session<'_>) -> Suspended {
+pub fn suspend(s: &mut Invocation<'_>) -> Suspended {
     match s.connection.past.take() {
         Some(past) => Suspended(s.connection.take().map(|db| (db, past))),
         None => Suspended(None),
@@ -162,7 +166,7 @@ pub fn suspend(s: &mut Session<'_>) -> Suspended {
 }
 
 /// Goes back to the past that was left.
-pub async fn resume(s: &mut Session<'_>, left: Suspended) {
+pub async fn resume(s: &mut Invocation<'_>, left: Suspended) {
     if let Some((db, past)) = left.0 {
         s.connection.close().await;
         s.connection.put(db);
@@ -171,7 +175,7 @@ pub async fn resume(s: &mut Session<'_>, left: Suspended) {
 }
 
 /// The command line, its time fixed: `2h` is another time when the next page is asked for.
-pub fn fixed(s: &Session<'_>) -> Vec<String> {
+pub fn fixed(s: &Invocation<'_>) -> Vec<String> {
     let mut words = s.context.origin.command.clone();
     let Some(past) = &s.connection.past else { return words };
     for i in 0..words.len() {

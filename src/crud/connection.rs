@@ -20,7 +20,7 @@ pub struct Connection {
     pub past: Option<AsOf>,
     /// Whether the database was asked for at all.
     pub has_looked: bool,
-    /// What parsing depends on: see [`super::session::Session::use_context_of`].
+    /// What parsing depends on: see [`super::invocation::Invocation::use_context_of`].
     pub parsing: ParseContext,
     /// The organisation whose rules they are; none: nothing was looked up.
     pub(super) rules_of: Option<i32>,

@@ -4,10 +4,10 @@ use anyhow::Result;
 
 use super::flags::{ChangedFields, Edit, Forced, IfVersion, Named, NewFields};
 use super::gate;
+use super::invocation::Invocation;
 use super::leaf::{KindVerb, flags};
 use super::parse::given_of;
 use super::read::known_columns;
-use super::session::Session;
 use super::write::{Change, Create, Target, change, is_version, not_in_system, tell_created};
 use super::{edit, owned, prompt};
 use crate::model::kinds::org::SYSTEM;
@@ -38,7 +38,7 @@ impl KindVerb for CreateFlags {
         format!("{}\norgctl {} create --edit", examples::create(desc), desc.noun)
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         known_columns(s.context, desc)?;
         let org = match s.the_org_of(desc).await? {
             Some(org) => Some(not_in_system(desc, org)?),
@@ -56,7 +56,7 @@ impl KindVerb for CreateFlags {
 
 /// Asks for fields that were not given.
 pub(super) async fn ask_missing(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     fields: impl Iterator<Item = &'static Field>,
     org: Option<i32>,
@@ -102,7 +102,7 @@ impl KindVerb for UpdateFlags {
         format!("{line} {change}\n{line} {change} --if-version 3\n{line} --edit")
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let given: Vec<_> = desc.changeable().filter(|f| self.fields.0.get(f.name()).is_some()).collect();
         gate::by_its_own(s, desc, &given, &[]).await?;
         let (records, owners) = owned::targets(s, desc, &self.named.key).await?;

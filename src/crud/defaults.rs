@@ -3,8 +3,8 @@
 use anyhow::Result;
 use uuid::Uuid;
 
+use super::invocation::Invocation;
 use super::lookup::find_in;
-use super::session::Session;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::{Attr, Descriptor, Meta, Record};
 use crate::model::values::scalar::ParseContext;
@@ -38,7 +38,7 @@ pub fn of_defaults(desc: &'static Descriptor, meta: Meta, context: &ParseContext
 
 /// The owner that a key names, where no record of the kind is found under it; otherwise what was found, or why not.
 pub async fn owner_of(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     key: &str,
     not_found: anyhow::Error,
@@ -50,7 +50,7 @@ pub async fn owner_of(
 }
 
 /// The record that an owner without one is told to have.
-pub async fn default_of(s: &mut Session<'_>, desc: &'static Descriptor, owner: &Record) -> Result<Record> {
+pub async fn default_of(s: &mut Invocation<'_>, desc: &'static Descriptor, owner: &Record) -> Result<Record> {
     let org = owner.meta.org_id;
     s.use_context_of(org).await?;
     let mut record = of_defaults(desc, Meta::new(org, Uuid::nil(), s.asked_at(), 0), &s.connection.parsing)?;
@@ -62,7 +62,7 @@ pub async fn default_of(s: &mut Session<'_>, desc: &'static Descriptor, owner: &
 }
 
 /// The cells of such a record: of what only a row has, nothing.
-pub async fn cells(s: &mut Session<'_>, record: &Record, owner: &Record, columns: &[Column]) -> Result<Vec<Value>> {
+pub async fn cells(s: &mut Invocation<'_>, record: &Record, owner: &Record, columns: &[Column]) -> Result<Vec<Value>> {
     let org = records::org_code(s.db().await?, record.meta.org_id).await?;
     let at = s.asked_at();
     let name = if s.context.ui.style.format.get() == Format::Table { owner.label() } else { owner.key() };

@@ -5,9 +5,9 @@ use anyhow::Result;
 use super::context::Context;
 use super::form::{self, FormLine};
 use super::gate;
+use super::invocation::Invocation;
 use super::leaf::FieldTexts;
 use super::parse::{is_of_the_act, mendable, parse};
-use super::session::Session;
 use super::write::{Change, ChangedRecord, Create, Created, Target, tell_changed, tell_created};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -64,7 +64,7 @@ enum FormOutcome {
 
 /// `create --edit`, and of what is one per owner `update --edit` where nothing is stored.
 pub async fn create(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     owner: Option<&Record>,
@@ -95,7 +95,12 @@ pub async fn create(
 }
 
 /// `update KEY --edit`.
-pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, before: &Record, texts: &FieldTexts) -> Result<()> {
+pub async fn update(
+    s: &mut Invocation<'_>,
+    desc: &'static Descriptor,
+    before: &Record,
+    texts: &FieldTexts,
+) -> Result<()> {
     let header = [
         format!("{}, version {}. Change, save and close the editor.", before.title(), before.meta.version),
         "Saved as it is, or emptied, nothing is changed. Lines that begin with # don't count.".into(),
@@ -118,7 +123,7 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, before: &Rec
 }
 
 /// A field as the form shows it: a reference by the key of what it points at.
-async fn shown(s: &mut Session<'_>, record: &Record, field: &Field) -> Result<String> {
+async fn shown(s: &mut Invocation<'_>, record: &Record, field: &Field) -> Result<String> {
     let value = record.get(field.column);
     let (Some(target), Some(id)) = (field.target(), value.as_uuid()) else {
         return Ok(value.to_text());
@@ -129,7 +134,7 @@ async fn shown(s: &mut Session<'_>, record: &Record, field: &Field) -> Result<St
 
 /// Opens the form, again where it was wrong, until it is right or given up; nothing where it was left as it was.
 async fn fill_in(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     blank: &str,
     work: &FormPurpose<'_>,
@@ -178,7 +183,7 @@ fn with_hint(e: anyhow::Error, draft: Draft, text: &str) -> anyhow::Error {
 
 /// Reads the form and does what it says, through the gate.
 async fn hand_in(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     work: &FormPurpose<'_>,
     text: &str,

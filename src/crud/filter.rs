@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::context::Context;
+use super::invocation::Invocation;
 use super::lookup::not_found;
-use super::session::Session;
 use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::{ErrorKind, Problem, nearest};
 use crate::model::resource::{Descriptor, Field, Resource as _};
@@ -23,7 +23,7 @@ const VALUES: usize = 1000;
 
 /// Reads a filter and looks up what it refers to, in one organisation or in all. `life` says which records are listed.
 pub async fn filter(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     columns: &[Column],
     org: Option<i32>,
@@ -69,7 +69,7 @@ fn target(column: &Column) -> Option<&'static Descriptor> {
 }
 
 /// Refuses the name of an actor that there is not.
-pub async fn known_actor(s: &mut Session<'_>, name: &str) -> Result<()> {
+pub async fn known_actor(s: &mut Invocation<'_>, name: &str) -> Result<()> {
     // Who never did anything in the trail that may be told is nobody to be named.
     let own = s.own_org();
     let known = trail::actor_names(s.db().await?, own).await?;
@@ -85,7 +85,7 @@ pub async fn known_actor(s: &mut Session<'_>, name: &str) -> Result<()> {
 
 /// Puts ids in the place of keys: with the same rules by which a flag names a record, and by an index.
 async fn refer(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     condition: &mut Condition,
     target: &'static Descriptor,
     org: Option<i32>,
@@ -141,7 +141,7 @@ async fn refer(
 
 /// A key that nobody has, but somebody had: nothing that is listed refers to it, which is an answer. One that nobody ever
 /// had is a mistake.
-async fn known_once(s: &mut Session<'_>, target: &'static Descriptor, org: Option<i32>, key: &str) -> Result<()> {
+async fn known_once(s: &mut Invocation<'_>, target: &'static Descriptor, org: Option<i32>, key: &str) -> Result<()> {
     let context = s.connection.parsing.clone();
     let noun = if target.is_org() { "organisation" } else { target.noun };
     let gone = !records::by_key(s.db().await?, target, org, key, Deleted::Only, &context).await?.is_empty();
@@ -168,7 +168,7 @@ const MISTAKEN: &[(&str, &str)] = &[
 ];
 
 /// Reads `--filter 'status=active name~raj created>2026-01-01'`. Values with blanks stand in quotes; `a=x,y` is either.
-fn read(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition>> {
+fn read(s: &Invocation<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition>> {
     let words = words(text)?;
     if words.len() > CONDITIONS {
         return Err(Problem::usage(format!("the filter has {} conditions, and may have {CONDITIONS}", words.len()))
@@ -220,7 +220,7 @@ fn read(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition
 
 /// Before a filter is read: makes the rules those that its values are read by, if any asks for them. Rows of several
 /// organisations are looked for as the installation says.
-async fn context_for_filter(s: &mut Session<'_>, columns: &[Column], text: &str, org: Option<i32>) -> Result<()> {
+async fn context_for_filter(s: &mut Invocation<'_>, columns: &[Column], text: &str, org: Option<i32>) -> Result<()> {
     let asks = |c: &Column| c.field.is_some_and(|f| f.ty.needs_context()) && text.contains(&c.name);
     if !columns.iter().any(asks) {
         return Ok(());
@@ -236,7 +236,7 @@ async fn context_for_filter(s: &mut Session<'_>, columns: &[Column], text: &str,
 }
 
 /// One condition; `commas` is where in its text several values are told apart.
-fn condition(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usize]) -> Result<Vec<Condition>> {
+fn condition(s: &Invocation<'_>, column: Column, op: Op, text: &str, commas: &[usize]) -> Result<Vec<Condition>> {
     refuse_meaningless(&column, op, text)?;
     if matches!(op, Op::Contains | Op::ContainsNot) {
         let value = part(&column, text)?.into();
@@ -332,7 +332,7 @@ fn digits(column: &Column, text: &str) -> Result<String, Problem> {
 }
 
 /// A filter value, read as the field reads it; so `phone=098200 12345` finds `+919820012345`.
-fn value(s: &Session<'_>, column: &Column, op: Op, text: &str) -> Result<Value> {
+fn value(s: &Invocation<'_>, column: &Column, op: Op, text: &str) -> Result<Value> {
     if text.is_empty() {
         return Ok(Value::Null(column.kind));
     }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::context::{Access, Context, OF_EVERYBODY};
-use super::session::Session;
+use super::invocation::Invocation;
 use super::stored::StoredCommand;
 use crate::access::permission::Permission;
 use crate::access::{self, About, Actor, Decision, Facts, OwnBounds, Reason, Subject};
@@ -82,7 +82,7 @@ pub trait Verb: Serialize + DeserializeOwned {
 }
 
 /// Asks whether the command may be done at all. Reads ask here too.
-pub fn allow(s: &Session<'_>) -> Result<()> {
+pub fn allow(s: &Invocation<'_>) -> Result<()> {
     Ok(decided(s.context, &s.access().permission)?)
 }
 
@@ -93,7 +93,7 @@ pub fn allow_besides(context: &Context<'_>, permission: &str) -> Result<()> {
 
 /// Asks whether a command may begin, of which it is not known yet what it changes: some fields may have a permission of their
 /// own. What it does then is asked about when it is done.
-pub fn may_begin(s: &Session<'_>) -> Result<()> {
+pub fn may_begin(s: &Invocation<'_>) -> Result<()> {
     let permission = &s.access().permission;
     let kind = s.kinds().by_table(s.access().resource());
     let is_update = |desc: &&&Descriptor| *permission == format!("{}:{}", desc.table, desc.action(verbs::Verb::Update));
@@ -106,7 +106,7 @@ pub fn may_begin(s: &Session<'_>) -> Result<()> {
 
 /// Lets a command that changes some fields alone go by the permission that these have of their own, where it may not change all
 /// of the kind, or not these records.
-pub async fn by_its_own(s: &mut Session<'_>, desc: &Descriptor, given: &[&Field], records: &[Record]) -> Result<()> {
+pub async fn by_its_own(s: &mut Invocation<'_>, desc: &Descriptor, given: &[&Field], records: &[Record]) -> Result<()> {
     let Some((action, columns)) = desc.changed_alone.filter(|_| !given.is_empty()) else { return Ok(()) };
     if !given.iter().all(|field| columns.contains(&field.column)) {
         return Ok(());
@@ -123,7 +123,7 @@ pub async fn by_its_own(s: &mut Session<'_>, desc: &Descriptor, given: &[&Field]
 }
 
 /// Asks whether what covers the installation may be looked at or changed: by nobody of an organisation, whatever is granted there.
-pub fn allow_in_system(s: &Session<'_>) -> Result<()> {
+pub fn allow_in_system(s: &Invocation<'_>) -> Result<()> {
     match s.context.subject {
         Subject::Somebody(Actor { org: 1.., .. }) => {
             let refusal = Refusal::of(&s.access().permission).about(About::Installation);
@@ -136,7 +136,7 @@ pub fn allow_in_system(s: &Session<'_>) -> Result<()> {
 
 /// Asks whether all of a kind may be told in an organisation: what is worked out of all of it, or is read back as the whole of
 /// it, would be wrong of a part.
-pub fn allow_whole(s: &Session<'_>, permission: &str, desc: &Descriptor, org: i32) -> Result<()> {
+pub fn allow_whole(s: &Invocation<'_>, permission: &str, desc: &Descriptor, org: i32) -> Result<()> {
     decided(s.context, permission)?;
     match &s.connection.opening.reader {
         Some(reader) if !reader.tells_all_of(desc, org) => {
@@ -229,7 +229,7 @@ fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Opt
 
 /// Decides with a record in hand, before anything is asked or tried of it: what it comes to is told at once, and decided again
 /// under the lock.
-pub async fn authorize(s: &mut Session<'_>, record: &Record) -> Result<()> {
+pub async fn authorize(s: &mut Invocation<'_>, record: &Record) -> Result<()> {
     let Some(rights) = rights(s.context.subject) else { return Ok(()) };
     let permission = s.access().permission.clone();
     let scope = if record.meta.org_id == rights.org { (rights.covers)(&permission) } else { Scope::NOTHING };
@@ -276,14 +276,14 @@ async fn decide_again(tx: &mut Tx<'_>, subject: &Subject, permissions: impl Iter
 }
 
 /// Runs a verb: everything of it, or nothing.
-pub async fn write<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
+pub async fn write<V: Verb>(s: &mut Invocation<'_>, verb: &V) -> Result<V::Output> {
     s.db().await?;
     write_unchecked(s, verb).await
 }
 
 /// Runs a verb that made a secret, which can't be kept for another time: it is committed only when `show` has shown that, for it can't be had again.
 pub async fn write_and_show<V: Verb>(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     verb: &V,
     show: impl FnOnce(&Ui, &V::Output) -> Result<()>,
 ) -> Result<V::Output> {
@@ -296,7 +296,7 @@ pub async fn write_and_show<V: Verb>(
 
 /// Asks what a write to an organisation would ask, and refuses what it would refuse before it begins: for what is done
 /// outside the database first, and would be left there.
-pub async fn preflight(s: &mut Session<'_>, org: i32) -> Result<()> {
+pub async fn preflight(s: &mut Invocation<'_>, org: i32) -> Result<()> {
     s.db().await?;
     run(s, &Nothing { org }, None::<fn(&Ui, &()) -> Result<()>>, true).await
 }
@@ -326,7 +326,7 @@ impl Verb for Nothing {
 }
 
 /// As [`write()`], on a database whose schema is still to be made: `init` and `db migrate`.
-pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
+pub async fn write_unchecked<V: Verb>(s: &mut Invocation<'_>, verb: &V) -> Result<V::Output> {
     if let Some(tape) = s.context.tape {
         tape.borrow_mut().push(to_keep(s.context, verb));
     }
@@ -354,7 +354,7 @@ fn not_kept(context: &Context<'_>, why: &str) -> Problem {
 }
 
 async fn run<V: Verb>(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     verb: &V,
     mut show: Option<impl FnOnce(&Ui, &V::Output) -> Result<()>>,
     is_dry: bool,
@@ -393,7 +393,7 @@ async fn writable(db: &mut Db) -> Result<&mut Db> {
 }
 
 /// A lock that stood in the way anywhere, of a writer or of a reader, in words.
-pub fn in_words(s: &Session<'_>, e: anyhow::Error) -> anyhow::Error {
+pub fn in_words(s: &Invocation<'_>, e: anyhow::Error) -> anyhow::Error {
     match Error::from(e) {
         lacking @ Error::NoRight(_) => {
             Problem::failed(lacking.to_string()).hint(who_has_the_right(&s.context.verb)).into()
@@ -423,7 +423,7 @@ fn who_has_the_right(verb: &str) -> &'static str {
 }
 
 async fn transact<V: Verb>(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     db: &mut Db,
     permit: Permit,
     orgs: &[i32],
@@ -471,7 +471,7 @@ async fn transact<V: Verb>(
 }
 
 /// The status under which a command that ended so is recorded; none where it is not.
-fn status_of(s: &Session<'_>, kind: ErrorKind) -> Option<Status> {
+fn status_of(s: &Invocation<'_>, kind: ErrorKind) -> Option<Status> {
     match kind {
         ErrorKind::Denied => Some(Status::Denied),
         ErrorKind::Interrupted | ErrorKind::Terminated => Some(Status::Interrupted),
@@ -483,7 +483,7 @@ fn status_of(s: &Session<'_>, kind: ErrorKind) -> Option<Status> {
 }
 
 /// Whether a refusal of this kind is recorded.
-pub fn is_recorded(s: &Session<'_>, kind: ErrorKind) -> bool {
+pub fn is_recorded(s: &Invocation<'_>, kind: ErrorKind) -> bool {
     status_of(s, kind).is_some()
 }
 
@@ -493,7 +493,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 /// Records that a writing command was refused, failed or was interrupted, in a transaction of its own
 /// (DOMAIN.md, section 5: exits 4, 5, 6, 8, 130 and 143; not usage errors and keys not found). What somebody was not allowed
 /// says where that is recorded, and how it is explained.
-pub async fn record_refusal(s: &mut Session<'_>, problem: &mut Problem) {
+pub async fn record_refusal(s: &mut Invocation<'_>, problem: &mut Problem) {
     let Some(status) = status_of(s, problem.kind) else { return };
     // What is not allowed is recorded whatever it is; of reads only that.
     if (!s.access().writes && status != Status::Denied) || s.context.dry_run {
@@ -534,7 +534,7 @@ pub async fn record_refusal(s: &mut Session<'_>, problem: &mut Problem) {
 const EXPLAINED_BY: [&str; 2] = ["roles:read", "audit:read"];
 
 /// What was asked about the rights of who asks and answered with no; none where they are not what refused it.
-fn question_of(s: &Session<'_>, problem: &Problem) -> Option<Refusal> {
+fn question_of(s: &Invocation<'_>, problem: &Problem) -> Option<Refusal> {
     let Subject::Somebody(actor) = s.context.subject else { return None };
     if problem.kind != ErrorKind::Denied {
         return None;
@@ -550,7 +550,7 @@ fn question_of(s: &Session<'_>, problem: &Problem) -> Option<Refusal> {
 
 /// Writes what the command had to say in the system log. Where that fails the command has ended all the same, and what it
 /// said is on standard error.
-pub async fn write_log(s: &mut Session<'_>) {
+pub async fn write_log(s: &mut Invocation<'_>) {
     let mut messages = std::mem::take(&mut s.outcome.log);
     if s.access().writes {
         let warned = s.context.ui.take_warned();
@@ -576,7 +576,7 @@ pub async fn write_log(s: &mut Session<'_>) {
 }
 
 /// Whether it was written: none waits longer for it than it is worth.
-async fn try_log(s: &mut Session<'_>, messages: Vec<(i32, SystemLog)>) -> Result<bool> {
+async fn try_log(s: &mut Invocation<'_>, messages: Vec<(i32, SystemLog)>) -> Result<bool> {
     let permit = Permit::issue(&s.access().permission);
     let origin = s.origin();
     let (clock, random) = (s.context.clock, s.context.random);
@@ -591,7 +591,7 @@ async fn try_log(s: &mut Session<'_>, messages: Vec<(i32, SystemLog)>) -> Result
 const NAMED: usize = 1000;
 
 async fn try_record(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     status: Status,
     problem: &Problem,
     question: Option<&Refusal>,

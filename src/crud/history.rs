@@ -13,10 +13,10 @@ use super::as_of;
 use super::context::Context;
 use super::flags::limit;
 use super::gate;
+use super::invocation::Invocation;
 use super::keys::one_key;
 use super::leaf::{FlagGroup, KindVerb, id};
 use super::lookup::{GoneRecord, find_in, several_gone};
-use super::session::Session;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::key::Part;
 use crate::model::resource::verbs::Verb as VerbName;
@@ -29,7 +29,7 @@ use crate::ui::format::{Format, Listing, OutputColumn};
 
 /// The records about one: where it is somebody, also those that hold his or her data, and those of duplicates that were merged
 /// into it.
-async fn about(s: &mut Session<'_>, desc: &'static Descriptor, tree: i32, id: Uuid) -> Result<Search> {
+async fn about(s: &mut Invocation<'_>, desc: &'static Descriptor, tree: i32, id: Uuid) -> Result<Search> {
     let is_somebody = desc.subject == Subject::Itself;
     let ids = if is_somebody { merged_ids(s.db().await?, tree, desc, id).await? } else { vec![id] };
     let kind = (!is_somebody).then(|| desc.noun.to_owned());
@@ -38,7 +38,7 @@ async fn about(s: &mut Session<'_>, desc: &'static Descriptor, tree: i32, id: Uu
 
 /// What of audit records about one record may be told to who does not see everything: those of the record itself, and of
 /// others that are told. Of these neither a key that is made of those of others, nor what a refusal said to somebody else.
-async fn as_told(s: &mut Session<'_>, desc: &'static Descriptor, mut entries: Vec<Entry>) -> Result<Vec<Entry>> {
+async fn as_told(s: &mut Invocation<'_>, desc: &'static Descriptor, mut entries: Vec<Entry>) -> Result<Vec<Entry>> {
     if s.connection.opening.reader.is_none() {
         return Ok(entries);
     }
@@ -78,7 +78,7 @@ fn hide_fields(context: &Context<'_>, e: &mut Entry) {
 }
 
 /// Every audit record about one record, oldest first.
-pub async fn history_json(s: &mut Session<'_>, record: &Record) -> Result<Json> {
+pub async fn history_json(s: &mut Invocation<'_>, record: &Record) -> Result<Json> {
     let wanted = about(s, record.desc, record.meta.org_id, record.meta.id).await?;
     let entries = search(s.db().await?, &wanted).await?;
     let mut entries = as_told(s, record.desc, entries).await?;
@@ -120,7 +120,7 @@ impl KindVerb for HistoryFlags {
         format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", desc.noun, examples::key(desc))
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
         let key = one_key(s, desc, Deleted::Include, self.key).await?;
         let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
@@ -145,7 +145,7 @@ impl KindVerb for HistoryFlags {
 /// The record that a key names, and its tree; where nobody lives under it, the one that had it, for one that is gone has a
 /// history too. Of several that had it none can be told to be meant.
 pub async fn find_or_past(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
@@ -164,7 +164,7 @@ pub fn the_one(desc: &'static Descriptor, key: &str, all: &[GoneRecord]) -> Resu
 
 /// The live record that a key names; where there is none, all that had it: deleted ones and purged ones, under their ids.
 pub async fn find_all_or_past(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
@@ -203,7 +203,7 @@ pub async fn find_all_or_past(
 /// As [`find_all_or_past`], of what was until a time: whoever lived under the key then is meant, else who had
 /// it before.
 pub async fn find_all_or_past_until(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
@@ -225,7 +225,7 @@ pub async fn find_all_or_past_until(
 
 /// The purged records that had a key, the latest first.
 pub async fn find_purged(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
@@ -247,14 +247,14 @@ pub struct KeyCache {
 }
 
 impl KeyCache {
-    pub fn new(s: &Session<'_>) -> KeyCache {
+    pub fn new(s: &Invocation<'_>) -> KeyCache {
         KeyCache { known: HashMap::new(), with_names: s.context.ui.style.format.get() == Format::Table }
     }
 
     /// The key behind an id; none where nothing is there any more.
     pub async fn of(
         &mut self,
-        s: &mut Session<'_>,
+        s: &mut Invocation<'_>,
         target: &'static Descriptor,
         tree: i32,
         id: &Json,
@@ -268,7 +268,7 @@ impl KeyCache {
     /// A key as a record or a payload has it, with the name of the person who is meant, where that one is still there.
     pub async fn label(
         &mut self,
-        s: &mut Session<'_>,
+        s: &mut Invocation<'_>,
         desc: &'static Descriptor,
         tree: i32,
         id: Uuid,
@@ -283,7 +283,7 @@ impl KeyCache {
     }
 
     /// All that some entries are about or refer to, at once.
-    async fn read_for(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
+    async fn read_for(&mut self, s: &mut Invocation<'_>, entries: &[Entry]) -> Result<()> {
         let mut wanted: BTreeMap<&str, (&'static Descriptor, RecordIds)> = BTreeMap::new();
         for e in entries {
             let Some(desc) = s.kinds().by_noun(&e.kind) else { continue };
@@ -307,7 +307,7 @@ impl KeyCache {
 
     async fn read(
         &mut self,
-        s: &mut Session<'_>,
+        s: &mut Invocation<'_>,
         desc: &'static Descriptor,
         places: impl IntoIterator<Item = (i32, Uuid)>,
     ) -> Result<()> {
@@ -337,7 +337,7 @@ fn has_names(desc: &Descriptor) -> bool {
 /// What a key could stand for: what columns of a record held that had it, one of some values each. What a part of it refers to
 /// may be gone too.
 async fn key_candidates(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
@@ -368,7 +368,7 @@ async fn key_candidates(
 }
 
 /// For people, a reference in a payload is told by the natural key that it has now, under the field's name.
-pub async fn resolve_references(s: &mut Session<'_>, known: &mut KeyCache, entries: &[Entry]) -> Result<Vec<Entry>> {
+pub async fn resolve_references(s: &mut Invocation<'_>, known: &mut KeyCache, entries: &[Entry]) -> Result<Vec<Entry>> {
     known.read_for(s, entries).await?;
     let mut readable = entries.to_vec();
     for e in &mut readable {
@@ -401,7 +401,7 @@ pub struct EntryList {
 }
 
 impl EntryList {
-    pub fn new(s: &Session<'_>, with_org: bool, with_id: bool) -> Result<EntryList> {
+    pub fn new(s: &Invocation<'_>, with_org: bool, with_id: bool) -> Result<EntryList> {
         let for_people = matches!(s.context.ui.style.format.get(), Format::Table | Format::Tsv);
         let mut heads = vec![
             OutputColumn::new("seq", ValueType::Int),
@@ -441,7 +441,7 @@ impl EntryList {
         Ok(EntryList { listing, for_people, with_org, with_id, codes: BTreeMap::new(), keys: KeyCache::new(s) })
     }
 
-    pub async fn show(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
+    pub async fn show(&mut self, s: &mut Invocation<'_>, entries: &[Entry]) -> Result<()> {
         let readable = if self.for_people { Some(resolve_references(s, &mut self.keys, entries).await?) } else { None };
         for e in readable.as_deref().unwrap_or(entries) {
             let row = self.row(s, e).await?;
@@ -450,7 +450,7 @@ impl EntryList {
         Ok(())
     }
 
-    async fn row(&mut self, s: &mut Session<'_>, e: &Entry) -> Result<Vec<Value>> {
+    async fn row(&mut self, s: &mut Invocation<'_>, e: &Entry) -> Result<Vec<Value>> {
         let payload = e.payload.clone().unwrap_or_default();
         let mut row: Vec<Value> = Vec::new();
         if self.with_org {

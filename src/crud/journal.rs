@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::gate::{self, Verb};
+use super::invocation::Invocation;
 use super::leaf::{FlagGroup, KindVerb, Unused, flags, id};
 use super::read::{self, Conditions, Rows};
-use super::session::Session;
 use super::times::time;
 use super::write::{described, dry_run_note};
 use crate::model::kinds::system_log::Level;
@@ -57,7 +57,7 @@ impl KindVerb for StatsFlags {
         format!("orgctl {0} stats --since 30d\norgctl {0} stats --by day -o json", desc.noun)
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let query = read::query(s, desc, &Rows { which: self.which, ..Rows::default() }).await?;
@@ -88,7 +88,7 @@ impl KindVerb for StatsFlags {
     }
 }
 
-async fn counts(s: &mut Session<'_>, query: &Query, by: Option<&Column>) -> Result<Vec<(Option<String>, i64)>> {
+async fn counts(s: &mut Invocation<'_>, query: &Query, by: Option<&Column>) -> Result<Vec<(Option<String>, i64)>> {
     let zone = s.context.origin.zone;
     let db = s.db().await?;
     match by {
@@ -149,13 +149,13 @@ impl KindVerb for PruneFlags {
         format!("orgctl {0} prune\norgctl {0} prune --before 90d --dry-run", desc.noun)
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         prune(s, desc, self.before.as_deref()).await
     }
 }
 
 /// Lets rows go that are past their time, some at a time: what is ended in between is gone on with by the next one.
-pub async fn prune(s: &mut Session<'_>, desc: &'static Descriptor, before: Option<&str>) -> Result<()> {
+pub async fn prune(s: &mut Invocation<'_>, desc: &'static Descriptor, before: Option<&str>) -> Result<()> {
     gate::allow(s)?;
     let now = s.context.clock.now();
     let org = s.org_of(desc).await?;
@@ -177,7 +177,7 @@ pub async fn prune(s: &mut Session<'_>, desc: &'static Descriptor, before: Optio
 }
 
 async fn past_their_time(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     before: DateTime<Utc>,
@@ -188,7 +188,7 @@ async fn past_their_time(
 }
 
 async fn remove(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     before: DateTime<Utc>,

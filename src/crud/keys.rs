@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
+use super::invocation::Invocation;
 use super::prompt;
-use super::session::Session;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
 use crate::store::records::Deleted;
@@ -11,7 +11,7 @@ use crate::ui::bounded;
 
 /// The one key that a command names. Where none is given, a person picks.
 pub async fn one_key(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     life: Deleted,
     given: Option<String>,
@@ -24,7 +24,7 @@ pub async fn one_key(
 
 /// Keys from the command line; `-` reads them from standard input, one a line. Where none is given, a person picks.
 pub async fn keys(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     life: Deleted,
     given: &[String],

@@ -7,7 +7,7 @@
 use anyhow::Result;
 use clap::{ArgMatches, Command};
 
-use super::session::Session;
+use super::invocation::Invocation;
 use crate::model::kinds::Kinds;
 use crate::model::resource::verbs::Verb;
 use crate::model::resource::{Descriptor, Field};
@@ -83,7 +83,7 @@ pub trait Leaf: clap::Args {
     const RECORDED: Option<Action> = None;
 
     /// Does it.
-    fn run(self, s: &mut Session<'_>) -> impl Future<Output = Result<()>>;
+    fn run(self, s: &mut Invocation<'_>) -> impl Future<Output = Result<()>>;
 }
 
 /// A verb that kinds have in common: what it takes, with what it does.
@@ -101,7 +101,7 @@ pub trait KindVerb: Flags {
     fn examples(desc: &Descriptor) -> String;
 
     /// Does it.
-    fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> impl Future<Output = Result<()>>;
+    fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> impl Future<Output = Result<()>>;
 }
 
 /// A verb that takes or does something more where it is about one noun.
@@ -119,7 +119,7 @@ pub trait Besides: Flags {
     }
 
     /// Does it.
-    fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> impl Future<Output = Result<()>>;
+    fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> impl Future<Output = Result<()>>;
 }
 
 impl<T: Besides> KindVerb for T {
@@ -136,7 +136,7 @@ impl<T: Besides> KindVerb for T {
         <T as Besides>::examples(desc)
     }
 
-    fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> impl Future<Output = Result<()>> {
+    fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> impl Future<Output = Result<()>> {
         <T as Besides>::run(self, s, desc)
     }
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::create::ask_missing;
 use super::flags::{Cascade, Forced, Named, flag, flag_of_new};
 use super::gate::{self, Verb};
+use super::invocation::Invocation;
 use super::keys::keys;
 use super::leaf::{FieldTexts, FlagGroup as _, Flags as _, Given, id};
 use super::lookup::{find_each, find_in};
@@ -15,7 +16,6 @@ use super::parse::given_of;
 use super::prompt;
 use super::read::{known_columns, print_changed, quote};
 use super::remove::{self, Left};
-use super::session::Session;
 use super::write::{Created, End, Target, begun, create_all, described, dry_run_note, other_fields, tell_former};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
@@ -233,7 +233,7 @@ pub fn examples_of(linking: Linking, link: Link) -> String {
 }
 
 /// The item and those that it is given to or taken from, as the command line names them.
-async fn ends(s: &mut Session<'_>, link: Link, linking: Linking, given: &Ends) -> Result<(Record, Vec<Record>)> {
+async fn ends(s: &mut Invocation<'_>, link: Link, linking: Linking, given: &Ends) -> Result<(Record, Vec<Record>)> {
     let (kind, others) = (link.item.1, link.other.1);
     let key = match &given.item {
         Some(key) => key.clone(),
@@ -257,7 +257,7 @@ async fn ends(s: &mut Session<'_>, link: Link, linking: Linking, given: &Ends) -
 
 /// Whom a list offers: who has the item where it is taken back, and who has not where it is given; all, where they are many,
 /// or may have it several times.
-async fn offered(s: &mut Session<'_>, link: Link, linking: Linking, item: &Record) -> Result<Option<Condition>> {
+async fn offered(s: &mut Invocation<'_>, link: Link, linking: Linking, item: &Record) -> Result<Option<Condition>> {
     if linking == Linking::Assign && link.named_by().next().is_some() {
         return Ok(None);
     }
@@ -281,7 +281,7 @@ fn shows_all(link: Link, item: &Record) -> String {
     format!("'orgctl {} list --filter {}={}' shows all", link.desc.noun, link.item.0.name(), item.key())
 }
 
-pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Result<()> {
+pub async fn assign(s: &mut Invocation<'_>, link: Link, flags: &LinkFlags) -> Result<()> {
     let ui = &s.context.ui;
     let desc = link.desc;
     known_columns(s.context, desc)?;
@@ -318,7 +318,7 @@ pub async fn assign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Resul
     print_changed(s, desc, &which).await
 }
 
-pub async fn unassign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Result<()> {
+pub async fn unassign(s: &mut Invocation<'_>, link: Link, flags: &LinkFlags) -> Result<()> {
     let desc = link.desc;
     known_columns(s.context, desc)?;
     let (item, others) = ends(s, link, Linking::Unassign, &flags.ends).await?;
@@ -339,7 +339,7 @@ pub async fn unassign(s: &mut Session<'_>, link: Link, flags: &LinkFlags) -> Res
 
 /// The links of an item with others; such as it has no link with are named.
 async fn links_of(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     link: Link,
     item: &Record,
     others: &[Record],
@@ -376,7 +376,7 @@ async fn links_of(
 }
 
 /// Ends links that stay as history, once that is confirmed.
-async fn end(s: &mut Session<'_>, desc: &'static Descriptor, links: &[Record]) -> Result<()> {
+async fn end(s: &mut Invocation<'_>, desc: &'static Descriptor, links: &[Record]) -> Result<()> {
     if !s.context.dry_run {
         let titles: Vec<String> = links.iter().map(Record::title).collect();
         s.context.ui.confirm(&format!("end {}?", titles.join(", "))).await?;

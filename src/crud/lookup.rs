@@ -6,7 +6,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::session::Session;
+use super::invocation::Invocation;
 use crate::model::kinds::org;
 use crate::model::problem::Problem;
 use crate::model::resource::lifecycle::ENDED;
@@ -19,7 +19,7 @@ use crate::store::records::{self, Deleted, keys as store_keys};
 use crate::store::tx::not_in_charge;
 
 /// Finds the one record that a key names, or says which is nearest: what the command is about, and a refusal of it too.
-pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Deleted) -> Result<Record> {
+pub async fn find(s: &mut Invocation<'_>, desc: &'static Descriptor, key: &str, life: Deleted) -> Result<Record> {
     let org = s.org_of(desc).await?;
     let record = find_in(s, desc, org, key, life).await?;
     s.is_about(&record);
@@ -28,7 +28,7 @@ pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, lif
 
 /// As [`find`], in a given organisation, and of what the command only refers to.
 pub async fn find_in(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
@@ -53,7 +53,7 @@ const TOGETHER: usize = 1000;
 
 /// The live records that keys name, each once, in their order. Where one means exactly one record, many are looked up together.
 pub async fn find_each(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     keys: &[String],
@@ -64,7 +64,7 @@ pub async fn find_each(
 /// The deleted records that keys name, each once, in their order. Of several that had a key the one that was deleted last is
 /// meant, where `last` says so.
 pub async fn find_each_deleted(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     keys: &[String],
     last: bool,
@@ -74,7 +74,7 @@ pub async fn find_each_deleted(
 }
 
 async fn find_all(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     (org, life): (Option<i32>, Deleted),
     keys: &[String],
@@ -105,7 +105,7 @@ async fn find_all(
 
 /// The records in a state that some keys mean, where each means one alone, and no live one beside it.
 async fn known_by(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     (org, life): (Option<i32>, Deleted),
     keys: &[String],
@@ -135,7 +135,7 @@ async fn known_by(
 
 /// The deleted records that a key names; where there are none, those that have ended. Who has the key now is meant before
 /// them, and is not deleted.
-async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
+async fn deleted_holders(s: &mut Invocation<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = s.org_of(desc).await?;
     let context = s.connection.parsing.clone();
     // A duplicate that was merged is named by what it was called, though that means another one now.
@@ -160,7 +160,7 @@ async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &s
 }
 
 /// The one deleted record that a key names.
-async fn find_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
+async fn find_deleted(s: &mut Invocation<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
     let mut found = deleted_holders(s, desc, key).await?;
     if found.len() > 1 {
         let gone: Vec<GoneRecord> = found.iter().map(GoneRecord::deleted).collect();
@@ -173,7 +173,7 @@ async fn find_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str)
 }
 
 /// The deleted record that a key names; of several that had it, the one that was deleted last, which is said.
-async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
+async fn find_last_deleted(s: &mut Invocation<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
     let mut found = deleted_holders(s, desc, key).await?;
     found.sort_by_key(|r| std::cmp::Reverse((r.meta.deleted_at, r.meta.id)));
     let record = found.remove(0);
@@ -191,7 +191,7 @@ async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: 
 }
 
 /// Everybody who has a key, and everybody who had it when deleted.
-pub async fn find_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
+pub async fn find_holders(s: &mut Invocation<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = s.org_of(desc).await?;
     let context = s.connection.parsing.clone();
     let found = records::holders(s.db().await?, desc, org, key, &context).await?;
@@ -203,7 +203,7 @@ pub async fn find_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &
 }
 
 /// Refuses a key that several organisations use.
-async fn of_one_org(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, found: &[Record]) -> Result<()> {
+async fn of_one_org(s: &mut Invocation<'_>, desc: &'static Descriptor, key: &str, found: &[Record]) -> Result<()> {
     let mut orgs: Vec<i32> = found.iter().map(|r| r.meta.org_id).collect();
     orgs.sort_unstable();
     orgs.dedup();
@@ -279,7 +279,7 @@ pub fn several_gone(desc: &Descriptor, key: &str, gone: &[GoneRecord]) -> Proble
 }
 
 pub(super) async fn not_found(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
@@ -347,7 +347,7 @@ pub(super) async fn not_found(
 
 /// The id of the record that a reference field's input names, in the record's own organisation.
 pub async fn find_ref(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &Descriptor,
     field: &'static Field,
     org: i32,

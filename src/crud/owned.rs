@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::defaults::owner_of;
 use super::gate::{self, Verb};
+use super::invocation::Invocation;
 use super::keys::keys;
 use super::lookup::{find, not_system};
 use super::read::print_changed;
-use super::session::Session;
 use super::write::{self, Change, ChangedRecord, Created, begun, create, described, dry_run_note, say_changed};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record};
@@ -22,7 +22,7 @@ use crate::store::tx::Tx;
 
 /// The records that keys name, and the owners without one.
 pub async fn targets(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     given: &[String],
 ) -> Result<(Vec<Record>, Vec<Record>)> {
@@ -80,7 +80,7 @@ impl Verb for Keep {
 }
 
 /// Sets fields of records, and of owners who have none.
-pub async fn keep(s: &mut Session<'_>, desc: &'static Descriptor, change: Change, owners: &[Record]) -> Result<()> {
+pub async fn keep(s: &mut Invocation<'_>, desc: &'static Descriptor, change: Change, owners: &[Record]) -> Result<()> {
     if let (Some((field, _)), [first, ..]) = (desc.owner(), owners)
         && change.set.iter().any(|(column, _)| column == field.column)
     {

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use chrono::TimeDelta;
 
+use super::invocation::Invocation;
 use super::leaf::FieldTexts;
 use super::lookup::find_ref;
-use super::session::Session;
 use crate::access::Subject;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::{Attr, Descriptor, Field};
@@ -15,7 +15,7 @@ use crate::model::values::zone::span;
 /// The values that flags give to some fields, parsed; references resolved in `org`. `None` for the organisation leaves them
 /// as they are, for a resource that has none.
 pub async fn given_of(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     fields: impl Iterator<Item = &'static Field>,
     org: Option<i32>,
@@ -43,7 +43,7 @@ pub async fn given_of(
 }
 
 /// Refuses that somebody says of an act that another one did it, or that it was done before now. A file may tell of what was.
-pub fn is_of_the_act(s: &Session<'_>, desc: &Descriptor, field: &Field, value: &Value) -> Result<(), Problem> {
+pub fn is_of_the_act(s: &Invocation<'_>, desc: &Descriptor, field: &Field, value: &Value) -> Result<(), Problem> {
     let Subject::Somebody(actor) = s.context.subject else { return Ok(()) };
     let person = actor.facts.account.person;
     let why = match value {
@@ -76,7 +76,7 @@ pub fn mendable(e: anyhow::Error) -> Result<Problem> {
 
 /// One value for one field. Says so where a code was normalised.
 pub async fn parse(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &Descriptor,
     field: &'static Field,
     org: Option<i32>,

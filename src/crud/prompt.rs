@@ -4,8 +4,8 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::invocation::Invocation;
 use super::parse::parse;
-use super::session::Session;
 use crate::model::problem::Problem;
 use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Field, Record};
@@ -23,7 +23,7 @@ const FOUND: u64 = 100;
 
 /// Asks for what nothing answered: the value of a required field.
 pub async fn value(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     field: &'static Field,
     org: Option<i32>,
@@ -68,7 +68,7 @@ pub async fn word(ui: &Ui, field: &'static Field, context: &ParseContext) -> Res
 }
 
 /// The key of the record that a command is about, where the command line names none.
-pub async fn key(s: &mut Session<'_>, desc: &'static Descriptor, life: Deleted) -> Result<String> {
+pub async fn key(s: &mut Invocation<'_>, desc: &'static Descriptor, life: Deleted) -> Result<String> {
     if !s.context.ui.style.interactive {
         return Err(Problem::usage("missing: <KEY>...")
             .hint(format!("say which {} is meant: {}", desc.singular(), examples::keys(desc)))
@@ -88,7 +88,7 @@ fn title(desc: &Descriptor) -> String {
 
 /// Lets a record be picked from a list or found by words; `none` is the item that stands for no record at all.
 pub async fn record(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     life: Deleted,
@@ -100,7 +100,7 @@ pub async fn record(
 
 /// As [`record`], of those for which a condition holds.
 pub async fn record_among(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     (org, life, among): (Option<i32>, Deleted, Option<&Condition>),
     prompt: &str,
@@ -176,7 +176,7 @@ fn lines(candidates: &[Candidate]) -> Vec<String> {
 }
 
 async fn candidates(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     (org, life, among): (Option<i32>, Deleted, Option<&Condition>),
     words: Option<&str>,

@@ -10,12 +10,12 @@ use uuid::Uuid;
 use super::contents;
 use super::flags::{ASKED_GROUP, Named};
 use super::gate::{self, Verb};
+use super::invocation::Invocation;
 use super::keys::keys;
 use super::leaf::{FlagGroup, KindVerb, Unused};
 use super::lookup::find_each_deleted;
 use super::remove::{FIRST, first_keys, lines};
 use super::seed;
-use super::session::Session;
 use super::write::{Target, described, dry_run_note};
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
@@ -213,7 +213,7 @@ async fn purge_within(tx: &mut Tx<'_>, places: &[RecordAt], going: &HashSet<Uuid
 }
 
 /// What goes for good; with an organisation all that was in it.
-async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<String>> {
+async fn purge_lines(s: &mut Invocation<'_>, records: &[Record]) -> Result<Vec<String>> {
     let places: Vec<RecordAt> = records.iter().map(RecordAt::of).collect();
     let kinds = s.kinds();
     let mut all = lines(s.db().await?, kinds, "purge", &places, "").await?;
@@ -280,7 +280,7 @@ impl KindVerb for PurgeFlags {
         format!("orgctl {noun} purge {key}\norgctl {noun} purge --deleted-before 2026-01-01 --yes")
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let ui = &s.context.ui;
         let records: Vec<Record> = if let Some(text) = &self.deleted_before {
             let (before, _) = s.context.time(text)?;

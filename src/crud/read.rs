@@ -14,10 +14,10 @@ use super::context::Context;
 use super::filter::filter;
 use super::flags::{AsOf, Named, limit};
 use super::gate::{self, Verb};
+use super::invocation::Invocation;
 use super::keys::keys;
 use super::leaf::{FlagGroup, KindVerb, Unused, flags, id};
 use super::lookup::{find, find_holders};
-use super::session::Session;
 use super::times::Span;
 use super::{as_of, defaults};
 use crate::model::kinds::Kinds;
@@ -196,7 +196,7 @@ pub struct Paging {
 impl FlagGroup for Paging {}
 
 /// The query that the flags of `list`, `export` and `stats` describe.
-pub async fn query(s: &mut Session<'_>, desc: &'static Descriptor, asked: &Rows) -> Result<Query> {
+pub async fn query(s: &mut Invocation<'_>, desc: &'static Descriptor, asked: &Rows) -> Result<Query> {
     let mut query = Query::new(desc, s.asked_at());
     let all = query.columns.clone();
     query.org = s.org_of(desc).await?;
@@ -266,14 +266,14 @@ impl KindVerb for ListFlags {
         format!("orgctl {noun} list --filter '{which}' {order}{}{past}", line("--all -o json"))
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         list_where(s, desc, &self, Vec::new()).await
     }
 }
 
 /// As `list`, of rows for which some conditions hold besides those of the flags.
 pub async fn list_where(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     asked: &ListFlags,
     conditions: Vec<Condition>,
@@ -366,7 +366,7 @@ impl KindVerb for FindFlags {
         examples::find(desc)
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let text = self.words.join(" ");
@@ -455,7 +455,7 @@ pub fn quote(word: &str) -> String {
 }
 
 /// Hands rows to the listing while they come.
-async fn stream(s: &mut Session<'_>, query: &Query, listing: &mut Listing) -> Result<()> {
+async fn stream(s: &mut Invocation<'_>, query: &Query, listing: &mut Listing) -> Result<()> {
     s.db().await?;
     let progress = s.context.ui.progress();
     let Some(mut db) = s.connection.take() else { return Ok(()) };
@@ -487,7 +487,7 @@ pub type RecordId = (i32, Uuid);
 
 /// Rows of these records, in the order given.
 async fn rows_of(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     columns: &[Column],
     which: &[RecordId],
@@ -518,14 +518,14 @@ pub fn known_columns(context: &Context<'_>, desc: &'static Descriptor) -> Result
 }
 
 /// Prints what a change left, where a format was asked for.
-pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId]) -> Result<()> {
+pub async fn print_changed(s: &mut Invocation<'_>, desc: &'static Descriptor, which: &[RecordId]) -> Result<()> {
     if !s.context.ui.style.format_given || s.context.dry_run {
         return Ok(());
     }
     print(s, desc, which).await
 }
 
-async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId]) -> Result<()> {
+async fn print(s: &mut Invocation<'_>, desc: &'static Descriptor, which: &[RecordId]) -> Result<()> {
     let columns = shown(s.context, desc)?;
     let rows = rows_of(s, desc, &columns, which).await?;
     print_rows(s.context, desc, &columns, which.len(), rows)
@@ -604,7 +604,7 @@ impl KindVerb for ShowFlags {
         format!("{line}\n{line} -o json{past}")
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
         as_of::begin(s, desc, &self.as_of, false).await?;
         let life = if self.deleted.with_deleted { Deleted::Include } else { Deleted::Exclude };
@@ -667,7 +667,7 @@ impl KindVerb for ExistsFlags {
         format!("orgctl {0} exists {1} --quiet && echo yes", desc.noun, examples::key(desc))
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let mut told = Vec::new();
@@ -791,7 +791,7 @@ impl KindVerb for ExportFlags {
         format!("orgctl {noun} export {}.csv\norgctl {noun} export --filter '{which}' -o ndjson", desc.table)
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         export(s, desc, &self, Beside::Nothing).await
     }
 }
@@ -816,7 +816,12 @@ pub struct ToldWithin {
 }
 
 /// CSV by default, with every column that `import` takes back.
-pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, asked: &ExportFlags, beside: Beside) -> Result<()> {
+pub async fn export(
+    s: &mut Invocation<'_>,
+    desc: &'static Descriptor,
+    asked: &ExportFlags,
+    beside: Beside,
+) -> Result<()> {
     let with_hashes = matches!(beside, Beside::Hashes);
     if with_hashes {
         // More than the data of an organisation, and a right of its own.
@@ -924,7 +929,7 @@ fn export_listing(
 
 /// Hands out what an export was recorded of.
 async fn hand_out(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     query: &Query,
     listing: &mut Listing,
@@ -963,7 +968,7 @@ const TOGETHER: usize = 200;
 
 /// All rows, each with the records of other kinds that are of it.
 async fn stream_with(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     query: &Query,
     listing: &mut Listing,
@@ -998,7 +1003,7 @@ async fn stream_with(
 
 /// The records of one kind that are of others, as `import` reads them within these, by the keys of those.
 async fn records_of(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     org: Option<i32>,
     within: &ToldWithin,
     keys: &[Value],
@@ -1036,7 +1041,7 @@ async fn records_of(
 }
 
 /// Live records that point at one through a field.
-pub async fn list_referring(s: &mut Session<'_>, desc: &'static Descriptor, field: &str, at: &Record) -> Result<()> {
+pub async fn list_referring(s: &mut Invocation<'_>, desc: &'static Descriptor, field: &str, at: &Record) -> Result<()> {
     let all = records::columns(desc);
     let mut query = Query::new(desc, s.context.clock.now());
     query.org = Some(at.meta.org_id);
@@ -1054,7 +1059,7 @@ pub async fn list_referring(s: &mut Session<'_>, desc: &'static Descriptor, fiel
 }
 
 /// All columns of a record.
-pub async fn record_json(s: &mut Session<'_>, desc: &'static Descriptor, record: &Record) -> Result<Json> {
+pub async fn record_json(s: &mut Invocation<'_>, desc: &'static Descriptor, record: &Record) -> Result<Json> {
     let columns = records::columns(desc);
     let rows = rows_of(s, desc, &columns, &[record.meta.record_id()]).await?;
     let row = rows.into_iter().next().map(|r| r.0).unwrap_or_default();
@@ -1062,7 +1067,7 @@ pub async fn record_json(s: &mut Session<'_>, desc: &'static Descriptor, record:
 }
 
 /// Records that data are handed out; in a part there is no trail for that.
-pub async fn record_export(s: &mut Session<'_>, told: &Exported) -> Result<()> {
+pub async fn record_export(s: &mut Invocation<'_>, told: &Exported) -> Result<()> {
     match s.db().await?.partial {
         Some(_) => Ok(()),
         None => gate::write(s, told).await,

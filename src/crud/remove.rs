@@ -11,10 +11,10 @@ use super::deletion::{DeletePlan, point_all};
 pub use super::deletion::{Mode, release};
 use super::flags::{Cascade, Named};
 use super::gate::{self, Verb};
+use super::invocation::Invocation;
 use super::leaf::{FlagGroup, KindVerb, Unused, flags};
 use super::lookup::{find_in, not_system};
 use super::read::{known_columns, print_changed};
-use super::session::Session;
 use super::write::{ChangedRecord, Target, change_all, described, dry_run_note, note_contents, targets, tell_changed};
 use crate::model::backup::Digest32;
 use crate::model::kinds::Kinds;
@@ -125,7 +125,7 @@ pub struct Left<'a> {
 }
 
 /// What the flags say is to become of what points at records that are not known yet.
-pub async fn mode_in(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, left: Left<'_>) -> Result<Mode> {
+pub async fn mode_in(s: &mut Invocation<'_>, desc: &'static Descriptor, org: i32, left: Left<'_>) -> Result<Mode> {
     if let Some(key) = left.reassign_to {
         let other = find_in(s, desc, Some(org), key, Deleted::Exclude).await?;
         in_use(&other)?;
@@ -135,7 +135,12 @@ pub async fn mode_in(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, l
 }
 
 /// What the flags say is to become of what points at records.
-pub async fn mode(s: &mut Session<'_>, desc: &'static Descriptor, records: &[Record], left: Left<'_>) -> Result<Mode> {
+pub async fn mode(
+    s: &mut Invocation<'_>,
+    desc: &'static Descriptor,
+    records: &[Record],
+    left: Left<'_>,
+) -> Result<Mode> {
     let Some(key) = left.reassign_to else {
         return Ok(match (left.orphan, left.cascade) {
             (true, _) => Mode::Orphan,
@@ -231,14 +236,19 @@ impl KindVerb for DeactivateFlags {
         format!("orgctl {} deactivate {}", desc.noun, examples::key(desc))
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let left = Left { cascade: false, reassign_to: self.left.reassign_to.as_deref(), orphan: self.left.orphan };
         deactivate(s, desc, &self.named.key, left).await
     }
 }
 
 /// Deactivates records, and tells what became of what they left.
-pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, keys: &[String], left: Left<'_>) -> Result<()> {
+pub async fn deactivate(
+    s: &mut Invocation<'_>,
+    desc: &'static Descriptor,
+    keys: &[String],
+    left: Left<'_>,
+) -> Result<()> {
     let records = targets(s, desc, keys).await?;
     let mode = mode(s, desc, &records, left).await?;
     known_columns(s.context, desc)?;
@@ -299,7 +309,7 @@ impl KindVerb for DeleteFlags {
         format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", desc.noun, examples::key(desc))
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let roots = targets(s, desc, &self.named.key).await?;
         let left = Left {
             cascade: self.cascade.cascade,
@@ -314,7 +324,7 @@ impl KindVerb for DeleteFlags {
 
 /// Deletes records, once that is confirmed, and says what went.
 pub async fn delete_records(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     roots: &[Record],
     left: Left<'_>,

@@ -4,14 +4,14 @@ use anyhow::Result;
 use serde_json::Value as Json;
 
 use super::gate::{self, Verb};
-use super::session::{Doing, Session};
+use super::invocation::{Doing, Invocation};
 use super::stored::StoredCommand;
 use crate::model::problem::Problem;
 
 /// A command that can be kept: its name, and how it is read back and run.
 pub struct Storable {
     pub name: &'static str,
-    run: for<'a> fn(&'a mut Session<'_>, Json) -> Doing<'a>,
+    run: for<'a> fn(&'a mut Invocation<'_>, Json) -> Doing<'a>,
 }
 
 impl Storable {
@@ -21,13 +21,13 @@ impl Storable {
 }
 
 /// Reads a command back, which is one of these, and runs it.
-pub async fn run_again(s: &mut Session<'_>, all: &[Storable], stored: &StoredCommand) -> Result<()> {
+pub async fn run_again(s: &mut Invocation<'_>, all: &[Storable], stored: &StoredCommand) -> Result<()> {
     let known = all.iter().find(|storable| storable.name == stored.name);
     let known = known.ok_or_else(|| Problem::failed(format!("there is no command '{}'", stored.name)))?;
     (known.run)(s, stored.arguments.clone()).await
 }
 
-async fn run<V: Verb>(s: &mut Session<'_>, arguments: Json) -> Result<()> {
+async fn run<V: Verb>(s: &mut Invocation<'_>, arguments: Json) -> Result<()> {
     let mut verb: V = serde_json::from_value(arguments)?;
     if let Some(why) = verb.cannot_be_kept() {
         return Err(Problem::usage(format!("'{}' can't be run another time: {why}", V::NAME)).into());

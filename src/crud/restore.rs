@@ -10,11 +10,11 @@ use super::contents;
 use super::flags::{Forced, Named};
 use super::former;
 use super::gate::{self, Verb};
+use super::invocation::Invocation;
 use super::keys::keys;
 use super::leaf::{KindVerb, flags};
 use super::lookup::find_each_deleted;
 use super::read::{known_columns, print_changed};
-use super::session::Session;
 use super::write::{Holder, dry_run_note, holder};
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::Lifetime;
@@ -251,7 +251,7 @@ impl KindVerb for RestoreFlags {
         format!("orgctl {0} restore {1}\norgctl {0} {2} --deleted", desc.noun, examples::key(desc), desc.list_word())
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         known_columns(s.context, desc)?;
         let keys = keys(s, desc, Deleted::Only, &self.named.key).await?;
         let named = find_each_deleted(s, desc, &keys, true).await?;
@@ -292,7 +292,7 @@ impl KindVerb for RestoreFlags {
 }
 
 /// Who was in charge of what comes back still is, though he or she may have been put out of use meanwhile: that is said.
-async fn warn_of_the_unused(s: &mut Session<'_>, in_charge: &[(RecordAt, &'static Field, Uuid)]) -> Result<()> {
+async fn warn_of_the_unused(s: &mut Invocation<'_>, in_charge: &[(RecordAt, &'static Field, Uuid)]) -> Result<()> {
     let mut wanted: BTreeMap<&str, Places> = BTreeMap::new();
     for (record, field, id) in in_charge {
         if let Some(target) = field.target() {

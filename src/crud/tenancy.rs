@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use super::gate;
 use super::history;
+use super::invocation::Invocation;
 use super::lookup::GoneRecord;
 use super::prompt;
-use super::session::Session;
 use crate::access::{Actor, Subject};
 use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::Problem;
@@ -15,7 +15,7 @@ use crate::model::values::scalar::truncate;
 use crate::store::records::{self, Deleted};
 use crate::store::trail;
 
-impl Session<'_> {
+impl Invocation<'_> {
     /// The organisation that `--org` names, if it was given.
     pub async fn org(&mut self) -> Result<Option<i32>> {
         let Some(key) = self.context.org_key.clone() else { return Ok(None) };

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::create::ask_missing;
 use super::flags::{IfVersion, Named, flag, flag_of_needed};
 use super::gate::{self, Verb};
+use super::invocation::Invocation;
 use super::leaf::{FieldTexts, Flags as _, Given};
 use super::lookup::not_system;
 use super::parse::given_of;
 use super::read::{known_columns, print_changed};
-use super::session::Session;
 use super::write::{Target, change_all, described, dry_run_note, other_fields, targets};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
@@ -83,7 +83,7 @@ fn says_other(record: &Record, transition: &Transition, told: &[(String, Value)]
 
 /// What a move is told by flags, or where somebody sits there by questions.
 async fn told(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     transition: &'static Transition,
     records: &[Record],
@@ -132,7 +132,7 @@ impl MoveFlags {
 
 /// Runs the verb of a transition.
 pub async fn run(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     transition: &'static Transition,
     flags: MoveFlags,

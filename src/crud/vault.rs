@@ -11,7 +11,7 @@ use anyhow::Result;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::session::Session;
+use super::invocation::Invocation;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::random::{BufferedRandom, Random};
@@ -169,7 +169,7 @@ pub async fn own_key(db: &mut Db) -> Result<Option<StoredKey>> {
 
 impl Vault {
     /// The vault of the database that a command works on: its master key is read, and fits.
-    pub async fn of(s: &mut Session<'_>) -> Result<Vault> {
+    pub async fn of(s: &mut Invocation<'_>) -> Result<Vault> {
         let own = own_key(s.db().await?).await?.ok_or_else(has_none)?;
         let source = &s.context.master_key;
         let master = source.read(s.context.env).await?;

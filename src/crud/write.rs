@@ -14,12 +14,12 @@ use super::defaults::blank;
 use super::flags::Named;
 use super::former;
 use super::gate::{self, Verb};
+use super::invocation::Invocation;
 use super::keys::keys;
 use super::leaf::{KindVerb, flags};
 use super::lookup::{find_each, not_system};
 use super::read::{known_columns, print_changed};
 use super::seed;
-use super::session::Session;
 use crate::model::kinds::org;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::CAN_LOGIN;
@@ -254,7 +254,7 @@ impl KindVerb for RevokeFlags {
         format!("orgctl {noun} revoke {key}\norgctl {noun} list --filter status=ended")
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let records = targets(s, desc, &self.named.key).await?;
         known_columns(s.context, desc)?;
         let targets = records.iter().map(Target::of).collect();
@@ -334,7 +334,7 @@ pub fn not_in_system(desc: &Descriptor, org: i32) -> Result<i32, Problem> {
 
 /// Says what was made, and prints it where a format was asked for.
 pub(super) async fn tell_created(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     created: &Created,
@@ -563,7 +563,7 @@ pub fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
 
 /// The records that keys name, all of one organisation, and that; none where a person picked nothing.
 pub async fn targets_of_one_org(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     given: &[String],
 ) -> Result<Option<(i32, Vec<Record>)>> {
@@ -578,7 +578,7 @@ pub async fn targets_of_one_org(
 }
 
 /// The records that keys name, as targets.
-pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, given: &[String]) -> Result<Vec<Record>> {
+pub async fn targets(s: &mut Invocation<'_>, desc: &'static Descriptor, given: &[String]) -> Result<Vec<Record>> {
     let keys = keys(s, desc, Deleted::Exclude, given).await?;
     let org = s.org_of(desc).await?;
     let found = find_each(s, desc, org, &keys).await?;
@@ -591,7 +591,7 @@ pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, given: &[St
 
 /// Runs a [`Change`] and tells what came of it.
 pub async fn change(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     records: &[Record],
     version: Option<i64>,
@@ -606,7 +606,7 @@ pub async fn change(
 
 /// Says what was changed, and prints it where a format was asked for.
 pub async fn tell_changed(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     changed: &[ChangedRecord],
     action: Action,
@@ -640,7 +640,7 @@ pub(super) fn say_changed(context: &Context<'_>, changed: &[ChangedRecord], acti
 }
 
 /// Says who may sign in and has nothing to sign in with.
-async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Result<()> {
+async fn note_without_password(s: &mut Invocation<'_>, records: &[&Record]) -> Result<()> {
     if s.context.dry_run {
         return Ok(());
     }
@@ -676,14 +676,14 @@ impl KindVerb for ActivateFlags {
         format!("orgctl {} activate {}", desc.noun, examples::key(desc))
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let records = targets(s, desc, &self.named.key).await?;
         change(s, desc, &records, None, vec![(IS_ACTIVE.into(), true.into())], Action::Activate).await
     }
 }
 
 /// Says who and what is in branches and departments that were deactivated.
-pub async fn note_contents(s: &mut Session<'_>, desc: &Descriptor, records: &[Record]) -> Result<()> {
+pub async fn note_contents(s: &mut Invocation<'_>, desc: &Descriptor, records: &[Record]) -> Result<()> {
     if !s.kinds().takes_records(desc) {
         return Ok(());
     }

@@ -27,9 +27,9 @@ use crate::crud::context::Context;
 use crate::crud::flags::{limit, within};
 use crate::crud::gate;
 use crate::crud::history::{EntryList, KeyCache, find_all_or_past_until, resolve_references};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::next_page;
-use crate::crud::session::Session;
 use crate::crud::times::{Span, time};
 use crate::model::problem::Problem;
 use crate::model::trail::audit::Effect;
@@ -90,7 +90,7 @@ pub struct Filters {
 }
 
 /// What the filter flags ask for. Who follows the trail may wait for a command that is yet to come.
-async fn wanted(s: &mut Session<'_>, asked: &Filters, follows: bool) -> Result<Search> {
+async fn wanted(s: &mut Invocation<'_>, asked: &Filters, follows: bool) -> Result<Search> {
     let (now, zone) = (s.context.clock.now(), s.context.origin.zone);
     let (mut since, mut until) = asked.span.times(s.context)?;
     if let Some(day) = &asked.on {
@@ -190,7 +190,7 @@ impl Leaf for ListFlags {
         examples: "orgctl audit list --since 7d\norgctl audit list --resource branch --action delete --org ACME",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let mut wanted = wanted(s, &self.filters, false).await?;
         wanted.before = self.before;
@@ -234,7 +234,7 @@ impl Leaf for ListFlags {
 }
 
 /// One tree, or all that there are.
-async fn trees_of(s: &mut Session<'_>, only: Option<i32>) -> Result<Vec<i32>> {
+async fn trees_of(s: &mut Invocation<'_>, only: Option<i32>) -> Result<Vec<i32>> {
     match only {
         Some(tree) => Ok(vec![tree]),
         None => Ok(trail::trees(s.db().await?).await?),
@@ -264,7 +264,7 @@ impl Leaf for TailFlags {
         examples: "orgctl audit tail\norgctl audit tail -f --status denied",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let follow = self.follow;
@@ -340,7 +340,7 @@ impl Leaf for StatsFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let zone = s.context.origin.zone;
@@ -397,7 +397,7 @@ impl Leaf for ShowFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let seq = self.seq;
         let tree = s.the_trail().await?;

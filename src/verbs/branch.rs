@@ -10,10 +10,10 @@ use super::tree::{self, Node};
 use crate::crud::flags::{ASKED_GROUP, IfVersion, PutAnyway, depth};
 
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::{find, find_in};
 use crate::crud::prompt;
-use crate::crud::session::Session;
 use crate::crud::write::{change, targets_of_one_org};
 use crate::model::kinds::branch::Branch;
 use crate::model::problem::Problem;
@@ -48,7 +48,7 @@ impl Leaf for TreeFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let top = match &self.key {
             Some(key) => Some(find(s, DESC, key, Deleted::Exclude).await?),
@@ -76,7 +76,7 @@ impl Leaf for TreeFlags {
 }
 
 /// Live branches by their parent, in the order of their codes.
-async fn children(s: &mut Session<'_>, org: i32) -> Result<HashMap<Option<Uuid>, Vec<Node>>> {
+async fn children(s: &mut Invocation<'_>, org: i32) -> Result<HashMap<Option<Uuid>, Vec<Node>>> {
     let all = records::columns(DESC);
     let mut query = Query::new(DESC, s.context.clock.now());
     query.org = Some(org);
@@ -143,7 +143,7 @@ impl Leaf for MoveFlags {
     };
     const RECORDED: Option<Action> = Some(Action::Move);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let Some((org, moved)) = targets_of_one_org(s, DESC, &self.key).await? else { return Ok(()) };
         let parent: Value = match &self.place.to {
             Some(key) => find_in(s, DESC, Some(org), key, Deleted::Exclude).await?.meta.id.into(),
@@ -175,7 +175,7 @@ impl Leaf for StatsFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         stats::show(s, DESC, &["status", "state", "country"]).await
     }
 }

@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::known_columns;
-use crate::crud::session::Session;
 use crate::crud::write::{ChangedRecord, Target, begun, change_all, create, targets, tell_changed};
 use crate::model::kinds::consent::Consent;
 use crate::model::kinds::kyc::KycKind;
@@ -68,7 +68,7 @@ pub struct GivenConsent {
 
 impl ConsentFlags {
     /// What the flags say; nothing, where they say nothing.
-    pub fn given(&self, s: &Session<'_>) -> Result<Option<GivenConsent>> {
+    pub fn given(&self, s: &Invocation<'_>) -> Result<Option<GivenConsent>> {
         let Some(notice) = &self.consent else { return Ok(None) };
         let now = s.context.clock.now();
         let (given, _) = s.context.time(self.given_at.as_deref().unwrap_or_default())?;
@@ -264,7 +264,7 @@ impl Leaf for WithdrawFlags {
     };
     const RECORDED: Option<Action> = Some(Action::Update);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
         known_columns(s.context, DESC)?;
         let targets = records.iter().map(Target::of).collect();

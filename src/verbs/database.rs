@@ -7,9 +7,9 @@ use serde_json::{Map, json};
 
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::seed::{self, Bring, Seeded};
-use crate::crud::session::Session;
 use crate::crud::write::{Create, dry_run_note, insert_system};
 use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::kinds::system_log::Level;
@@ -147,7 +147,7 @@ impl Leaf for InitFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Migrate);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let (code, name) = (self.org_code, self.org_name);
@@ -212,7 +212,7 @@ impl Leaf for InitFlags {
     }
 }
 
-async fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
+async fn ask_org(s: &mut Invocation<'_>) -> Result<Option<(String, String)>> {
     let context = s.connection.parsing.clone();
     let check = |name: &'static str| {
         let context = context.clone();
@@ -227,7 +227,7 @@ async fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
 }
 
 /// Compares the schema that is there with the one that this binary expects.
-async fn matches_binary(s: &mut Session<'_>) -> Result<()> {
+async fn matches_binary(s: &mut Invocation<'_>) -> Result<()> {
     let differences = schema::differences(s.unchecked_db().await?).await?;
     match differences.as_slice() {
         [] => Ok(()),
@@ -256,7 +256,7 @@ impl Leaf for MigrateFlags {
     };
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let to = self.to;
         whole(s).await?;
@@ -289,7 +289,7 @@ impl Leaf for MigrateFlags {
     }
 }
 
-async fn matches_binary_if_latest(s: &mut Session<'_>, to: Option<i64>) -> Result<()> {
+async fn matches_binary_if_latest(s: &mut Invocation<'_>, to: Option<i64>) -> Result<()> {
     let latest = migrate::latest(s.kinds(), s.connection.location.engine())?;
     if s.context.dry_run || to.is_some_and(|to| to != latest) {
         return Ok(());
@@ -298,7 +298,7 @@ async fn matches_binary_if_latest(s: &mut Session<'_>, to: Option<i64>) -> Resul
 }
 
 /// Refuses what holds a part of a backup alone: it stays as it is.
-async fn whole(s: &mut Session<'_>) -> Result<()> {
+async fn whole(s: &mut Invocation<'_>) -> Result<()> {
     let db = s.unchecked_db().await?;
     match migrate::state(db).await? {
         SchemaState::Partial(_) => Err(partial::refusal(db).await?.into()),
@@ -307,7 +307,7 @@ async fn whole(s: &mut Session<'_>) -> Result<()> {
 }
 
 /// Copies aside, migrates, tells.
-async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Result<()> {
+async fn step(s: &mut Invocation<'_>, to: Option<i64>, from: i64, done: &str) -> Result<()> {
     let now = s.context.clock.now();
     migrate::prepare(s.unchecked_db().await?).await?;
     if from > 0 && !s.context.dry_run {
@@ -327,7 +327,7 @@ async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Re
 }
 
 /// Writes what the program brings along where it lacks; where nothing does, nothing is locked.
-async fn bring(s: &mut Session<'_>) -> Result<Seeded> {
+async fn bring(s: &mut Invocation<'_>) -> Result<Seeded> {
     match seed::due(s.db().await?).await? {
         (orgs, seeded) if orgs.is_empty() => Ok(seeded),
         (orgs, _) => gate::write(s, &Bring { orgs }).await,
@@ -364,7 +364,7 @@ impl Leaf for SeedFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Update);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let seeded = bring(s).await?;
         tell_seeded(s.context, Some(&seeded));
@@ -397,7 +397,7 @@ impl Leaf for RollbackFlags {
     };
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         whole(s).await?;
         let SchemaState::At(now) = migrate::state(s.unchecked_db().await?).await? else {
@@ -444,7 +444,7 @@ impl Leaf for StatusFlags {
     };
     const UNUSED: Unused = Unused::NONE.org().columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let at = s.connection.location.shown();
@@ -494,7 +494,7 @@ impl Leaf for StatusFlags {
 }
 
 /// What the user must type to have everything dropped.
-async fn name_of(s: &mut Session<'_>) -> Result<String> {
+async fn name_of(s: &mut Invocation<'_>) -> Result<String> {
     if let Location::Sqlite(path) = &s.connection.location {
         return Ok(path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()));
     }
@@ -502,7 +502,7 @@ async fn name_of(s: &mut Session<'_>) -> Result<String> {
 }
 
 /// Has the name of the database typed, or given with `--name`: what can't be undone is not answered by `--yes`.
-pub async fn confirm_by_name(s: &mut Session<'_>, given: Option<String>, verb: &str, warning: &str) -> Result<()> {
+pub async fn confirm_by_name(s: &mut Invocation<'_>, given: Option<String>, verb: &str, warning: &str) -> Result<()> {
     let name = name_of(s).await?;
     let given = match given {
         Some(given) => given,
@@ -545,7 +545,7 @@ impl Leaf for ResetFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Purge);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let (SchemaState::At(_) | SchemaState::Partial(_)) = migrate::state(s.unchecked_db().await?).await? else {
             return Err(Problem::failed("there is no orgctl data in this database")
@@ -587,7 +587,7 @@ impl Leaf for GrantsFlags {
     };
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         if s.connection.location.engine() == Engine::Sqlite {
@@ -676,7 +676,7 @@ async fn by_themselves(db: &mut Db, today: NaiveDate) -> Result<Vec<String>> {
 }
 
 /// Of a part of a backup most rules can't hold: what is left is that its file and its values are sound.
-async fn check_part(s: &mut Session<'_>, partial: &partial::Partial) -> Result<()> {
+async fn check_part(s: &mut Invocation<'_>, partial: &partial::Partial) -> Result<()> {
     let db = s.db().await?;
     let mut found = Vec::new();
     collect(&mut found, schema::file_faults(db).await)?;
@@ -720,7 +720,7 @@ impl Leaf for CheckFlags {
     };
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         // The latest day anywhere: whoever wrote a row may have been east of here.
         let today = (s.context.clock.now() + TimeDelta::hours(14)).date_naive();

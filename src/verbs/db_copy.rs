@@ -16,8 +16,8 @@ use super::backup::scratch::Scratch;
 use super::backup::target::EmptyTarget;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{Digest32, HeadEntry, Manifest};
 use crate::model::kinds::org::SYSTEM;
@@ -184,7 +184,7 @@ impl Leaf for CopyFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Migrate);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         if let Some(from) = &self.from {
             s.connection.location = Location::parse(from)?;
@@ -196,7 +196,7 @@ impl Leaf for CopyFlags {
     }
 }
 
-async fn copy_from(s: &mut Session<'_>, to: &str, from: &Location) -> Result<()> {
+async fn copy_from(s: &mut Invocation<'_>, to: &str, from: &Location) -> Result<()> {
     let began = s.context.clock.now();
     let to = Location::parse(to)?;
     if is_same_database(from, &to) {

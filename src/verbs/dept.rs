@@ -4,11 +4,11 @@ use anyhow::Result;
 
 use super::stats;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::keys::one_key;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find;
 use crate::crud::read;
-use crate::crud::session::Session;
 use crate::model::kinds::dept::Dept;
 use crate::model::kinds::user::User;
 use crate::model::resource::{Descriptor, Resource as _};
@@ -34,7 +34,7 @@ impl Leaf for MembersFlags {
         examples: "orgctl dept members DEPT-001\norgctl dept members Finance -o key",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let dept = find(s, DESC, &key, Deleted::Exclude).await?;
@@ -57,7 +57,7 @@ impl Leaf for StatsFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         stats::show(s, DESC, &["status", "branch"]).await
     }
 }

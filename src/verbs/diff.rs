@@ -8,8 +8,8 @@ use super::audit::search_words;
 use crate::crud::context::Context;
 use crate::crud::gate;
 use crate::crud::history::{KeyCache, find_all_or_past_until, the_one};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::session::Session;
 use crate::crud::times::time;
 use crate::model::problem::Problem;
 use crate::model::values::scalar::truncate;
@@ -58,7 +58,7 @@ impl Leaf for DiffFlags {
         examples: "orgctl audit diff --from 7d\norgctl audit diff --from 2026-11-01 --to 2026-12-01 --resource user -o json",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let now = s.context.clock.now();
         // From the beginning of the one day to the end of the other.
@@ -130,7 +130,7 @@ const COLUMNS: &[(&str, ValueType)] = &[
 ];
 
 impl Table {
-    fn new(s: &Session<'_>, with_org: bool) -> Result<Table> {
+    fn new(s: &Invocation<'_>, with_org: bool) -> Result<Table> {
         let for_people = matches!(s.context.ui.style.format.get(), Format::Table | Format::Tsv);
         let head = |(name, kind): &(&str, ValueType)| match *name {
             "old" | "new" => OutputColumn::new(*name, *kind).change(),
@@ -153,7 +153,7 @@ impl Table {
         Ok(Table { listing, wanted, for_people, keys: KeyCache::new(s) })
     }
 
-    async fn show(&mut self, s: &mut Session<'_>, net: NetChange) -> Result<()> {
+    async fn show(&mut self, s: &mut Invocation<'_>, net: NetChange) -> Result<()> {
         let org = records::org_code(s.db().await?, net.tree).await?;
         let mut key = net.key.clone();
         if let (None, Some(desc)) = (&key, s.kinds().by_noun(&net.kind)) {
@@ -180,7 +180,7 @@ impl Table {
     }
 
     /// For people, a reference is told by the key that it has now.
-    async fn field(&mut self, s: &mut Session<'_>, kind: &str, tree: i32, d: FieldChange) -> Result<[Value; 4]> {
+    async fn field(&mut self, s: &mut Invocation<'_>, kind: &str, tree: i32, d: FieldChange) -> Result<[Value; 4]> {
         let field = s.kinds().by_noun(kind).and_then(|desc| desc.field(&d.column));
         let target = field.and_then(|f| f.target());
         let mut sides = [d.old, d.new];

@@ -17,9 +17,9 @@ use super::kyc::redact;
 use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::master_key::MasterKeySource;
-use crate::crud::session::Session;
 use crate::crud::times::time;
 use crate::crud::vault::{is_another, own_key};
 use crate::model::kinds::org::SYSTEM;
@@ -135,7 +135,7 @@ impl Leaf for DoctorFlags {
     };
     const UNUSED: Unused = Unused::NONE.org();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let mut page = Page::default();
         page.ok("program", format!("orgctl {}", env!("CARGO_PKG_VERSION")));
@@ -211,7 +211,7 @@ fn tell(context: &Context<'_>, is_check: bool, page: &Page) -> Result<()> {
 }
 
 /// Whether the database is there, and what this program expects.
-async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
+async fn database(s: &mut Invocation<'_>, page: &mut Page) -> bool {
     let at = s.connection.location.shown();
     let looked = async {
         let db = s.unchecked_db().await?;
@@ -278,7 +278,7 @@ async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
 }
 
 /// Whether others may read what is its owner's alone.
-fn modes(s: &Session<'_>, page: &mut Page) {
+fn modes(s: &Invocation<'_>, page: &mut Page) {
     let mut asked: Vec<PathBuf> = Vec::new();
     if let Location::Sqlite(path) = &s.connection.location {
         asked.extend(["", "-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", path.display()))));
@@ -311,7 +311,7 @@ fn modes(s: &Session<'_>, page: &mut Page) {
 }
 
 /// The key that signs checkpoints and backups.
-fn keys(s: &Session<'_>, signing: &SigningKey, page: &mut Page) {
+fn keys(s: &Invocation<'_>, signing: &SigningKey, page: &mut Page) {
     let Ok(path) = signing_path(s.context, signing) else {
         page.say(
             "keys",
@@ -364,7 +364,7 @@ fn keys(s: &Session<'_>, signing: &SigningKey, page: &mut Page) {
 }
 
 /// Whether what is sealed can be opened, and would be after the master key is lost.
-async fn sealing(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
+async fn sealing(s: &mut Invocation<'_>, page: &mut Page) -> Result<()> {
     const LOST: &str = "whoever loses it loses every sealed field, and nothing else";
     let Some(own) = own_key(s.db().await?).await? else {
         page.ok("sealing", "nothing is sealed: there is no master key");
@@ -416,7 +416,7 @@ fn existing(path: &Path) -> PathBuf {
 }
 
 /// Room on the disks: for the database, and for backups of it.
-fn room(s: &Session<'_>, page: &mut Page) {
+fn room(s: &Invocation<'_>, page: &mut Page) {
     let mut places = Vec::new();
     let mut need = 0;
     if let Location::Sqlite(path) = &s.connection.location {
@@ -475,7 +475,7 @@ fn clock(context: &Context<'_>, health: &Health, page: &mut Page) {
     }
 }
 
-async fn audit(s: &mut Session<'_>, health: &Health, page: &mut Page) -> Result<()> {
+async fn audit(s: &mut Invocation<'_>, health: &Health, page: &mut Page) -> Result<()> {
     let now = s.context.clock.now();
     let asked = VerifyRequest { since_checkpoint: true, ..VerifyRequest::default() };
     match verify(s.db().await?, &asked, &mut |_| {}).await {
@@ -515,7 +515,7 @@ async fn audit(s: &mut Session<'_>, health: &Health, page: &mut Page) -> Result<
 const TOLD: usize = 20;
 
 /// How Aadhaar numbers are kept, and what UIDAI asks for that: in each organisation that has some, or has not chosen yet.
-async fn aadhaars(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
+async fn aadhaars(s: &mut Invocation<'_>, page: &mut Page) -> Result<()> {
     const VAULT: &str = "UIDAI asks whoever stores the numbers for an Aadhaar Data Vault, with keys in hardware and in a zone of its own \
                          (circular K-11020/205/2017)";
     const CHECK: &str = "aadhaar";
@@ -582,7 +582,7 @@ async fn aadhaars(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
     Ok(())
 }
 
-async fn settings_at_odds(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
+async fn settings_at_odds(s: &mut Invocation<'_>, page: &mut Page) -> Result<()> {
     let today = s.context.clock.now().date_naive();
     let db = s.db().await?;
     let (mut faults, mut set): (Vec<(i32, String)>, Vec<Stored<StoredSetting>>) = (Vec::new(), Vec::new());
@@ -626,7 +626,7 @@ async fn settings_at_odds(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
     Ok(())
 }
 
-async fn backups(s: &mut Session<'_>, max_age: Option<&str>, page: &mut Page) -> Result<()> {
+async fn backups(s: &mut Invocation<'_>, max_age: Option<&str>, page: &mut Page) -> Result<()> {
     let max_age = max_age.unwrap_or(MAX_AGE).to_owned();
     let now = s.context.clock.now();
     let (oldest, _) = time(&max_age, now, s.context.origin.zone)?;

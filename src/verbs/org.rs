@@ -8,10 +8,10 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::import::limit::{TOLD, some_of, stopped};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Leavers, Loads, Objects, Opened, Report, Run, Terms, load};
+use crate::crud::invocation::Invocation;
 use crate::crud::keys::keys;
 use crate::crud::leaf::{Besides, FlagGroup, Leaf, Spec, Unused, flags, id};
 use crate::crud::lookup::find;
-use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::crud::{import, seed};
 use crate::model::kinds::Kinds;
@@ -44,7 +44,7 @@ impl Leaf for StatsFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let mut orgs = Vec::new();
@@ -177,7 +177,7 @@ flags! {
 impl Besides for ImportFlags {
     type Of = import::ImportFlags;
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
         let rows =
             Opened::open(s, desc, &self.file, Objects::default()).await?.map(s, &self.file, Terms::default()).await?;

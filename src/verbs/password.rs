@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::keys::one_key;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find;
-use crate::crud::session::Session;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::kinds::user::User;
 use crate::model::password::{Params, Secret, StoredHash, generate, hash, policy};
@@ -136,7 +136,7 @@ async fn given(context: &Context<'_>, from: &PasswordFrom, again: bool) -> Resul
 }
 
 /// Holds a new password against the rules, and against those that the user had.
-async fn check(s: &mut Session<'_>, user: &Record, password: Arc<Secret>, rules: &Settings) -> Result<()> {
+async fn check(s: &mut Invocation<'_>, user: &Record, password: Arc<Secret>, rules: &Settings) -> Result<()> {
     let remembered = rules.get(setting::PASSWORD_HISTORY)?;
     let least = usize::try_from(rules.get(setting::PASSWORD_MIN_LENGTH)?)?;
     let org = records::org_code(s.db().await?, user.meta.org_id).await?;
@@ -188,7 +188,7 @@ impl Leaf for PasswdFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
     const RECORDED: Option<Action> = Some(Action::PasswordChange);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let user = find(s, DESC, &key, Deleted::Exclude).await?;
         gate::authorize(s, &user).await?;
@@ -248,7 +248,7 @@ impl Leaf for CheckPasswordFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
     const RECORDED: Option<Action> = Some(Action::PasswordChange);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let user = find(s, DESC, &key, Deleted::Exclude).await?;
         gate::authorize(s, &user).await?;

@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::problem::Problem;
 use crate::model::trail::audit::Action;
@@ -64,7 +64,7 @@ impl Leaf for RepairFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::ConfigChange);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let plans = plan(s.db().await?).await?;
         let shown: Vec<String> = plans.iter().flat_map(|p| p.wrong.clone()).collect();

@@ -6,11 +6,11 @@ use serde_json::{Map, Value as Json};
 
 use crate::crud::flags::PutAnyway;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::not_system;
 use crate::crud::outcome::CommandTarget;
 use crate::crud::read::print_changed;
-use crate::crud::session::Session;
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::kyc::Kyc;
@@ -325,7 +325,7 @@ impl Leaf for RevertFlags {
         examples: "orgctl audit list --action update\norgctl audit revert 328 --dry-run\norgctl audit revert 328 --org SAHYADRI --comment 'the form was wrong'",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let seq = self.seq;
         let comment = match &self.comment {
             Some(text) => {

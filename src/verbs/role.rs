@@ -15,9 +15,9 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::{known_columns, print_changed};
-use crate::crud::session::Session;
 use crate::crud::write::{begun, create, create_all, dry_run_note, not_in_system};
 use crate::model::kinds::role::Role;
 use crate::model::kinds::role_permission::RolePermission;
@@ -45,7 +45,7 @@ impl Leaf for ListFlags {
     };
     const UNUSED: Unused = Unused::NONE.org();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let heads = ["code", "name", "permissions", "description"].map(|name| OutputColumn::new(name, ValueType::Text));
@@ -124,7 +124,7 @@ impl Leaf for ApplyFlags {
         examples: "orgctl role template apply SALES\norgctl role template apply MANAGER DEPARTMENT_HEAD --dry-run",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let desc = Role::DESCRIPTOR;
         known_columns(s.context, desc)?;
         let mut codes: Vec<String> = Vec::new();

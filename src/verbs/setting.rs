@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find_in;
 use crate::crud::outcome::CommandTarget;
-use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::{StoredSetting, VALUE};
@@ -37,7 +37,7 @@ struct Whose {
 }
 
 impl Whose {
-    async fn of(s: &mut Session<'_>, system: bool, user: Option<&str>) -> Result<Whose> {
+    async fn of(s: &mut Invocation<'_>, system: bool, user: Option<&str>) -> Result<Whose> {
         if system {
             gate::allow_in_system(s)?;
             s.outcome.about = SYSTEM;
@@ -65,7 +65,7 @@ impl Whose {
     }
 
     /// `in ACME`, as messages say it.
-    async fn phrase(&self, s: &mut Session<'_>) -> Result<String> {
+    async fn phrase(&self, s: &mut Invocation<'_>) -> Result<String> {
         Ok(match (&self.user, self.place.org) {
             (Some(user), _) => format!("for {}", user.title()),
             (None, SYSTEM) => "for the installation".to_owned(),
@@ -86,7 +86,7 @@ struct View {
 }
 
 impl View {
-    async fn load(s: &mut Session<'_>, whose: &Whose, in_full: bool) -> Result<View> {
+    async fn load(s: &mut Invocation<'_>, whose: &Whose, in_full: bool) -> Result<View> {
         if whose.user.is_none() {
             gate::allow_whole(s, &s.access().permission, StoredSetting::DESCRIPTOR, whose.place.org)?;
         }
@@ -211,7 +211,7 @@ impl Leaf for ListFlags {
         examples: "orgctl setting list\norgctl setting list --system --changed -o json",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         known_columns(s.context)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
@@ -252,7 +252,7 @@ impl Leaf for GetFlags {
         examples: "orgctl setting get password.min_length\norgctl setting get app.default_region --org SAHYADRI -o json",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let d = declared(&self.setting)?;
@@ -293,7 +293,7 @@ impl Leaf for ExplainFlags {
         examples: "orgctl setting explain password.expiry_days\norgctl setting explain argon2.memory_kib --system -o json",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let d = declared(&self.setting)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
@@ -435,7 +435,7 @@ fn describe(settings: &Settings, d: &SettingDef) -> String {
 }
 
 /// Notes a setting that the command is about.
-fn is_about(s: &mut Session<'_>, place: Place, key: &str, there: &Settings) {
+fn is_about(s: &mut Invocation<'_>, place: Place, key: &str, there: &Settings) {
     let org = place.org;
     let id = there.stored(place, key).map(|stored| stored.meta.id).unwrap_or_default();
     s.outcome.targets.push(CommandTarget { noun: StoredSetting::NOUN, org, id, key: Some(key.to_owned()) });
@@ -466,7 +466,7 @@ impl Leaf for SetFlags {
     };
     const RECORDED: Option<Action> = Some(Action::ConfigChange);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         known_columns(s.context)?;
         let (pairs, rest) = self.pairs.as_chunks::<2>();
         if let [key] = rest {
@@ -532,7 +532,7 @@ impl Leaf for ResetFlags {
     };
     const RECORDED: Option<Action> = Some(Action::ConfigChange);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         known_columns(s.context)?;
         let whose = Whose::of(s, self.system, self.user.as_deref()).await?;
         let place = whose.place;
@@ -566,7 +566,7 @@ impl Leaf for ResetFlags {
 }
 
 /// The rest of what is said of a change; what it left, where a format was asked for.
-async fn finish(s: &mut Session<'_>, whose: &Whose, changed: &[ChangedSetting]) -> Result<()> {
+async fn finish(s: &mut Invocation<'_>, whose: &Whose, changed: &[ChangedSetting]) -> Result<()> {
     dry_run_note(s.context);
     if !s.context.ui.style.format_given || s.context.dry_run {
         return Ok(());

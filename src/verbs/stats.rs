@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::crud::gate;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::resource::Descriptor;
 use crate::model::values::value::ValueType;
 use crate::store::records::query::{Query, column};
@@ -11,7 +11,7 @@ use crate::store::records::{self, Deleted};
 use crate::ui::format::{Listing, OutputColumn};
 
 /// How many records of an organisation there are, by each of some columns; deleted ones count by their state alone.
-pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, by: &[&str]) -> Result<()> {
+pub async fn show(s: &mut Invocation<'_>, desc: &'static Descriptor, by: &[&str]) -> Result<()> {
     let ui = &s.context.ui;
     gate::allow(s)?;
     let org = s.the_org().await?;

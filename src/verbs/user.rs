@@ -19,11 +19,11 @@ use anyhow::Result;
 use super::stats;
 use crate::crud::context::OF_EVERYBODY;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Besides, FlagGroup, Leaf, Spec, Unused, flags};
 use crate::crud::read;
 use crate::crud::remove;
 use crate::crud::remove::Left;
-use crate::crud::session::Session;
 use crate::crud::write::{ChangedRecord, Target, change, change_all, targets};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
@@ -100,7 +100,7 @@ impl Leaf for RenameFlags {
         examples: "orgctl user rename ravi@sahyadri.example --username ravi.kumar",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
         let [record] = records.as_slice() else {
             return Err(Problem::usage("one user at a time can be renamed").into());
@@ -129,7 +129,7 @@ impl Leaf for StatsFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         stats::show(s, DESC, &["status", "branch", "department"]).await
     }
 }
@@ -149,7 +149,7 @@ impl Leaf for WhoamiFlags {
     };
     const UNUSED: Unused = Unused::NONE.org().columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let origin = &s.context.origin;
         let rights = match origin.details.get("on_behalf_of").and_then(|of| of["user"].as_str()) {
@@ -195,7 +195,7 @@ impl Leaf for DeactivateFlags {
     };
     const RECORDED: Option<Action> = Some(Action::Deactivate);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let left = Left { cascade: false, reassign_to: self.reassign_to.as_deref(), orphan: self.orphan };
         remove::deactivate(s, DESC, &self.key, left).await
     }
@@ -222,7 +222,7 @@ flags! {
 impl Besides for ExportFlags {
     type Of = read::ExportFlags;
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let beside = if self.hashes.with_hashes { read::Beside::Hashes } else { read::Beside::Nothing };
         read::export(s, desc, &self.export, beside).await
     }

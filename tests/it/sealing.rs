@@ -6,8 +6,8 @@ use orgctl::cli::program::Program;
 use orgctl::cli::tree::LEAVES;
 use orgctl::cli::verb::{Leaf, leaf};
 use orgctl::crud::gate::{self, Verb};
+use orgctl::crud::invocation::Invocation;
 use orgctl::crud::leaf::{self, Spec};
-use orgctl::crud::session::Session;
 use orgctl::crud::vault::{Cell, Vault};
 use orgctl::model::kinds::Kinds;
 use orgctl::model::kinds::kyc::Kyc;
@@ -104,7 +104,7 @@ impl leaf::Leaf for Try {
         examples: "orgctl key try",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> anyhow::Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> anyhow::Result<()> {
         let vault = Vault::of(s).await?;
         let verb = Sealing { vault: vault.clone(), subjects: self.subject.clone(), unnamed: self.unnamed };
         let sealed = gate::write(s, &verb).await?;
@@ -144,7 +144,7 @@ impl leaf::Leaf for Look {
         examples: "orgctl key look",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> anyhow::Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> anyhow::Result<()> {
         let vault = Vault::of(s).await?;
         let names = ["number", "number_index", "name"];
         let index = vault.find_index_keys(s.db().await?, 1, "kyc", "number").await?.expect("keys of the index");

@@ -26,8 +26,8 @@ use super::source::{FileRows, MOST, MOST_OF_DEVICE, PASS_OVER, RowFault, Said, S
 use super::terms::Terms;
 use super::tolerance;
 use crate::crud::context::Context;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::flags;
-use crate::crud::session::Session;
 use crate::crud::write::not_in_system;
 use crate::model::problem::{Problem, io_message};
 use crate::model::resource::key::Key;
@@ -66,7 +66,7 @@ pub struct Opened {
 impl Opened {
     /// Opens a file of which some columns may hold rows of other kinds.
     pub async fn open(
-        s: &mut Session<'_>,
+        s: &mut Invocation<'_>,
         desc: &'static Descriptor,
         flags: &ImportFlags,
         objects: Objects,
@@ -98,7 +98,7 @@ impl Opened {
     }
 
     /// What the flags and the header say of the columns; nothing is written yet.
-    pub async fn map(self, s: &mut Session<'_>, flags: &ImportFlags, terms: Terms) -> Result<Import> {
+    pub async fn map(self, s: &mut Invocation<'_>, flags: &ImportFlags, terms: Terms) -> Result<Import> {
         let Opened { desc, org, source, header, rejects } = self;
         let mapping = map_columns(desc, &source, &header, &terms, &flags.file)?;
         tell_mapping(s.context, desc, &header, &mapping, terms.code);

@@ -64,7 +64,7 @@ pub use self::run::Run;
 pub use self::scope::Scope;
 pub use self::terms::{SealedColumns, Terms};
 use super::gate::{self, Verb};
-use super::session::Session;
+use super::invocation::Invocation;
 use super::write::note_contents;
 use crate::crud::leaf::{KindVerb, Unused};
 use crate::model::kinds::Kinds;
@@ -194,7 +194,7 @@ impl KindVerb for ImportFlags {
         )
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
         let opened = Opened::open(s, desc, &self, Objects::default()).await?;
         let mut verb = opened.map(s, &self, Terms::default()).await?;
@@ -205,7 +205,7 @@ impl KindVerb for ImportFlags {
 }
 
 /// Runs what loads a file. What came of it, also where rejected rows undid it, and the seconds that took.
-pub async fn load<V: Loads>(s: &mut Session<'_>, verb: &mut V) -> Result<(V::Output, f64)>
+pub async fn load<V: Loads>(s: &mut Invocation<'_>, verb: &mut V) -> Result<(V::Output, f64)>
 where
     V::Output: From<Report>,
 {

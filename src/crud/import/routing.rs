@@ -11,7 +11,7 @@ use super::arguments::{Import, Refused, Report, WithinReport};
 use super::columns::Routing;
 use super::rows::ImportPlan;
 use super::source::FileRow;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::crud::write::not_in_system;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::Descriptor;
@@ -68,7 +68,7 @@ impl Import {
     /// Finds the organisations that the rows name, where a column says whose they are.
     pub(super) async fn route(
         &mut self,
-        s: &mut Session<'_>,
+        s: &mut Invocation<'_>,
         desc: &'static Descriptor,
         column: Option<usize>,
     ) -> Result<()> {

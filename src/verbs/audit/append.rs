@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find_in;
-use crate::crud::session::Session;
 use crate::model::kinds::kyc::Kyc;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
@@ -234,7 +234,7 @@ fn put_texts<'j>(value: &'j Json, texts: &mut Vec<&'j str>) {
 }
 
 /// Reads the members of one record.
-async fn read(s: &mut Session<'_>, org: i32, members: Map<String, Json>) -> Result<AppendedRecord> {
+async fn read(s: &mut Invocation<'_>, org: i32, members: Map<String, Json>) -> Result<AppendedRecord> {
     let mut members = Members(members);
     let (action, kind, key) = read_deed(&mut members)?;
     let (status, source) = read_outcome(&mut members)?;
@@ -282,7 +282,7 @@ const WITHOUT_CHANGE: &[&str] = &[
 /// The id of what it is about, where it is a record of ours; a record of ours is changed by orgctl alone, and what it
 /// says of that is what `--as-of` and `verify --deep` go by.
 async fn about(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     org: i32,
     action: &str,
     kind: &str,
@@ -317,7 +317,7 @@ async fn about(
 }
 
 /// Writes records of one outcome and one source; how many.
-async fn write(s: &mut Session<'_>, org: i32, told: Vec<AppendedRecord>) -> Result<usize> {
+async fn write(s: &mut Invocation<'_>, org: i32, told: Vec<AppendedRecord>) -> Result<usize> {
     let mut n = 0;
     let mut told = told.into_iter().peekable();
     while let Some(first) = told.next() {
@@ -407,7 +407,7 @@ impl Leaf for AppendFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
     const RECORDED: Option<Action> = Some(Action::Import);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let org = s.the_trail().await?;
         if self.lines.is_some() {
@@ -457,7 +457,7 @@ impl AppendFlags {
 
 /// Lines of JSON from standard input, written as they come: what is there is written together, and nothing waits for what
 /// is not. A line that is wrong ends it; what came before it stays recorded, and is counted.
-async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
+async fn stream(s: &mut Invocation<'_>, org: i32) -> Result<()> {
     let ui = &s.context.ui;
     let (lines, mut come) = mpsc::channel::<io::Result<Vec<u8>>>(BATCH);
     let stdin = ui.take_stdin();
@@ -519,7 +519,7 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
 }
 
 /// One line; nothing where it is blank.
-async fn one(s: &mut Session<'_>, org: i32, line: io::Result<Vec<u8>>) -> Result<Option<AppendedRecord>> {
+async fn one(s: &mut Invocation<'_>, org: i32, line: io::Result<Vec<u8>>) -> Result<Option<AppendedRecord>> {
     let line = line.map_err(|e| {
         Problem::failed(format!("can't read standard input: {}", crate::model::problem::io_message(&e)))
     })?;

@@ -15,8 +15,8 @@ use super::keys::{KeyFlags, SigningKey, signer, signing_path, verifiers};
 use super::lineage;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::system_log::Level;
 use crate::model::problem::{ErrorKind, Problem, io_message};
@@ -65,7 +65,7 @@ impl Verb for MakeCheckpoints {
 
 /// Rows for the trees that have grown since their last checkpoint.
 async fn grown(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     key: &SignerKey,
     logs: &Logs,
     trees: &[ProvenTree],
@@ -134,7 +134,7 @@ impl Leaf for CheckpointFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
     const RECORDED: Option<Action> = Some(Action::Create);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let key = signer(s.context, &self.keys.signing)?;
         let pipe = open_pipe(s.context, self.path())?;
@@ -202,7 +202,7 @@ fn open_pipe(context: &Context<'_>, path: Option<&str>) -> Result<Option<File>> 
 
 /// Proves the trail as far as it is new, or behind a restore all of it: nothing is signed of one that does not hold.
 async fn prove_before(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     flags: &CheckpointFlags,
     key: &SignerKey,
     after: Option<&Lineage>,
@@ -235,7 +235,7 @@ async fn prove_before(
 
 /// Signs what has grown and, behind a restore, the statement of it; how many checkpoints, and the statement.
 async fn sign(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     signing: &SigningKey,
     key: &SignerKey,
     after: Option<&Lineage>,
@@ -283,7 +283,7 @@ async fn sign(
 /// What was signed before and is kept apart from the database: in the file that is appended to, and beside the signing
 /// key. What contradicts it is not signed, for a log never signs two histories.
 async fn signed_before(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     flags: &CheckpointFlags,
     keys: &[Verifier],
     only: Option<i32>,

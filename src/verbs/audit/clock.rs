@@ -8,8 +8,8 @@ use serde_json::{Map, json};
 use super::findings::counted;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::times::time;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::system_log::Level;
@@ -134,7 +134,7 @@ impl Leaf for CorrectClockFlags {
     const UNUSED: Unused = Unused::NONE.rows();
     const RECORDED: Option<Action> = Some(Action::ConfigChange);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let now = typed(s.context, self.now).await?;

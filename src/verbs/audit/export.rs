@@ -6,9 +6,9 @@ use serde_json::Value as Json;
 use super::{BATCH, Filters, wanted};
 use crate::crud::gate;
 use crate::crud::history::EntryList;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::{Exported, record_export};
-use crate::crud::session::Session;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::trail::audit;
@@ -50,7 +50,7 @@ impl Leaf for ExportFlags {
         examples: "orgctl audit export trail.jsonl --org SAHYADRI\norgctl audit export --since 30d -o ocsf\norgctl audit export --action delete -o csv > deleted.csv",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let format = export_format(ui, self.file.as_ref(), Format::Ndjson);
@@ -101,7 +101,7 @@ impl Leaf for ExportFlags {
 }
 
 /// What the times name: as times never run backwards, a stretch of each tree.
-async fn stretches(s: &mut Session<'_>, asked: &Search) -> Result<Vec<Stretch>> {
+async fn stretches(s: &mut Invocation<'_>, asked: &Search) -> Result<Vec<Stretch>> {
     let db = s.db().await?;
     let all = match asked.tree {
         Some(tree) => vec![tree],
@@ -151,7 +151,7 @@ pub async fn stretch_lines(
     out(&end_line(&frontier)?)
 }
 
-async fn lines(s: &mut Session<'_>, stretches: &[Stretch]) -> Result<()> {
+async fn lines(s: &mut Invocation<'_>, stretches: &[Stretch]) -> Result<()> {
     s.db().await?;
     let progress = s.context.ui.progress();
     let records = |t: &Stretch| u64::try_from(t.last.saturating_sub(t.first)).unwrap_or(0).saturating_add(1);
@@ -181,10 +181,10 @@ async fn lines(s: &mut Session<'_>, stretches: &[Stretch]) -> Result<()> {
 
 /// Hands on the entries of a stretch that are asked for, the oldest first, some at a time.
 async fn pieces(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     asked: &Search,
     stretch: &Stretch,
-    mut take: impl AsyncFnMut(&mut Session<'_>, Vec<Entry>) -> Result<()>,
+    mut take: impl AsyncFnMut(&mut Invocation<'_>, Vec<Entry>) -> Result<()>,
 ) -> Result<()> {
     let step = i64::try_from(BATCH)?;
     let mut after = stretch.first - 1;
@@ -207,7 +207,7 @@ async fn pieces(
     Ok(())
 }
 
-async fn table(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Result<()> {
+async fn table(s: &mut Invocation<'_>, asked: &Search, stretches: &[Stretch]) -> Result<()> {
     let mut list = EntryList::new(s, true, false)?;
     for stretch in stretches {
         pieces(s, asked, stretch, async |s, entries| list.show(s, &entries).await).await?;
@@ -215,7 +215,7 @@ async fn table(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Re
     list.finish(s.context)
 }
 
-async fn events(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Result<()> {
+async fn events(s: &mut Invocation<'_>, asked: &Search, stretches: &[Stretch]) -> Result<()> {
     let logs = logs(s.db().await?).await?;
     for stretch in stretches {
         let code = records::org_code(s.db().await?, stretch.tree).await?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value as Json, json};
 
 use crate::crud::context::Context;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::problem::Problem;
 use crate::model::trail::correction::Correction;
 use crate::model::trail::lineage::{Lost, restored};
@@ -26,7 +26,7 @@ pub fn counted(n: impl TryInto<u64>, one: &str, several: &str) -> String {
 }
 
 /// How a tree is called: the code of its organisation.
-async fn tree_name(s: &mut Session<'_>, tree: i32) -> Result<String> {
+async fn tree_name(s: &mut Invocation<'_>, tree: i32) -> Result<String> {
     if tree == LOG {
         return Ok("(checkpoints)".to_owned());
     }
@@ -34,7 +34,7 @@ async fn tree_name(s: &mut Session<'_>, tree: i32) -> Result<String> {
 }
 
 /// What trees are called.
-pub async fn names(s: &mut Session<'_>, trees: impl Iterator<Item = i32>) -> Result<BTreeMap<i32, String>> {
+pub async fn names(s: &mut Invocation<'_>, trees: impl Iterator<Item = i32>) -> Result<BTreeMap<i32, String>> {
     let mut names = BTreeMap::new();
     for tree in trees {
         if let btree_map::Entry::Vacant(name) = names.entry(tree) {
@@ -45,7 +45,7 @@ pub async fn names(s: &mut Session<'_>, trees: impl Iterator<Item = i32>) -> Res
 }
 
 /// What was found; a program is told counts besides.
-pub async fn report(s: &mut Session<'_>, verified: &Verified, counts: [(&'static str, u64); 2]) -> Result<()> {
+pub async fn report(s: &mut Invocation<'_>, verified: &Verified, counts: [(&'static str, u64); 2]) -> Result<()> {
     let others = verified.corrections.iter().map(|c| c.tree).chain(verified.lost.iter().map(|l| l.tree));
     let names = names(s, verified.findings.iter().map(|f| f.tree).chain(others)).await?;
     let lost = verified.lost.iter().map(|l| {
@@ -63,7 +63,7 @@ pub async fn report(s: &mut Session<'_>, verified: &Verified, counts: [(&'static
 }
 
 /// What restores lost, each time: that the trail holds does not say that everything is in it.
-pub async fn tell_lost(s: &mut Session<'_>, lost: &[Lost]) -> Result<()> {
+pub async fn tell_lost(s: &mut Invocation<'_>, lost: &[Lost]) -> Result<()> {
     for l in lost {
         let (org, after) = (tree_name(s, l.tree).await?, l.after);
         let thing = if l.tree == LOG { "checkpoint" } else { "record" };
@@ -158,7 +158,7 @@ fn tell_corrections(context: &Context<'_>, verified: &Verified, name: &dyn Fn(i3
 }
 
 /// The error of a trail that does not hold: the first finding in a sentence.
-pub async fn refuse(s: &mut Session<'_>, findings: &[Finding], sentence: &str) -> Result<anyhow::Error> {
+pub async fn refuse(s: &mut Invocation<'_>, findings: &[Finding], sentence: &str) -> Result<anyhow::Error> {
     let names = names(s, findings.iter().map(|f| f.tree)).await?;
     Ok(refusal(findings, &names, sentence))
 }

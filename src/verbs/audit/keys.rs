@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::problem::{Problem, io_message};
 use crate::model::trail::audit::Action;
 use crate::model::trail::note::{SignerKey, Verifier};
@@ -161,7 +161,7 @@ impl Leaf for PubkeyFlags {
     };
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         gate::allow_in_system(s)?;
         let (path, key) = (signing_path(s.context, &self.signing)?, signer(s.context, &self.signing)?);
@@ -192,7 +192,7 @@ impl Leaf for KeygenFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Create);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let path = signing_path(s.context, &self.signing)?;
         let name = match &self.name {
@@ -219,7 +219,7 @@ impl Leaf for KeygenFlags {
 }
 
 /// Makes a key for a command that needs one, and says where both halves are.
-pub async fn make(s: &mut Session<'_>, signing: &SigningKey) -> Result<SignerKey> {
+pub async fn make(s: &mut Invocation<'_>, signing: &SigningKey) -> Result<SignerKey> {
     let path = signing_path(s.context, signing)?;
     let name = origin(installation(s.db().await?).await?, LOG);
     let key = generate(s.context, &path, &name)?;
@@ -250,7 +250,7 @@ fn generate(context: &Context<'_>, path: &Path, name: &str) -> Result<SignerKey>
     Ok(key)
 }
 
-fn warn_where_it_lies(s: &mut Session<'_>, path: &Path) {
+fn warn_where_it_lies(s: &mut Invocation<'_>, path: &Path) {
     let folder = |path: &Path| {
         path.parent().and_then(|f| fs::canonicalize(if f.as_os_str().is_empty() { Path::new(".") } else { f }).ok())
     };

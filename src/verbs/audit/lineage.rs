@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use super::findings::tell_lost;
 use super::keys::KeyFlags;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::backup::Manifest;
 use crate::model::problem::Problem;
 use crate::model::trail::lineage::{Claim, LOG, Lineage, Logs, Lost, restored};
@@ -19,7 +19,7 @@ use crate::verbs::backup::catalogue::find;
 use crate::verbs::backup::trust::{TrustFlags, trust};
 
 /// What is to be stated of a restore, if the archive and the trail agree in it.
-pub async fn wanted(s: &mut Session<'_>, keys: KeyFlags, word: &str) -> Result<Lineage> {
+pub async fn wanted(s: &mut Invocation<'_>, keys: KeyFlags, word: &str) -> Result<Lineage> {
     let archive = find(s, None, word).await?;
     trust(s.context, &TrustFlags { trust_unsigned: false, keys }, &archive)?;
     let here = installation(s.db().await?).await?;
@@ -59,7 +59,7 @@ pub async fn wanted(s: &mut Session<'_>, keys: KeyFlags, word: &str) -> Result<L
 }
 
 /// The trail just before the record was as large as the archive; its roots are compared by the proof that follows.
-async fn require_same_heads(s: &mut Session<'_>, manifest: &Manifest, claim: &Claim) -> Result<()> {
+async fn require_same_heads(s: &mut Invocation<'_>, manifest: &Manifest, claim: &Claim) -> Result<()> {
     let differs = |org: &str, what: String| {
         Problem::integrity(format!("the archive is not what the trail goes on from: {org} {what}"))
             .hint("the archive was restored from another trail, or the trail was changed since")
@@ -106,7 +106,7 @@ pub fn known(after: &Lineage) -> Vec<(i32, ExpectedRoot)> {
 }
 
 /// Whether no restore behind it waits to be stated.
-pub async fn is_last(s: &mut Session<'_>, after: Option<&Lineage>) -> Result<bool> {
+pub async fn is_last(s: &mut Invocation<'_>, after: Option<&Lineage>) -> Result<bool> {
     let Some(after) = after else { return Ok(true) };
     let chain = lineage::chain(s.db().await?).await?;
     Ok(lineage::open_claims(s.db().await?, &chain).await?.iter().all(|claim| claim.leaf == after.leaf))
@@ -114,7 +114,7 @@ pub async fn is_last(s: &mut Session<'_>, after: Option<&Lineage>) -> Result<boo
 
 /// The signed statement. It names what was signed before and is known: the trail does not reach it.
 pub async fn stated(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     key: &SignerKey,
     after: &Lineage,
     beyond: &[ExternalCheckpoint],
@@ -135,7 +135,7 @@ pub async fn stated(
 }
 
 /// Says what was lost, and what is still to be stated.
-pub async fn tell_stated(s: &mut Session<'_>, lost: &[Lost]) -> Result<()> {
+pub async fn tell_stated(s: &mut Invocation<'_>, lost: &[Lost]) -> Result<()> {
     tell_lost(s, lost).await?;
     let chain = lineage::chain(s.db().await?).await?;
     if let Some(next) = lineage::open_claims(s.db().await?, &chain).await?.first() {
@@ -148,7 +148,7 @@ pub async fn tell_stated(s: &mut Session<'_>, lost: &[Lost]) -> Result<()> {
 }
 
 /// On a restored trail the old logs may have signed what this machine does not remember.
-pub async fn warn_of_open(s: &mut Session<'_>) -> Result<()> {
+pub async fn warn_of_open(s: &mut Invocation<'_>) -> Result<()> {
     let chain = lineage::chain(s.db().await?).await?;
     if let Some(claim) = lineage::open_claims(s.db().await?, &chain).await?.last() {
         let what = restored(claim.archive, claim.at);

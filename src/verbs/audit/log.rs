@@ -4,9 +4,9 @@ use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 
 use crate::crud::flags::COMMAND;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::{Conditions, Filter, Paging, Rows, Sort};
-use crate::crud::session::Session;
 use crate::crud::times::Span;
 use crate::crud::{journal, read};
 use crate::model::kinds::system_log::{LEVEL, Level, SOURCE, SystemLog};
@@ -50,7 +50,7 @@ impl Leaf for ListFlags {
         examples: "orgctl audit log list --level warning --since 7d\norgctl audit log list --source 'db migrate' -o json",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let desc = SystemLog::DESCRIPTOR;
         let all = records::columns(desc);
         let is_one_of = |name: &str, values: Vec<Value>| -> Result<Condition> {
@@ -91,7 +91,7 @@ impl Leaf for PruneFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         journal::prune(s, SystemLog::DESCRIPTOR, self.before.as_deref()).await
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::checkpoint_files::checkpoints_in;
 use super::findings::{counted, refusal, report_with};
 use crate::crud::context::Context;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::problem::{Problem, io_message};
 use crate::model::trail::export::{ExportLine, TrailHeader};
 use crate::model::trail::note::Verifier;
@@ -47,7 +47,7 @@ pub struct OfflineResult {
 }
 
 /// Proves an export by itself.
-pub async fn verify(s: &mut Session<'_>, path: &str, checkpoints: &[String], keys: &[Verifier]) -> Result<()> {
+pub async fn verify(s: &mut Invocation<'_>, path: &str, checkpoints: &[String], keys: &[Verifier]) -> Result<()> {
     let mut known: Vec<(String, ExpectedRoot)> = Vec::new();
     for file in checkpoints {
         let says = format!("the checkpoint in {file}");

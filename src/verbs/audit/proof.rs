@@ -11,8 +11,8 @@ use super::checkpoint::to_file_or_stdout;
 use super::checkpoint_files::checkpoints_in;
 use super::keys::{VerifierKeys, verifiers};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::problem::{Problem, io_message};
 use crate::model::trail::lineage::Logs;
 use crate::model::trail::merkle::{Prover, consistency_path, inclusion_path, proves_consistency};
@@ -64,7 +64,7 @@ impl Leaf for ProveFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows().dry_run();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         match self.seq {
             Some(seq) => self.inclusion(s, seq).await,
@@ -75,7 +75,7 @@ impl Leaf for ProveFlags {
 
 impl ProveFlags {
     /// That a record is in the tree of a checkpoint: the one in a file, or the first that covers it.
-    async fn inclusion(self, s: &mut Session<'_>, seq: i64) -> Result<()> {
+    async fn inclusion(self, s: &mut Invocation<'_>, seq: i64) -> Result<()> {
         let tree = s.the_trail().await?;
         let code = records::org_code(s.db().await?, tree).await?;
         let logs = logs(s.db().await?).await?;
@@ -136,7 +136,7 @@ impl ProveFlags {
     }
 
     /// That the tree of one checkpoint is the beginning of that of another.
-    async fn consistency(self, s: &mut Session<'_>) -> Result<()> {
+    async fn consistency(self, s: &mut Invocation<'_>) -> Result<()> {
         let tree = s.trail().await?.unwrap_or(LOG);
         let logs = logs(s.db().await?).await?;
         let mut ends = Vec::new();
@@ -202,7 +202,7 @@ impl Leaf for CheckProofFlags {
     };
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         let path = self.file;
         let keys = verifiers(s.context, &self.keys.into())?;

@@ -17,10 +17,10 @@ use super::offline::read_export;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::history::{find_or_past, find_purged};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::GoneRecord;
 use crate::crud::outcome::CommandTarget;
-use crate::crud::session::Session;
 use crate::crud::subjects::records_of;
 use crate::crud::write::{described, dry_run_note};
 use crate::model::kinds::system_log::Level;
@@ -125,7 +125,7 @@ impl Leaf for ArchiveFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         owner_alone(s).await?;
         let org = s.the_org().await?;
@@ -187,7 +187,7 @@ impl Leaf for ArchiveFlags {
 }
 
 /// Writes an archive, proves it, and puts it in its place; its SHA-256.
-async fn write_proven(s: &mut Session<'_>, org: i32, (first, last): Span, path: &str) -> Result<String> {
+async fn write_proven(s: &mut Invocation<'_>, org: i32, (first, last): Span, path: &str) -> Result<String> {
     let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
     let (whole, file) = AtomicFile::create(std::path::Path::new(path)).map_err(failed)?;
     let mut out = GzEncoder::new(Hashed::new(io::BufWriter::new(file)), Compression::default());
@@ -220,7 +220,7 @@ async fn write_proven(s: &mut Session<'_>, org: i32, (first, last): Span, path: 
 }
 
 /// Who works with the data every day can't take anything out of the trail.
-async fn owner_alone(s: &mut Session<'_>) -> Result<()> {
+async fn owner_alone(s: &mut Invocation<'_>) -> Result<()> {
     match retention::may_strip(s.db().await?).await? {
         true => Ok(()),
         false => Err(Problem::failed("only the owner of the audit tables can take payloads out of them")
@@ -230,7 +230,7 @@ async fn owner_alone(s: &mut Session<'_>) -> Result<()> {
 }
 
 /// What was taken out is gone already; only what is left of it in the files may fail to be.
-async fn wipe(s: &mut Session<'_>) {
+async fn wipe(s: &mut Invocation<'_>) {
     let wiped = match s.db().await {
         Ok(db) => retention::wipe(db).await,
         Err(e) => Err(e.into()),
@@ -242,7 +242,7 @@ async fn wipe(s: &mut Session<'_>) {
 }
 
 /// Refuses to take anything out of a trail that does not hold: what was wrong before must stay to be seen.
-async fn holds(s: &mut Session<'_>, org: i32) -> Result<()> {
+async fn holds(s: &mut Invocation<'_>, org: i32) -> Result<()> {
     let total = size(s.db().await?, Some(org)).await?;
     let progress = s.context.ui.progress();
     progress.part("verifying", Some(total), "records");
@@ -257,7 +257,7 @@ async fn holds(s: &mut Session<'_>, org: i32) -> Result<()> {
 }
 
 /// What a backup replaced on a server is there until it is dropped, with everything of everybody.
-async fn tell_of_old_schemas(s: &mut Session<'_>) {
+async fn tell_of_old_schemas(s: &mut Invocation<'_>) {
     let Ok(db) = s.db().await else { return };
     let olds = swap_postgres::list_replaced(db).await.unwrap_or_default();
     if !olds.is_empty() {
@@ -298,7 +298,7 @@ pub fn names_of(payload: &str, names: &mut Vec<String>) {
 }
 
 /// Why what is recorded of somebody who is there is kept, and who else may be meant.
-async fn still_there(s: &mut Session<'_>, row: &Record, given: Option<i32>, key: &str) -> Result<Problem> {
+async fn still_there(s: &mut Invocation<'_>, row: &Record, given: Option<i32>, key: &str) -> Result<Problem> {
     let problem =
         Problem::conflict(format!("{} is still there; what is recorded of people who are is kept", row.title()))
             .hint(format!("'orgctl user delete {0}', then 'orgctl user purge {0}', come first", row.key()));
@@ -343,7 +343,7 @@ fn warn_of_what_is_there(context: &Context<'_>, records: &[Record]) {
 }
 
 /// The command line is recorded, and must not tell what is to be forgotten.
-fn forget_in_command(s: &mut Session<'_>, key: &str, id: Uuid) {
+fn forget_in_command(s: &mut Invocation<'_>, key: &str, id: Uuid) {
     let words = s.context.origin.command.iter();
     s.outcome.command = Some(words.map(|word| word.replace(key, &id.to_string())).collect());
 }
@@ -365,7 +365,7 @@ struct Erasable {
 }
 
 /// Looks for all that is told of a person.
-async fn look(s: &mut Session<'_>, org: i32, id: Uuid) -> Result<Erasable> {
+async fn look(s: &mut Invocation<'_>, org: i32, id: Uuid) -> Result<Erasable> {
     let ids = merged_ids(s.db().await?, org, User::DESCRIPTOR, id).await?;
     let all = retention::about(s.db().await?, org, &ids).await?;
     let mut names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
@@ -416,7 +416,7 @@ impl Leaf for EraseFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         owner_alone(s).await?;

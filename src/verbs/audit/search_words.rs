@@ -4,7 +4,7 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use crate::crud::filter::known_actor;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::problem::{Problem, nearest};
 use crate::model::trail::audit::{ACTIONS, CLOCK, KIND, SOURCES};
 use crate::model::values::scalar::{fold, truncate};
@@ -27,7 +27,7 @@ fn of_list<'a>(word: &str, list: &[&'a str]) -> Option<&'a str> {
 }
 
 /// A kind of record: one of ours, or one that was recorded by another program.
-pub async fn kind(s: &mut Session<'_>, given: Option<String>) -> Result<Option<String>> {
+pub async fn kind(s: &mut Invocation<'_>, given: Option<String>) -> Result<Option<String>> {
     let Some(word) = given else { return Ok(None) };
     let nouns: Vec<&str> = s.kinds().resources().map(|d| d.noun).chain(OTHERS.iter().copied()).collect();
     let is_called = |alias: &str| fold(alias) == fold(&word);
@@ -42,7 +42,7 @@ pub async fn kind(s: &mut Session<'_>, given: Option<String>) -> Result<Option<S
 }
 
 /// Refuses the id of a command that recorded nothing.
-pub async fn request(s: &mut Session<'_>, id: Uuid) -> Result<()> {
+pub async fn request(s: &mut Invocation<'_>, id: Uuid) -> Result<()> {
     if trail::is_request(s.db().await?, id).await? {
         return Ok(());
     }
@@ -52,7 +52,7 @@ pub async fn request(s: &mut Session<'_>, id: Uuid) -> Result<()> {
 }
 
 /// Whether anything was recorded of an id.
-pub async fn is_told_of(s: &mut Session<'_>, id: Option<Uuid>) -> Result<bool> {
+pub async fn is_told_of(s: &mut Invocation<'_>, id: Option<Uuid>) -> Result<bool> {
     match id {
         Some(id) => Ok(trail::tree_of(s.db().await?, id).await?.is_some()),
         None => Ok(false),
@@ -60,7 +60,7 @@ pub async fn is_told_of(s: &mut Session<'_>, id: Option<Uuid>) -> Result<bool> {
 }
 
 /// Puts the words of a search as they are recorded, and refuses those that are not known.
-pub async fn words(s: &mut Session<'_>, wanted: &mut Search) -> Result<()> {
+pub async fn words(s: &mut Invocation<'_>, wanted: &mut Search) -> Result<()> {
     if let Some(word) = &wanted.action {
         wanted.action = match of_list(word, ACTIONS) {
             Some(action) => Some(action.to_owned()),
@@ -85,7 +85,7 @@ pub async fn words(s: &mut Session<'_>, wanted: &mut Search) -> Result<()> {
 const BESIDE: &[&str] = &["password", "value"];
 
 /// The columns that a field's name stands for, of one kind or of all: a reference is recorded by its column.
-async fn columns(s: &mut Session<'_>, kind: Option<&str>, name: &str) -> Result<Vec<String>> {
+async fn columns(s: &mut Invocation<'_>, kind: Option<&str>, name: &str) -> Result<Vec<String>> {
     let name = name.trim().replace('-', "_");
     let all = s.kinds();
     let kinds = || all.resources().filter(|d| kind.is_none_or(|k| k == d.noun));

@@ -4,7 +4,7 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::findings::counted;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::crud::vault::Vault;
 use crate::model::kinds::kyc::Kyc;
 use crate::model::problem::{ErrorKind, Problem};
@@ -34,7 +34,7 @@ impl Secrets {
     }
 
     /// Says what was compared, and what was not.
-    pub fn tell(&self, s: &Session<'_>) {
+    pub fn tell(&self, s: &Invocation<'_>) {
         let ui = &s.context.ui;
         if self.compared > 0 {
             let records = counted(self.compared, "record", "records");
@@ -52,7 +52,7 @@ impl Secrets {
 }
 
 /// Compares what is sealed in some organisations. The key is read only where there is something to open.
-pub async fn compare_secrets(s: &mut Session<'_>, trees: &[i32]) -> Result<Secrets> {
+pub async fn compare_secrets(s: &mut Invocation<'_>, trees: &[i32]) -> Result<Secrets> {
     let mut secrets = Secrets::default();
     if !s.kinds().resources().any(|desc| desc == Kyc::DESCRIPTOR) {
         return Ok(secrets);
@@ -109,7 +109,7 @@ pub async fn compare_secrets(s: &mut Session<'_>, trees: &[i32]) -> Result<Secre
 }
 
 async fn finding(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     desc: &'static Descriptor,
     (tree, id): (i32, Uuid),
     why: &str,

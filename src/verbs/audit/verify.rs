@@ -9,8 +9,8 @@ use super::keys::{SigningKey, VERIFIER_KEY, VerifierKeys, own_verifier, signing_
 use super::offline;
 use super::secrets::{Secrets, compare_secrets};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::trail::note::Verifier;
 use crate::store::trail::checkpoints::{LOG, installation, origin};
@@ -23,7 +23,7 @@ use crate::ui::progress::Progress;
 
 /// What files say that trees of this database must be.
 async fn known(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     files: &[String],
     keys: &[Verifier],
     only: Option<i32>,
@@ -52,7 +52,7 @@ async fn known(
 
 /// What was signed on this machine, which is kept beside the signing key: a trail that was cut off together with its
 /// checkpoints is found by it. Only the own key tells whether it was changed.
-async fn signed_here(s: &mut Session<'_>, only: Option<i32>) -> Result<Vec<ExternalCheckpoint>> {
+async fn signed_here(s: &mut Invocation<'_>, only: Option<i32>) -> Result<Vec<ExternalCheckpoint>> {
     let signing = SigningKey::default();
     let path = remembered(&signing_path(s.context, &signing)?);
     let Some(key) = own_verifier(s.context, &signing).filter(|_| path.exists()) else { return Ok(Vec::new()) };
@@ -75,7 +75,7 @@ fn tell_rows(ui: &Ui, rows: &CheckedRows) {
 }
 
 /// Everything that is asked for, in one snapshot. What secrets differ is a finding like others.
-async fn prove(s: &mut Session<'_>, asked: &VerifyRequest, progress: &Progress) -> Result<(Verified, Secrets)> {
+async fn prove(s: &mut Invocation<'_>, asked: &VerifyRequest, progress: &Progress) -> Result<(Verified, Secrets)> {
     let mut verified = verify_within(s.db().await?, asked, &mut |n| progress.set(n)).await?;
     let mut secrets = Secrets::default();
     if asked.deep {
@@ -116,7 +116,7 @@ impl Leaf for VerifyFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let ui = &s.context.ui;
         let are_given = !self.keys.key.is_empty();

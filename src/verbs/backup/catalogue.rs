@@ -16,8 +16,8 @@ pub use super::sidecar::{archives, entry_of, in_folder, read_entry, read_sidecar
 use crate::crud::context::Context;
 use crate::crud::context::xdg;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Manifest};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -75,7 +75,7 @@ pub fn folder(context: &Context<'_>, named: Option<&str>, flag: &str) -> Result<
 const LATEST: &str = "latest";
 
 /// Where the archive lies that a word means: a file, `latest`, or the id of a backup or its end.
-pub async fn locate(s: &mut Session<'_>, from: Option<&str>, word: &str) -> Result<PathBuf> {
+pub async fn locate(s: &mut Invocation<'_>, from: Option<&str>, word: &str) -> Result<PathBuf> {
     if word.contains('/') || Path::new(word).is_file() {
         if from.is_some() {
             return Err(Problem::usage("--from names a folder to look in, and the backup is a file already")
@@ -93,7 +93,7 @@ pub async fn locate(s: &mut Session<'_>, from: Option<&str>, word: &str) -> Resu
 }
 
 /// As [`locate`], where it is to be proven: the latest is the newest archive that is there, whatever is thought of it.
-pub async fn locate_any(s: &mut Session<'_>, from: Option<&str>, word: &str) -> Result<PathBuf> {
+pub async fn locate_any(s: &mut Invocation<'_>, from: Option<&str>, word: &str) -> Result<PathBuf> {
     if word != LATEST || Path::new(word).is_file() {
         return locate(s, from, word).await;
     }
@@ -120,7 +120,7 @@ fn located(context: &Context<'_>, entry: &BackupEntry) -> Result<PathBuf> {
 }
 
 /// The archive that a word means, as [`locate`] takes it.
-pub async fn find(s: &mut Session<'_>, from: Option<&str>, word: &str) -> Result<Archive> {
+pub async fn find(s: &mut Invocation<'_>, from: Option<&str>, word: &str) -> Result<Archive> {
     Archive::open(&locate(s, from, word).await?)
 }
 
@@ -140,13 +140,13 @@ pub struct KnownBackups {
 
 impl KnownBackups {
     /// As [`KnownBackups::load`], of one folder.
-    pub async fn in_place(s: &mut Session<'_>, folder: &Path) -> Result<KnownBackups> {
+    pub async fn in_place(s: &mut Invocation<'_>, folder: &Path) -> Result<KnownBackups> {
         let asked = ask(s).await.ok();
         KnownBackups::joined(s, folder, asked, true)
     }
 
     /// Joins what is beside the archives and what the database tells. With `--from` a lost database is no error.
-    pub async fn load(s: &mut Session<'_>, from: Option<&str>) -> Result<KnownBackups> {
+    pub async fn load(s: &mut Invocation<'_>, from: Option<&str>) -> Result<KnownBackups> {
         let folder = folder(s.context, from, "from")?;
         let is_named = from.is_some();
         if is_named && !folder.exists() {
@@ -160,13 +160,13 @@ impl KnownBackups {
     }
 
     /// As [`KnownBackups::load`], where a lost database is never an error: what it could tell lies beside the archives.
-    pub async fn reachable(s: &mut Session<'_>, from: Option<&str>) -> Result<KnownBackups> {
+    pub async fn reachable(s: &mut Invocation<'_>, from: Option<&str>) -> Result<KnownBackups> {
         let asked = ask(s).await.ok();
         KnownBackups::joined(s, &folder(s.context, from, "from")?, asked, from.is_some())
     }
 
     fn joined(
-        s: &Session<'_>,
+        s: &Invocation<'_>,
         folder: &Path,
         asked: Option<(Uuid, Vec<BackupEntry>)>,
         is_folder_all: bool,
@@ -265,7 +265,7 @@ impl KnownBackups {
 }
 
 /// Whose the database is, and what it tells of backups.
-async fn ask(s: &mut Session<'_>) -> Result<(Uuid, Vec<BackupEntry>)> {
+async fn ask(s: &mut Invocation<'_>) -> Result<(Uuid, Vec<BackupEntry>)> {
     let db = s.db().await?;
     Ok((installation(db).await?, catalogue::all(db).await?))
 }
@@ -297,7 +297,7 @@ fn of_one_installation<'a>(all: impl Iterator<Item = &'a BackupEntry>, folder: &
 }
 
 /// What is known of a backup that is not whole, or never came to be.
-pub fn unfinished(s: &Session<'_>, id: Uuid, status: BackupStatus, at: DateTime<Utc>) -> BackupEntry {
+pub fn unfinished(s: &Invocation<'_>, id: Uuid, status: BackupStatus, at: DateTime<Utc>) -> BackupEntry {
     let manifest = Manifest { id, created_at: at, ..Manifest::empty() };
     BackupEntry {
         status,
@@ -309,7 +309,7 @@ pub fn unfinished(s: &Session<'_>, id: Uuid, status: BackupStatus, at: DateTime<
     }
 }
 
-fn archives_being_made(s: &Session<'_>, folder: &Path) -> Vec<BackupEntry> {
+fn archives_being_made(s: &Invocation<'_>, folder: &Path) -> Vec<BackupEntry> {
     let began = |id: &Uuid| {
         let (seconds, nanos) = id.get_timestamp()?.to_unix();
         DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
@@ -344,7 +344,7 @@ fn join(there: &mut BackupEntry, row: &BackupEntry) {
 }
 
 /// A backup that only the database tells of: it may lie in another folder, and may be gone.
-fn elsewhere(s: &Session<'_>, row: BackupEntry) -> BackupEntry {
+fn elsewhere(s: &Invocation<'_>, row: BackupEntry) -> BackupEntry {
     if row.host != s.context.origin.host {
         return row;
     }
@@ -360,13 +360,13 @@ fn elsewhere(s: &Session<'_>, row: BackupEntry) -> BackupEntry {
 }
 
 /// Tells both catalogues, and the trail: whichever there is. Where the database takes no writes, that is said.
-pub async fn enter(s: &mut Session<'_>, entry: BackupEntry, told: Map<String, serde_json::Value>) -> Result<()> {
+pub async fn enter(s: &mut Invocation<'_>, entry: BackupEntry, told: Map<String, serde_json::Value>) -> Result<()> {
     let verb = CatalogueUpdate { entry: entry.clone(), told };
     enter_by(s, &entry, &verb).await
 }
 
 /// As [`enter`]; a verb of its own tells the database.
-pub async fn enter_by<V: Verb<Output = ()>>(s: &mut Session<'_>, entry: &BackupEntry, verb: &V) -> Result<()> {
+pub async fn enter_by<V: Verb<Output = ()>>(s: &mut Invocation<'_>, entry: &BackupEntry, verb: &V) -> Result<()> {
     let place =
         entry.location.as_ref().map(PathBuf::from).filter(|p| entry.host == s.context.origin.host && p.exists());
     if let Some(path) = place.filter(|_| !s.context.dry_run) {
@@ -376,7 +376,7 @@ pub async fn enter_by<V: Verb<Output = ()>>(s: &mut Session<'_>, entry: &BackupE
 }
 
 /// Tells the database. Where it takes no writes, or no longer the same, that is said: beside the archive it stands.
-pub async fn tell_database<V: Verb<Output = ()>>(s: &mut Session<'_>, verb: &V) -> Result<()> {
+pub async fn tell_database<V: Verb<Output = ()>>(s: &mut Invocation<'_>, verb: &V) -> Result<()> {
     let why = match unwritable(s).await {
         Some(why) => why,
         None => {
@@ -391,7 +391,7 @@ pub async fn tell_database<V: Verb<Output = ()>>(s: &mut Session<'_>, verb: &V) 
 }
 
 /// Why the database can't be told; none where it can.
-pub async fn unwritable(s: &mut Session<'_>) -> Option<String> {
+pub async fn unwritable(s: &mut Invocation<'_>) -> Option<String> {
     match s.db().await {
         Err(e) => Some(format!("the database could not be asked ({e})")),
         Ok(db) => match catalogue::is_read_only(db).await {
@@ -420,7 +420,7 @@ impl Leaf for ListFlags {
     };
     const UNUSED: Unused = Unused::NONE.org();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let all = KnownBackups::load(s, self.from.as_deref()).await?.entries;
         let heads = vec![

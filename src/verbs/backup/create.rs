@@ -11,8 +11,8 @@ use super::catalogue::{CatalogueUpdate, enter, entry_of, folder, short, stamp, u
 use super::retention::Keeps;
 use crate::crud::context::Context;
 use crate::crud::gate::{self, in_words};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, FORMAT, HeadEntry, Manifest, TableEntry};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -78,7 +78,7 @@ fn recipient(text: &str) -> Result<Recipient> {
 }
 
 /// Those that flags name; else those of the installation.
-pub async fn recipients(s: &mut Session<'_>, given: &[String]) -> Result<Vec<Recipient>> {
+pub async fn recipients(s: &mut Invocation<'_>, given: &[String]) -> Result<Vec<Recipient>> {
     match given {
         [_, ..] => given.iter().map(|text| recipient(text)).collect(),
         [] => s.setting(SYSTEM, BACKUP_RECIPIENTS).await?.iter().map(|text| recipient(text)).collect(),
@@ -134,7 +134,7 @@ impl Leaf for CreateFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Backup);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let (folder, named) = destination(s.context, self.to.as_deref())?;
         let kind = match self.kind.as_deref() {
@@ -190,7 +190,7 @@ pub struct Wanted {
 
 /// Writes the archive, puts it into its place and enters it in both catalogues. One that fails is entered as such.
 pub async fn make(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     key: &SignerKey,
     wanted: &Wanted,
     to: (&Path, Option<PathBuf>),
@@ -219,7 +219,7 @@ pub async fn make(
 }
 
 /// Tells the database of a backup that came to nothing. What went wrong there matters more than whether that can be told.
-async fn enter_failed(s: &mut Session<'_>, entry: BackupEntry) {
+async fn enter_failed(s: &mut Invocation<'_>, entry: BackupEntry) {
     // The connection may be in the middle of something.
     s.connection.close().await;
     let told = Map::from_iter([
@@ -248,7 +248,7 @@ pub struct Made {
 
 /// The archive, and what is told of it.
 pub async fn make_archive(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     key: &SignerKey,
     id: Uuid,
     wanted: &Wanted,
@@ -296,7 +296,7 @@ pub async fn make_archive(
 
 /// Writes the tables, and looks at what nobody may change before this archive stands for the database.
 async fn write_all(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     key: &SignerKey,
     writer: &mut Writer,
     shapes: &[Shape],
@@ -340,7 +340,7 @@ pub fn kind_word(kind: crate::model::values::value::ValueType) -> &'static str {
 
 /// Writes the tables, as the open snapshot shows them.
 async fn write(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     key: &SignerKey,
     writer: &mut Writer,
     shapes: &[Shape],

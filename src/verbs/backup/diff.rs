@@ -13,8 +13,8 @@ use super::loading::{require_readable, shapes_of};
 use super::trust::{TrustFlags, trust};
 use crate::crud::context::Context;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::backup::BackupType;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
@@ -276,7 +276,7 @@ impl Leaf for DiffFlags {
     };
     const UNUSED: Unused = Unused::NONE.org();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let asked = asked(s.kinds(), self.record.as_deref())?;

@@ -11,8 +11,8 @@ use super::catalogue::{KnownBackups, folder, in_folder, short};
 use super::verify::TrialFlags;
 use super::verify::{VerifyPlan, prove_one};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupType};
 use crate::model::problem::Problem;
 use crate::model::trail::audit::Action;
@@ -21,7 +21,7 @@ use crate::ui::format::report;
 use crate::ui::text::size;
 
 /// The newest archive of everything, whether it holds or not: in a folder that is named, or as the catalogue knows it.
-async fn newest(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Result<PathBuf> {
+async fn newest(s: &mut Invocation<'_>, from: Option<&str>, plan: &VerifyPlan) -> Result<PathBuf> {
     let folder = folder(s.context, from, "from")?;
     let found = match from.is_some() {
         true => newest_in(s, plan, &folder)?,
@@ -35,7 +35,7 @@ async fn newest(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> R
 }
 
 /// Of those of several installations it is one that a trusted key is for.
-fn newest_in(s: &Session<'_>, plan: &VerifyPlan, folder: &Path) -> Result<Option<String>> {
+fn newest_in(s: &Invocation<'_>, plan: &VerifyPlan, folder: &Path) -> Result<Option<String>> {
     let all: Vec<BackupEntry> = in_folder(s, folder)?.into_iter().filter(|e| e.kind == BackupType::Full).collect();
     let installations: BTreeSet<Uuid> = all.iter().map(|e| e.installation).filter(|i| !i.is_nil()).collect();
     let mut asked = installations.clone();
@@ -71,7 +71,7 @@ impl Leaf for DrillFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Backup);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let plan = VerifyPlan::new(s.context, &self.identity, self.trial)?;
         let path = newest(s, self.from.as_deref(), &plan).await?;

@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json, json};
 use super::catalogue::{KnownBackups, enter_by, short};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::BackupEntry;
 use crate::model::kinds::org::SYSTEM;
@@ -71,7 +71,7 @@ fn refuse_shorter(entry: &BackupEntry, held: Option<DateTime<Utc>>) -> Result<()
 }
 
 /// The backup that is meant.
-async fn meant(s: &mut Session<'_>, from: Option<&str>, backup: &str) -> Result<BackupEntry> {
+async fn meant(s: &mut Invocation<'_>, from: Option<&str>, backup: &str) -> Result<BackupEntry> {
     let known = KnownBackups::load(s, from).await?;
     known.pick(backup)
 }
@@ -80,7 +80,12 @@ fn until(context: &Context<'_>, text: Option<&str>) -> Result<Option<DateTime<Ut
     Ok(text.map(|text| context.time_to_come(text)).transpose()?)
 }
 
-async fn set(s: &mut Session<'_>, mut entry: BackupEntry, until: Option<DateTime<Utc>>, shortens: bool) -> Result<()> {
+async fn set(
+    s: &mut Invocation<'_>,
+    mut entry: BackupEntry,
+    until: Option<DateTime<Utc>>,
+    shortens: bool,
+) -> Result<()> {
     let mut told = Map::new();
     told.insert("id".into(), entry.id.to_string().into());
     told.insert("hold_until".into(), until.map(rfc3339).into());
@@ -123,7 +128,7 @@ impl Leaf for HoldFlags {
     const UNUSED: Unused = Unused::NONE.org().rows();
     const RECORDED: Option<Action> = Some(Action::Backup);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let until = until(s.context, Some(&self.until))?;
         let entry = meant(s, self.from.as_deref(), &self.backup).await?;
@@ -159,7 +164,7 @@ impl Leaf for ReleaseFlags {
     const UNUSED: Unused = Unused::NONE.org().rows();
     const RECORDED: Option<Action> = Some(Action::Backup);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let until = until(s.context, self.until.as_deref())?;
         let entry = meant(s, self.from.as_deref(), &self.backup).await?;

@@ -13,7 +13,7 @@ use super::loading::{Source, load_each, seconds, shapes_of};
 use super::target::EmptyTarget;
 use crate::crud::context::Context;
 use crate::crud::gate::Verb;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{BackupType, Digest32, Manifest};
 use crate::model::kinds::Kinds;
@@ -122,7 +122,7 @@ impl Verb for RestorePart {
 
 /// `backup restore --only`: an archive that was looked at already.
 pub async fn restore(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     words: &[String],
     into: Location,
     archive: Archive,

@@ -16,8 +16,8 @@ use super::restoring::{Replaces, Restore, Restored, named, tell};
 use super::selection::Loss;
 use super::target::{fill_scratch, folder_of, followed};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::read::quote;
-use crate::crud::session::Session;
 use crate::model::backup::BackupType;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::trail::merkle::Hash;
@@ -36,7 +36,7 @@ use crate::verbs::audit::keys;
 use crate::verbs::audit::keys::SigningKey;
 
 /// Whether a place holds a database that would be replaced; leads the session there.
-pub async fn is_filled(s: &mut Session<'_>, into: &Location) -> Result<bool> {
+pub async fn is_filled(s: &mut Invocation<'_>, into: &Location) -> Result<bool> {
     let into = followed(into.clone());
     if matches!(&into, Location::Sqlite(path) if !path.exists()) {
         return Ok(false);
@@ -48,7 +48,7 @@ pub async fn is_filled(s: &mut Session<'_>, into: &Location) -> Result<bool> {
 }
 
 /// Restores a backup into the place of the database that the session was led to.
-pub async fn replace(s: &mut Session<'_>, signing: &SigningKey, archive: &Archive, mut verb: Restore) -> Result<()> {
+pub async fn replace(s: &mut Invocation<'_>, signing: &SigningKey, archive: &Archive, mut verb: Restore) -> Result<()> {
     let into = s.connection.location.clone();
     let is_own = require_fitting(s, archive).await?;
     let (staying, publications) = require_movable(s).await?;
@@ -104,7 +104,7 @@ pub async fn replace(s: &mut Session<'_>, signing: &SigningKey, archive: &Archiv
 }
 
 /// The command that brings back what was replaced. `is_own`: what is there now is of the same installation.
-fn way_back(s: &Session<'_>, signing: &SigningKey, made: &Made, is_own: bool) -> String {
+fn way_back(s: &Invocation<'_>, signing: &SigningKey, made: &Made, is_own: bool) -> String {
     // Elsewhere than where a command looks without being told, it is not found by its id.
     let is_at_home = s.connection.home.clone().map(followed).as_ref() == Some(&s.connection.location);
     let backup = if is_at_home { short(made.entry.id) } else { quote(&made.path.display().to_string()) };
@@ -123,7 +123,7 @@ fn way_back(s: &Session<'_>, signing: &SigningKey, made: &Made, is_own: bool) ->
 
 /// Refuses a place on a server that can't be replaced, or not without leaving something behind: what that is, and which
 /// publications the tables are in.
-async fn require_movable(s: &mut Session<'_>) -> Result<(Vec<String>, Vec<String>)> {
+async fn require_movable(s: &mut Invocation<'_>) -> Result<(Vec<String>, Vec<String>)> {
     if matches!(s.connection.location, Location::Sqlite(_)) {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -136,7 +136,7 @@ async fn require_movable(s: &mut Session<'_>) -> Result<(Vec<String>, Vec<String
 }
 
 /// Refuses an archive that can't take this database's place. Whether it is one of its own.
-async fn require_fitting(s: &mut Session<'_>, archive: &Archive) -> Result<bool> {
+async fn require_fitting(s: &mut Invocation<'_>, archive: &Archive) -> Result<bool> {
     let manifest = &archive.manifest;
     if manifest.kind != BackupType::Full {
         return Err(Problem::usage(format!("{} holds no rows, and can replace nothing", archive.path.display()))
@@ -161,7 +161,7 @@ async fn require_fitting(s: &mut Session<'_>, archive: &Archive) -> Result<bool>
 
 /// What both trails have in common, what would be lost, and what the database holds now.
 async fn compare(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     archive: &Archive,
     identities: &Identities,
 ) -> Result<(BTreeMap<i32, u64>, Loss, DatabaseState)> {
@@ -217,7 +217,7 @@ impl Drop for Safety {
 }
 
 /// Asks, and makes a backup of what is there. The database is not told of it: nothing may move any more.
-async fn ask_and_save(s: &mut Session<'_>, signing: &SigningKey, archive: &Archive, loss: &Loss) -> Result<Safety> {
+async fn ask_and_save(s: &mut Invocation<'_>, signing: &SigningKey, archive: &Archive, loss: &Loss) -> Result<Safety> {
     let manifest = &archive.manifest;
     let question = format!(
         "replace everything in {} by the backup {} of {}? {} (a backup of it is made first)",
@@ -248,7 +248,7 @@ async fn ask_and_save(s: &mut Session<'_>, signing: &SigningKey, archive: &Archi
 }
 
 /// Fills a file beside the live one, and puts its content into that one's place.
-async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &DatabaseState) -> Result<Restored> {
+async fn replace_file(s: &mut Invocation<'_>, verb: &Restore, path: &Path, state: &DatabaseState) -> Result<Restored> {
     let into = s.connection.location.clone();
     let folder = folder_of(path);
     remove_partial(folder);
@@ -297,7 +297,7 @@ async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &
 }
 
 /// Fills a new schema, and gives it the name of the live one.
-async fn replace_schema(s: &mut Session<'_>, verb: &Restore) -> Result<Restored> {
+async fn replace_schema(s: &mut Invocation<'_>, verb: &Restore) -> Result<Restored> {
     let done = gate::write_unchecked(s, verb).await?;
     if done.erased > 0 && !s.context.dry_run && wipe(s.db().await?).await.is_err() {
         s.context
@@ -307,7 +307,7 @@ async fn replace_schema(s: &mut Session<'_>, verb: &Restore) -> Result<Restored>
     Ok(done)
 }
 
-async fn fill(s: &mut Session<'_>, verb: &Restore, page_size: i64) -> Result<Restored> {
+async fn fill(s: &mut Invocation<'_>, verb: &Restore, page_size: i64) -> Result<Restored> {
     swap_sqlite::set_page_size(s.unchecked_db().await?, page_size).await?;
     let done = fill_scratch(s, verb).await?;
     if done.erased > 0 && !s.context.dry_run {

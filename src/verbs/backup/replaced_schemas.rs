@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -23,7 +23,7 @@ use crate::ui::text::size;
 pub const HINT: &str = "'orgctl backup restore --drop-old' drops it";
 
 /// Adds to a report how much is kept, and warns whoever subscribes to what was replaced.
-pub async fn measure(s: &mut Session<'_>, told: &mut Map<String, Json>, publications: &[String]) -> Result<()> {
+pub async fn measure(s: &mut Invocation<'_>, told: &mut Map<String, Json>, publications: &[String]) -> Result<()> {
     let Some(name) = told.get("old_schema").and_then(Json::as_str).map(str::to_owned) else { return Ok(()) };
     if s.context.dry_run {
         return Ok(());
@@ -60,7 +60,7 @@ pub fn tell_kept(context: &Context<'_>, told: &Map<String, Json>) {
 }
 
 /// Sentences about what is kept, for those who look after a database.
-pub async fn kept(s: &mut Session<'_>) -> Vec<String> {
+pub async fn kept(s: &mut Invocation<'_>) -> Vec<String> {
     if matches!(s.connection.location, Location::Sqlite(_)) {
         return Vec::new();
     }
@@ -104,7 +104,7 @@ impl Verb for DropOld {
 }
 
 /// `backup restore --drop-old`.
-pub async fn drop(s: &mut Session<'_>, into: Option<&str>) -> Result<()> {
+pub async fn drop(s: &mut Invocation<'_>, into: Option<&str>) -> Result<()> {
     if let Some(into) = into {
         s.connection.location = Location::parse(into)?;
         s.connection.close().await;

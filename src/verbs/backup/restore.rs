@@ -11,8 +11,8 @@ use super::target::EmptyTarget;
 use super::trust::{TrustFlags, trust};
 use super::{partial, replace, replaced_schemas};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::trail::audit::Action;
 use crate::model::values::value::rfc3339;
@@ -65,7 +65,7 @@ impl Leaf for RestoreFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::BackupRestore);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         if self.force && !self.replace && !self.drop_old {
             return Err(Problem::usage("--force goes with --replace or --drop-old").into());

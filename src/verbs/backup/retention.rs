@@ -15,8 +15,8 @@ use super::archive::Archive;
 use super::catalogue::{KnownBackups, read_sidecar, short, sidecar_path, unwritable};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{BackupEntry, BackupStatus, Fate, KeepPolicy, objections, retention};
 use crate::model::kinds::org::SYSTEM;
@@ -119,7 +119,7 @@ fn remove_files(entries: &[BackupEntry], host: &str) -> Result<()> {
     Ok(())
 }
 
-async fn remove(s: &mut Session<'_>, entries: Vec<BackupEntry>, by: &str) -> Result<()> {
+async fn remove(s: &mut Invocation<'_>, entries: Vec<BackupEntry>, by: &str) -> Result<()> {
     let (host, now) = (s.context.origin.host.clone(), s.context.clock.now());
     match unwritable(s).await {
         None => gate::write(s, &Remove { entries, by: by.to_owned(), host }).await,
@@ -235,7 +235,7 @@ impl Leaf for PruneFlags {
     const UNUSED: Unused = Unused::NONE.org();
     const RECORDED: Option<Action> = Some(Action::Backup);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let keep = self.keep.policy();
@@ -308,7 +308,7 @@ fn show(context: &Context<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
 
 /// Prunes behind a backup that was just made. What looks like a mistake is told, and nothing is removed then: the backup
 /// itself is made. The ids that went.
-pub async fn prune_behind(s: &mut Session<'_>, keep: &KeepPolicy, folder: &Path) -> Result<Vec<Json>> {
+pub async fn prune_behind(s: &mut Invocation<'_>, keep: &KeepPolicy, folder: &Path) -> Result<Vec<Json>> {
     if keep.is_empty() {
         return Ok(Vec::new());
     }
@@ -357,7 +357,7 @@ impl Leaf for ForgetFlags {
     const UNUSED: Unused = Unused::NONE.org().rows();
     const RECORDED: Option<Action> = Some(Action::Backup);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let known = KnownBackups::load(s, self.from.as_deref()).await?;
         let entry = known.pick(&self.backup)?;

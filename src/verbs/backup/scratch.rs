@@ -9,7 +9,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 use tempfile::TempDir;
 
 use super::catalogue::short;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::problem::{Problem, io_message};
 use crate::store::backup::scratch::ScratchDatabase;
 use crate::store::engine::db::Db;
@@ -27,7 +27,7 @@ pub struct Scratch {
 
 impl Scratch {
     /// Makes a new one: a file in a folder of its owner's alone, or with the URL of a server a database of its own there.
-    pub async fn create(s: &mut Session<'_>, asked: Option<&Location>) -> Result<Scratch> {
+    pub async fn create(s: &mut Invocation<'_>, asked: Option<&Location>) -> Result<Scratch> {
         let parent = match asked {
             Some(Location::Sqlite(path)) if path.is_dir() => path.clone(),
             Some(Location::Sqlite(path)) => {

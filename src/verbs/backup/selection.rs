@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::archive::Archive;
 use super::catalogue::{KnownBackups, find, in_folder, short};
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::backup::Manifest;
 use crate::model::problem::Problem;
 use crate::model::values::value::rfc3339;
@@ -17,7 +17,12 @@ use crate::store::backup::swap::DatabaseState;
 use crate::ui::text::duration;
 
 /// The archive that the words of the command mean.
-pub async fn choose(s: &mut Session<'_>, from: Option<&str>, word: Option<&str>, at: Option<&str>) -> Result<Archive> {
+pub async fn choose(
+    s: &mut Invocation<'_>,
+    from: Option<&str>,
+    word: Option<&str>,
+    at: Option<&str>,
+) -> Result<Archive> {
     let word = word.unwrap_or("latest");
     let Some(at) = at else { return find(s, from, word).await };
     if word != "latest" {
@@ -33,7 +38,7 @@ pub async fn choose(s: &mut Session<'_>, from: Option<&str>, word: Option<&str>,
 }
 
 /// The archives of a folder that everything can be restored from, the newest first.
-fn whole_ones(s: &Session<'_>, folder: &Path) -> Result<Vec<Manifest>> {
+fn whole_ones(s: &Invocation<'_>, folder: &Path) -> Result<Vec<Manifest>> {
     let paths = in_folder(s, folder)?.into_iter().filter(|e| e.is_whole()).filter_map(|e| e.location);
     Ok(paths.filter_map(|path| Archive::open(Path::new(&path)).ok()).map(|a| a.manifest).collect())
 }
@@ -47,7 +52,7 @@ pub struct LastKnown {
 }
 
 /// The last state that another archive beside this one shows, where it is a later one.
-pub fn known_in_folder(s: &Session<'_>, archive: &Archive) -> Option<LastKnown> {
+pub fn known_in_folder(s: &Invocation<'_>, archive: &Archive) -> Option<LastKnown> {
     let folder = archive.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let is_later =
         |m: &Manifest| m.installation == archive.manifest.installation && m.created_at > archive.manifest.created_at;

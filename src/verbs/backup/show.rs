@@ -7,8 +7,8 @@ use super::archive::Archive;
 use super::catalogue::{KnownBackups, find, read_entry};
 use crate::crud::context::Context;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
 use crate::ui::format::{Format, Listing, OutputColumn, record};
@@ -49,7 +49,7 @@ impl Leaf for ShowFlags {
     };
     const UNUSED: Unused = Unused::NONE.org();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let archive = find(s, self.from.as_deref(), &self.backup).await?;

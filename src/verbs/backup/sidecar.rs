@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use uuid::Uuid;
 
 use super::archive::{Archive, PREFIX, write_atomically};
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, Manifest};
 use crate::model::problem::{Problem, io_message};
 use crate::ui::bounded;
@@ -80,7 +80,7 @@ pub fn entry_of(manifest: &Manifest, path: &Path, host: &str) -> BackupEntry {
 
 /// What the name of an archive tells, where it can't be read and nothing lies beside it: when it was made, and the end of
 /// its id.
-fn entry_from_name(s: &Session<'_>, path: &Path) -> Option<BackupEntry> {
+fn entry_from_name(s: &Invocation<'_>, path: &Path) -> Option<BackupEntry> {
     let name = path.file_name()?.to_str()?;
     let rest = name.strip_prefix(PREFIX)?.strip_suffix(".tar")?;
     let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
@@ -132,14 +132,14 @@ pub fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The archives in a folder, the newest first. What can't be read is told as failed.
-pub fn in_folder(s: &Session<'_>, folder: &Path) -> Result<Vec<BackupEntry>> {
+pub fn in_folder(s: &Invocation<'_>, folder: &Path) -> Result<Vec<BackupEntry>> {
     let mut found: Vec<BackupEntry> = archives(folder)?.iter().filter_map(|path| read_entry(s, path)).collect();
     found.sort_by_key(|e| std::cmp::Reverse((e.started_at, e.id)));
     Ok(found)
 }
 
 /// What an archive says of itself, and the file beside it says more.
-pub fn read_entry(s: &Session<'_>, path: &Path) -> Option<BackupEntry> {
+pub fn read_entry(s: &Invocation<'_>, path: &Path) -> Option<BackupEntry> {
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let of_archive = Archive::open(path).map(|a| entry_of(&a.manifest, path, &s.context.origin.host));
     match (of_archive, read_sidecar(path)) {

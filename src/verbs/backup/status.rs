@@ -7,8 +7,8 @@ use super::catalogue::{KnownBackups, folder, short};
 use super::replaced_schemas;
 use crate::crud::context::Context;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::times::time;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType};
 use crate::model::problem::Problem;
@@ -108,7 +108,7 @@ pub fn search_location(context: &Context<'_>, from: Option<&str>) -> String {
 }
 
 /// What is known of every backup of this database, and whether that could be asked.
-pub async fn look(s: &mut Session<'_>, from: Option<&str>) -> Result<(BackupHealth, bool)> {
+pub async fn look(s: &mut Invocation<'_>, from: Option<&str>) -> Result<(BackupHealth, bool)> {
     let known = KnownBackups::reachable(s, from).await?;
     let all: Vec<BackupEntry> = known.entries.iter().filter(|e| known.is_own(e)).cloned().collect();
     Ok((BackupHealth::of(&all), known.has_database))
@@ -136,7 +136,7 @@ impl Leaf for StatusFlags {
     };
     const UNUSED: Unused = Unused::NONE.org().columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let max_age = self.max_age.as_ref().map_or(MAX_AGE, String::as_str).to_owned();
         let now = s.context.clock.now();

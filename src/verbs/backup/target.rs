@@ -10,7 +10,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::archive::{make_folder, remove_partial, scratch};
 use crate::crud::gate::{self, Verb};
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::problem::{Problem, io_message};
 use crate::store::backup::rebuild;
 use crate::store::engine::location::Location;
@@ -44,7 +44,7 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> Problem {
 
 impl EmptyTarget {
     /// Takes a place, and leads the session there. One that holds anything is refused.
-    pub async fn take(s: &mut Session<'_>, location: Location, flag: &'static str) -> Result<EmptyTarget> {
+    pub async fn take(s: &mut Invocation<'_>, location: Location, flag: &'static str) -> Result<EmptyTarget> {
         let mut place = EmptyTarget { location: followed(location), held: None, flag };
         s.connection.location = place.location.clone();
         let Location::Sqlite(path) = &place.location else {
@@ -65,7 +65,7 @@ impl EmptyTarget {
         format!("name an empty place with --{}", self.flag)
     }
 
-    async fn require_empty(&self, s: &mut Session<'_>) -> Result<()> {
+    async fn require_empty(&self, s: &mut Invocation<'_>) -> Result<()> {
         let at = self.location.shown();
         let db = s.unchecked_db().await?;
         let holds = match migrate::state(db).await? {
@@ -95,7 +95,7 @@ impl EmptyTarget {
 
     /// Fills the place: on PostgreSQL in one transaction; else in a file of its own beside it, which is moved there once it
     /// is whole. A dry run does the same, and keeps nothing.
-    pub async fn fill<V: Verb>(self, s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
+    pub async fn fill<V: Verb>(self, s: &mut Invocation<'_>, verb: &V) -> Result<V::Output> {
         let Location::Sqlite(path) = &self.location else { return gate::write_unchecked(s, verb).await };
         let folder = match folder_of(path) {
             // A dry run makes no folder either.
@@ -137,7 +137,7 @@ impl EmptyTarget {
 }
 
 /// Fills a file that nobody else knows.
-pub async fn fill_scratch<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
+pub async fn fill_scratch<V: Verb>(s: &mut Invocation<'_>, verb: &V) -> Result<V::Output> {
     rebuild::relax_durability(s.unchecked_db().await?).await?;
     let done = gate::write_unchecked(s, verb).await?;
     // Committed in a file that nobody knows yet: a signal may still be heard.

@@ -16,8 +16,8 @@ use super::scratch::Scratch;
 use super::trust::{TrustFlags, trust};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, Manifest};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind as Broken, Problem};
@@ -181,7 +181,7 @@ impl Leaf for VerifyFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Backup);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let plan = VerifyPlan { is_quick: self.quick, ..VerifyPlan::new(s.context, &self.identity, self.trial)? };
         if plan.against_live {
@@ -204,7 +204,7 @@ impl Leaf for VerifyFlags {
 }
 
 /// Proves every archive in the folder; one that does not hold keeps no other from being looked at.
-async fn all(s: &mut Session<'_>, from: Option<&str>, plan: &VerifyPlan) -> Result<()> {
+async fn all(s: &mut Invocation<'_>, from: Option<&str>, plan: &VerifyPlan) -> Result<()> {
     let ui = &s.context.ui;
     let folder = folder(s.context, from, "from")?;
     let (mut proofs, mut unread) = (Vec::new(), 0);
@@ -274,7 +274,7 @@ fn tell_live(context: &Context<'_>, live: &[Compared]) {
 }
 
 /// Proves one archive, and marks it. An error is what has nothing to do with the archive.
-pub async fn prove_one(s: &mut Session<'_>, plan: &VerifyPlan, path: &Path) -> Result<Proof> {
+pub async fn prove_one(s: &mut Invocation<'_>, plan: &VerifyPlan, path: &Path) -> Result<Proof> {
     let began = s.context.clock.now();
     let mut proof = Proof {
         id: None,
@@ -340,7 +340,7 @@ fn of_live(live: &[Compared]) -> Option<Problem> {
 }
 
 async fn look_into(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     plan: &VerifyPlan,
     archive: &Archive,
     proof: &mut Proof,
@@ -407,7 +407,7 @@ fn table_json(table: &str, rows: u64, digest: Option<Digest32>) -> Json {
 
 /// Restores it into a database that is thrown away, proves that, and compares each table with what the archive holds.
 async fn in_scratch(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     plan: &VerifyPlan,
     archive: &Archive,
     scratch: &Scratch,
@@ -464,7 +464,7 @@ pub async fn compare(db: &mut Db, source: &Source<'_>) -> Result<Vec<Json>> {
 
 /// Holds what was restored against the live database, as that was when its trail was as long.
 async fn with_live(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     archive: &Archive,
     then: &mut Db,
     scratch: &Scratch,
@@ -512,7 +512,7 @@ async fn with_live(
 
 /// Marks what came of it, beside the archive and in the catalogue of the database that it is of.
 async fn mark(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     path: &Path,
     manifest: Option<&Manifest>,
     is_restored: bool,
@@ -546,7 +546,7 @@ async fn mark(
 }
 
 async fn mark_in_catalogue(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     manifest: Option<&Manifest>,
     entry: BackupEntry,
     fault: Option<&Problem>,

@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 
 use super::{KIND, wrapped};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::Exported;
-use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
@@ -31,7 +31,7 @@ use crate::ui::Ui;
 const SHORTEST: usize = 12;
 
 /// Records that the master key is written to a file, and who can open it.
-async fn record(s: &mut Session<'_>, master_key: Uuid, to: Vec<String>) -> Result<()> {
+async fn record(s: &mut Invocation<'_>, master_key: Uuid, to: Vec<String>) -> Result<()> {
     let details = Map::from_iter([("to".to_owned(), to.into())]);
     let (action, noun) = (Action::Export, KIND.to_owned());
     gate::write(s, &Exported { action, noun, org: SYSTEM, id: Some(master_key), details: vec![details] }).await
@@ -117,7 +117,7 @@ impl Leaf for ExportFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Export);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         if let Some(code) = &self.organisation {
             return self.of_organisation(s, code).await;
@@ -153,7 +153,7 @@ impl Leaf for ExportFlags {
 
 impl ExportFlags {
     /// Writes the keys of an organisation, which are recorded before.
-    async fn of_organisation(&self, s: &mut Session<'_>, code: &str) -> Result<()> {
+    async fn of_organisation(&self, s: &mut Invocation<'_>, code: &str) -> Result<()> {
         let at = self.file.display();
         if s.context.dry_run {
             let (_, keys) = wrapped::export(s, code).await?;
@@ -202,7 +202,7 @@ impl ExportFlags {
 }
 
 /// The master key for a manifest, encrypted to some, which is recorded before it is written anywhere.
-pub async fn recorded(s: &mut Session<'_>, to: &[String]) -> Result<String> {
+pub async fn recorded(s: &mut Invocation<'_>, to: &[String]) -> Result<String> {
     gate::allow_besides(s.context, ExportFlags::SPEC.permission)?;
     let vault = Vault::of(s).await?;
     let bytes = to_recipients(vault.master()?, to)?;

@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 use super::export::PassphraseFrom;
 use super::{KIND, init, unread, wrapped};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::master_key::MasterKeySource;
-use crate::crud::session::Session;
 use crate::crud::vault::{has_none, own_key};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
@@ -81,7 +81,7 @@ impl Leaf for ImportFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Import);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         if let Some(from) = self.wrapped()? {
             let keys = wrapped::read(&self.file, from)?;
@@ -150,7 +150,7 @@ impl ImportFlags {
     }
 
     /// The key that the file holds.
-    async fn opened(&self, s: &Session<'_>) -> Result<MasterKey> {
+    async fn opened(&self, s: &Invocation<'_>) -> Result<MasterKey> {
         let at = self.file.display();
         let bytes = self.encrypted()?;
         let wrong = |_| Problem::invalid(format!("{at} is no file that 'key export' wrote"));

@@ -12,9 +12,9 @@ use serde_json::Map;
 
 use super::KIND;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::master_key::MasterKeySource;
-use crate::crud::session::Session;
 use crate::crud::vault::{Vault, is_another, own_key};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
@@ -80,7 +80,7 @@ impl Leaf for InitFlags {
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
     const RECORDED: Option<Action> = Some(Action::Create);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         // Whatever would be refused is refused before there is a file.
         gate::preflight(s, SYSTEM).await?;

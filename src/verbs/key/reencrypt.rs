@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::KIND;
 use super::rotate::{organisations, told};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::vault::{Cell, IndexKeys, Keyring, Opener, Vault};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::Kinds;
@@ -269,7 +269,7 @@ impl Leaf for ReencryptFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
     const RECORDED: Option<Action> = Some(Action::KeyRotate);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let vault = Vault::of(s).await?;
         let counted = keys::count(s.db().await?, None).await?;
@@ -293,7 +293,7 @@ impl Leaf for ReencryptFlags {
 }
 
 async fn reencrypt(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     vault: &Vault,
     org: i32,
     code: &str,

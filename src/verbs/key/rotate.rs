@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::{KIND, init};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::master_key::MasterKeySource;
-use crate::crud::session::Session;
 use crate::crud::vault::{OrgKeys, Vault};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
@@ -204,7 +204,7 @@ pub fn told(counted: &[keys::Counted]) -> Map<String, Json> {
 }
 
 /// The organisations that have keys: the one that `--org` names, or all.
-pub async fn organisations(s: &mut Session<'_>) -> Result<Vec<i32>> {
+pub async fn organisations(s: &mut Invocation<'_>) -> Result<Vec<i32>> {
     let named = s.org().await?;
     let counted = keys::count(s.db().await?, named).await?;
     let mut orgs: Vec<i32> = counted.iter().map(|c| c.org).collect();
@@ -236,7 +236,7 @@ impl Leaf for RotateFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
     const RECORDED: Option<Action> = Some(Action::KeyRotate);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let vault = Vault::of(s).await?;
         match self.to {
@@ -246,7 +246,7 @@ impl Leaf for RotateFlags {
     }
 }
 
-async fn rotate_master(s: &mut Session<'_>, vault: Vault, to: PathBuf) -> Result<()> {
+async fn rotate_master(s: &mut Invocation<'_>, vault: Vault, to: PathBuf) -> Result<()> {
     if s.context.org_key.is_some() {
         return Err(Problem::usage("the master key is that of all organisations").hint("leave --org out").into());
     }
@@ -288,7 +288,7 @@ async fn rotate_master(s: &mut Session<'_>, vault: Vault, to: PathBuf) -> Result
     Ok(())
 }
 
-async fn rotate_organisations(s: &mut Session<'_>, vault: Vault) -> Result<()> {
+async fn rotate_organisations(s: &mut Invocation<'_>, vault: Vault) -> Result<()> {
     for org in organisations(s).await? {
         let code = records::org_code(s.db().await?, org).await?;
         let counted = keys::count(s.db().await?, Some(org)).await?;

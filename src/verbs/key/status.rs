@@ -7,8 +7,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::vault::{Vault, has_none, is_another, own_key};
 use crate::model::problem::Problem;
 use crate::model::sealing::Purpose;
@@ -32,7 +32,7 @@ impl Leaf for StatusFlags {
     };
     const UNUSED: Unused = Unused::NONE.org();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let source = s.context.master_key.clone();
         let own = own_key(s.db().await?).await?;
@@ -92,7 +92,7 @@ fn is_old(all: &[Counted], one: &Counted) -> bool {
 }
 
 /// Whether the keys of all organisations open.
-async fn fault_of_keys(s: &mut Session<'_>, vault: Vault) -> Result<Option<Problem>> {
+async fn fault_of_keys(s: &mut Invocation<'_>, vault: Vault) -> Result<Option<Problem>> {
     let counted = keys::count(s.db().await?, None).await?;
     for org in counted.iter().filter(|c| c.purpose == Purpose::Organisation).map(|c| c.org) {
         if let Err(e) = vault.org_keys(s.db().await?, org).await {
@@ -112,7 +112,7 @@ fn row_json(codes: &BTreeMap<i32, String>, c: &Counted) -> serde_json::Value {
     })
 }
 
-fn list(s: &Session<'_>, codes: &BTreeMap<i32, String>, counted: &[Counted]) -> Result<()> {
+fn list(s: &Invocation<'_>, codes: &BTreeMap<i32, String>, counted: &[Counted]) -> Result<()> {
     let ui = &s.context.ui;
     let heads = vec![
         OutputColumn::new("org", ValueType::Text),

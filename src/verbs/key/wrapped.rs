@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::{KIND, unread};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::read::Exported;
-use crate::crud::session::Session;
 use crate::crud::vault::{Vault, has_none, own_key};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::{Org, SYSTEM};
@@ -109,7 +109,7 @@ async fn text_of(db: &mut Db, org: i32, master_key: Uuid) -> Result<(String, usi
 }
 
 /// The keys of an organisation, read and recorded, as the text of a file; how many they are. A dry run records nothing.
-pub async fn export(s: &mut Session<'_>, code: &str) -> Result<(String, usize)> {
+pub async fn export(s: &mut Invocation<'_>, code: &str) -> Result<(String, usize)> {
     let own = own_key(s.db().await?).await?.ok_or_else(has_none)?;
     let org = records::org_number(s.db().await?, code, &ParseContext::default()).await?;
     let (text, keys, organisation) = text_of(s.db().await?, org, own.wrapping).await?;
@@ -291,7 +291,7 @@ async fn people(db: &mut Db, org: i32, some: &[&StoredKey]) -> Result<HashSet<Uu
 }
 
 /// Takes up what a file holds, where the organisation and the master key are those of the file.
-pub async fn import(s: &mut Session<'_>, path: &Path, file: WrappedKeys) -> Result<()> {
+pub async fn import(s: &mut Invocation<'_>, path: &Path, file: WrappedKeys) -> Result<()> {
     let own = own_key(s.db().await?).await?.ok_or_else(has_none)?;
     let at = path.display();
     if file.master_key != own.wrapping {

@@ -9,9 +9,9 @@ use super::parties::{another_person, not_anothers};
 use super::seal::is_nobody_elses;
 use super::{DESC, move_of};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::{known_columns, print_changed};
-use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::kyc::{Kyc, KycState, Method, Rejection};
 use crate::model::problem::Problem;
@@ -120,7 +120,7 @@ impl Batch {
     }
 }
 
-async fn end(s: &mut Session<'_>, batch: String, end: End) -> Result<()> {
+async fn end(s: &mut Invocation<'_>, batch: String, end: End) -> Result<()> {
     gate::allow(s)?;
     let org = s.the_org_of(DESC).await?.unwrap_or_default();
     known_columns(s.context, DESC)?;
@@ -152,7 +152,7 @@ impl Leaf for ConfirmFlags {
     };
     const RECORDED: Option<Action> = Some(Action::KycApprove);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         end(s, self.batch, End::Confirm).await
     }
 }
@@ -176,7 +176,7 @@ impl Leaf for CancelFlags {
     };
     const RECORDED: Option<Action> = Some(Action::KycReject);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         end(s, self.batch, End::Cancel).await
     }
 }

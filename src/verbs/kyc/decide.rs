@@ -15,10 +15,10 @@ use super::seal::{RESPONSE, is_nobody_elses, seal_besides};
 use super::{DESC, MOST, choice_of, move_of};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::keys::one_key;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::{known_columns, print_changed};
-use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::identity::name_match::compare;
@@ -316,7 +316,7 @@ impl Leaf for VerifyFlags {
     };
     const RECORDED: Option<Action> = Some(Action::KycApprove);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         known_columns(s.context, DESC)?;
         let key = one_key(s, DESC, Deleted::Exclude, self.key.clone()).await?;
@@ -375,7 +375,7 @@ impl Leaf for RejectFlags {
     };
     const RECORDED: Option<Action> = Some(Action::KycReject);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         known_columns(s.context, DESC)?;
         let records = named(s, &self.key).await?;

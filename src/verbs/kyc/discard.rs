@@ -12,11 +12,11 @@ use super::submit::{draft_of, is_by_writer};
 use super::{DESC, choice, live_of};
 use crate::crud::contents::delete_contents;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::keys::keys;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::{find, find_in};
 use crate::crud::purge::purge_contents;
-use crate::crud::session::Session;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::kinds::kyc::{Kyc, KycKind, KycState};
 use crate::model::kinds::user::User;
@@ -99,7 +99,7 @@ async fn forget_key(tx: &mut Tx<'_>, draft: &Record) -> Result<()> {
 }
 
 /// The draft that a key names: `asha@acme.in:pan`, or in full.
-async fn draft(s: &mut Session<'_>, key: &str) -> Result<Record> {
+async fn draft(s: &mut Invocation<'_>, key: &str) -> Result<Record> {
     let parts = key.rsplit_once(BETWEEN).and_then(|(user, kind)| Some((user, choice::<KycKind>(kind).ok()?)));
     let Some((user, kind)) = parts else { return find(s, DESC, key, Deleted::Exclude).await };
     let org = s.org_of(User::DESCRIPTOR).await?;
@@ -134,7 +134,7 @@ impl Leaf for DiscardFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
     const RECORDED: Option<Action> = Some(Action::Purge);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let mut drafts: Vec<Record> = Vec::new();
         for key in keys(s, DESC, Deleted::Exclude, &self.key).await? {

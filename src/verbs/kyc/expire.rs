@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{DESC, move_of};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::kyc::KycState;
 use crate::model::resource::Field;
@@ -76,7 +76,7 @@ impl Leaf for ExpireFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
     const RECORDED: Option<Action> = Some(Action::Update);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let org = s.the_org_of(DESC).await?.unwrap_or_default();
         gate::allow_whole(s, "kyc:verify", DESC, org)?;

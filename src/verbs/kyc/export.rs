@@ -17,9 +17,9 @@ use super::seal::{keys_that_seal, opened_by, sealed_columns};
 use super::{DESC, agreed, owner_cells};
 use crate::crud::context::Access;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Besides, FlagGroup, flags};
 use crate::crud::read;
-use crate::crud::session::Session;
 use crate::crud::vault::{Opener, Vault};
 use crate::model::kinds::consent::Consent;
 use crate::model::kinds::user::User;
@@ -75,7 +75,7 @@ impl Besides for ExportFlags {
         "orgctl kyc export kyc.csv\norgctl kyc export --filter 'status=draft' -o ndjson\norgctl kyc export --sealed papers.csv\norgctl kyc export --reveal papers.csv --reason 'notice of the tax office'".to_owned()
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let Unmasked { sealed, reveal, reason, stdout } = self.unmasked;
         if !reveal && (reason.is_some() || stdout) {
             let flag = if stdout { "--stdout" } else { "--reason" };
@@ -106,7 +106,7 @@ enum How {
 }
 
 /// Why values are to be seen in clear, which goes to no file by mistake.
-fn reason_of(s: &Session<'_>, export: &read::ExportFlags, reason: Option<&str>, stdout: bool) -> Result<String> {
+fn reason_of(s: &Invocation<'_>, export: &read::ExportFlags, reason: Option<&str>, stdout: bool) -> Result<String> {
     let is_file = export.file.file.as_ref().is_some_and(|file| file != "-");
     match (is_file, stdout) {
         (false, false) => {
@@ -129,7 +129,7 @@ struct Plan {
     vault: Vault,
 }
 
-async fn plan(s: &mut Session<'_>, export: &read::ExportFlags, how: &How) -> Result<Plan> {
+async fn plan(s: &mut Invocation<'_>, export: &read::ExportFlags, how: &How) -> Result<Plan> {
     let usage = |sentence: &str| Err(Problem::usage(sentence).into());
     if export.as_of.as_of.is_some() {
         return usage("what was sealed then is not kept: --as-of tells no sealed values");
@@ -163,7 +163,7 @@ async fn plan(s: &mut Session<'_>, export: &read::ExportFlags, how: &How) -> Res
     Ok(Plan { org, ids, format, vault })
 }
 
-async fn hand_out(s: &mut Session<'_>, export: &read::ExportFlags, how: &How) -> Result<()> {
+async fn hand_out(s: &mut Invocation<'_>, export: &read::ExportFlags, how: &How) -> Result<()> {
     let plan = plan(s, export, how).await?;
     let count = records::count(plan.ids.len() as u64, DESC);
     if s.context.dry_run {
@@ -230,7 +230,7 @@ async fn hand_out(s: &mut Session<'_>, export: &read::ExportFlags, how: &How) ->
 }
 
 /// Whether anybody stands in the file as an owner of a business.
-async fn names_owners(s: &mut Session<'_>, plan: &Plan) -> Result<bool> {
+async fn names_owners(s: &mut Invocation<'_>, plan: &Plan) -> Result<bool> {
     for some in plan.ids.chunks(TOGETHER) {
         let ids: Vec<Value> = some.iter().map(|id| (*id).into()).collect();
         if !owner_cells::of(s.db().await?, plan.org, &ids).await?.is_empty() {
@@ -265,7 +265,7 @@ fn heads(how: &How) -> Vec<OutputColumn> {
 }
 
 /// All rows, in the order in which they were found.
-async fn rows(s: &mut Session<'_>, plan: &Plan, how: &How, listing: &mut Listing) -> Result<()> {
+async fn rows(s: &mut Invocation<'_>, plan: &Plan, how: &How, listing: &mut Listing) -> Result<()> {
     let org = keys::org_uuid(s.db().await?, plan.org).await?;
     for some in plan.ids.chunks(TOGETHER) {
         let ids: Vec<Value> = some.iter().map(|id| (*id).into()).collect();

@@ -10,8 +10,8 @@ use super::DESC;
 use super::redact::REDACT;
 use super::seal::{NUMBER, NUMBER_INDEX, OWNERS};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::session::Session;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
@@ -54,7 +54,7 @@ impl Leaf for ExposureFlags {
         examples: "orgctl kyc exposure --actor asha --since 30d\norgctl kyc exposure --actor asha -o csv > notice.csv\norgctl kyc exposure --key 38d31a02-395e-876e-852a-44f037cbd672 --since 2026-11-01",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let since = self.since.as_ref().map(|text| s.context.time(text)).transpose()?.map(|(from, _)| from);
         let org = s.the_trail().await?;
@@ -98,7 +98,7 @@ type Found = BTreeMap<Uuid, Exposure>;
 const KIND: &str = "kind";
 
 /// What was shown to an actor: revealed, exported, and all that was in archives that he or she made.
-async fn of_actor(s: &mut Session<'_>, org: i32, actor: &str, since: Since) -> Result<Found> {
+async fn of_actor(s: &mut Invocation<'_>, org: i32, actor: &str, since: Since) -> Result<Found> {
     let db = s.db().await?;
     let actors = actors(db, actor).await?;
     let mut found = exposures(db, org, &actors, since).await?;
@@ -172,7 +172,7 @@ async fn all_held(db: &mut Db, org: i32, of: Option<Uuid>) -> Result<BTreeMap<Uu
 }
 
 /// Whose data is sealed under a key, and whose was in archives that were made meanwhile.
-async fn of_key(s: &mut Session<'_>, org: i32, key: Uuid, since: Since) -> Result<Found> {
+async fn of_key(s: &mut Invocation<'_>, org: i32, key: Uuid, since: Since) -> Result<Found> {
     let db = s.db().await?;
     let protected = protected_by(db, org, key).await?.ok_or_else(|| {
         Problem::not_found(format!("there is no key {key} of this organisation, and no rotation tells of it"))
@@ -207,7 +207,7 @@ async fn of_key(s: &mut Session<'_>, org: i32, key: Uuid, since: Since) -> Resul
     Ok(found)
 }
 
-async fn people(s: &mut Session<'_>, org: i32, some: &[(Uuid, Exposure)]) -> Result<HashMap<Uuid, Record>> {
+async fn people(s: &mut Invocation<'_>, org: i32, some: &[(Uuid, Exposure)]) -> Result<HashMap<Uuid, Record>> {
     let ids: Vec<Value> = some.iter().map(|(id, _)| (*id).into()).collect();
     let (desc, db) = (User::DESCRIPTOR, s.db().await?);
     let mut found = records::with_ids(db, desc, Some(org), &ids).await?;

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::seal::{NUMBER, NUMBER_INDEX, OWNERS, bank_code, counts};
 use super::{DESC, Lines, choice};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::model::identity::{Number, NumberKind};
 use crate::model::kinds::kyc::KycKind;
@@ -45,7 +45,7 @@ fn record_kind(kind: NumberKind) -> KycKind {
 }
 
 impl FindFlags {
-    async fn number(&self, s: &mut Session<'_>) -> Result<Number> {
+    async fn number(&self, s: &mut Invocation<'_>) -> Result<Number> {
         let kind = NumberKind::parse(&self.kind);
         let kind = kind.ok_or_else(|| Problem::usage(format!("'{}' is no kind of number", self.kind)))?;
         let today = s.context.clock.now().date_naive();
@@ -90,7 +90,7 @@ impl Leaf for FindFlags {
         examples: "orgctl kyc find --kind pan\norgctl kyc find --kind aadhaar - < number.txt",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let number = self.number(s).await?;
         let org = s.the_org_of(DESC).await?.unwrap_or_default();
@@ -123,7 +123,7 @@ impl Leaf for FindFlags {
 }
 
 /// Businesses of which somebody with this PAN is a beneficial owner.
-async fn owned_by(s: &mut Session<'_>, vault: &Vault, org: i32, number: &Number) -> Result<Vec<Vec<Value>>> {
+async fn owned_by(s: &mut Invocation<'_>, vault: &Vault, org: i32, number: &Number) -> Result<Vec<Vec<Value>>> {
     let index = vault.find_index_keys(s.db().await?, org, OWNERS.table, NUMBER).await?;
     let lookups = index.map(|keys| keys.lookups(number.expose().as_bytes())).unwrap_or_default();
     let values: Vec<Value> = lookups.into_iter().map(|index| Value::Bytes(index.to_vec())).collect();
@@ -181,7 +181,7 @@ impl Leaf for DuplicatesFlags {
     };
     const UNUSED: Unused = Unused::NONE.rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let kind: Option<KycKind> = self.kind.as_deref().map(choice).transpose()?;
         let org = s.the_org_of(DESC).await?.unwrap_or_default();

@@ -11,7 +11,7 @@ use super::seal::counts;
 use super::{DESC, choice};
 use crate::crud::import::report::More;
 use crate::crud::import::{Import, Report};
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::kinds::kyc::{FLAGS, KycKind};
 use crate::model::kinds::user::User;
 use crate::model::resource::Resource as _;
@@ -43,7 +43,7 @@ fn columns(header: &[String]) -> Vec<(usize, &'static [KycKind])> {
 /// Says of how many people a file that was loaded has flags, and the organisation no record: a line for people, and a member for
 /// programs. `names` are the fields by which rows name them, that which says it best first.
 pub async fn tell_unfounded(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     rows: &Import,
     (report, names): (&Report, &[&str]),
     more: &mut More,
@@ -108,7 +108,7 @@ struct Unfounded {
 }
 
 impl Unfounded {
-    async fn ask(&mut self, s: &mut Session<'_>, org: i32, rows: &[(String, Said)]) -> Result<()> {
+    async fn ask(&mut self, s: &mut Invocation<'_>, org: i32, rows: &[(String, Said)]) -> Result<()> {
         let context = s.connection.parsing.clone();
         let words: BTreeSet<&str> = rows.iter().map(|(word, _)| word.as_str()).collect();
         let words: Vec<&str> = words.into_iter().collect();

@@ -18,8 +18,8 @@ use crate::crud::import::{
     self, FileFlags, ForcedRows, Import, Loads, Merged, Objects, Opened, Rejects, Report, Run, SaysConflict, Terms,
     Tolerance, load,
 };
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::model::identity::fernet::FernetKey;
 use crate::model::identity::within::found_in;
@@ -240,7 +240,7 @@ impl Leaf for ImportFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
     const RECORDED: Option<Action> = Some(Action::Import);
 
-    async fn run(mut self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(mut self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         if self.keep_verified {
             gate::allow_besides(s.context, "kyc:keep_verified")?;

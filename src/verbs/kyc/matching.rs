@@ -6,8 +6,8 @@ use serde_json::json;
 use super::Lines;
 use crate::crud::context::OF_EVERYBODY;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::identity::name_match::compare;
 use crate::model::problem::Problem;
 use crate::ui::format::{is_for_programs, report};
@@ -31,7 +31,7 @@ impl Leaf for MatchFlags {
     };
     const UNUSED: Unused = Unused::NONE.org().columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let mut lines = Lines::open(s.context, &self.file)?;
         let mut names = Vec::new();

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::seal::{NUMBER, NUMBER_INDEX};
 use super::{DESC, choice, live_of};
+use crate::crud::invocation::Invocation;
 use crate::crud::keys::keys;
 use crate::crud::lookup::{find, find_in};
-use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::model::identity::within::{candidates, found_in};
 use crate::model::kinds::kyc::{Kyc, KycKind, KycState};
@@ -26,7 +26,7 @@ use crate::store::tx::Tx;
 
 /// The records that keys name, each once: `asha@acme.in:pan:1`, or `asha@acme.in:pan` for the one that waits, or else the one
 /// in force.
-pub async fn named(s: &mut Session<'_>, given: &[String]) -> Result<Vec<Record>> {
+pub async fn named(s: &mut Invocation<'_>, given: &[String]) -> Result<Vec<Record>> {
     let mut found: Vec<Record> = Vec::new();
     for key in keys(s, DESC, Deleted::Exclude, given).await? {
         let record = one(s, &key).await?;
@@ -45,7 +45,7 @@ pub async fn named(s: &mut Session<'_>, given: &[String]) -> Result<Vec<Record>>
 const NAMED: usize = 3;
 
 /// The record that a key names.
-pub async fn one(s: &mut Session<'_>, key: &str) -> Result<Record> {
+pub async fn one(s: &mut Invocation<'_>, key: &str) -> Result<Record> {
     let parts = key.rsplit_once(BETWEEN).and_then(|(user, kind)| Some((user, choice::<KycKind>(kind).ok()?)));
     let Some((user, kind)) = parts else { return find(s, DESC, key, Deleted::Exclude).await };
     let org = s.org_of(User::DESCRIPTOR).await?;
@@ -125,7 +125,7 @@ pub fn without_numbers(flag: &'static str, text: Option<&str>) -> Result<(), Pro
 }
 
 /// Why something sealed must be seen, as it is recorded.
-pub fn reason(s: &Session<'_>, text: &str) -> Result<String, Problem> {
+pub fn reason(s: &Invocation<'_>, text: &str) -> Result<String, Problem> {
     without_numbers("--reason", Some(text))?;
     let wrong = |_| Problem::invalid("the reason must be one line of at most 1000 characters").field("reason");
     Ok((Line::<1000>::TYPE.parse)(text, &s.connection.parsing).map_err(wrong)?.to_text())
@@ -134,7 +134,7 @@ pub fn reason(s: &Session<'_>, text: &str) -> Result<String, Problem> {
 /// Refuses texts in words that hold a number of somebody whom they are about, of which other people's may be in the same form: an
 /// account number, which has no check digits, or the reference of a bank, which passes for an Aadhaar number one time in ten.
 pub async fn without_own_numbers(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     records: &[Record],
     texts: &[(&'static str, Option<&str>)],
 ) -> Result<()> {
@@ -155,7 +155,7 @@ pub fn number_of(kind: KycKind) -> &'static str {
 
 /// The same, of people of an organisation.
 pub async fn without_numbers_of(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     org: i32,
     people: &BTreeSet<Uuid>,
     texts: &[(&'static str, Option<&str>)],

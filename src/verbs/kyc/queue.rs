@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Besides, flags};
 use crate::crud::read::{self, list_where};
-use crate::crud::session::Session;
 use crate::model::resource::Descriptor;
 use crate::store::records::query::{Condition, Op, column};
 use crate::store::records::{filter_columns, live_orgs};
@@ -29,7 +29,7 @@ impl Besides for QueueFlags {
             .to_owned()
     }
 
-    async fn run(mut self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(mut self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
         let rows = &mut self.list.rows;
         let is_queue = rows.which.filter.filter.is_none() && !rows.deletions.deleted && !rows.deletions.with_deleted;

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::DESC;
 use super::seal::{Clear, FINGERPRINT, NUMBER, RESPONSE, Seals, is_chosen, opened_by, sealed_columns, without_key};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::crud::vault::{Cell, Opener, Vault};
 use crate::crud::write::dry_run_note;
 use crate::model::identity::within::without_aadhaars;
@@ -269,7 +269,7 @@ impl Leaf for RedactFlags {
     const UNUSED: Unused = Unused::NONE.columns().rows();
     const RECORDED: Option<Action> = Some(Action::Update);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let org = s.the_org_of(DESC).await?.unwrap_or_default();
         gate::allow_whole(s, "kyc:redact", DESC, org)?;
@@ -306,7 +306,7 @@ impl Leaf for RedactFlags {
 }
 
 /// What was done, and where the numbers are still.
-async fn tell(s: &mut Session<'_>, records: u64, people: u64) -> Result<()> {
+async fn tell(s: &mut Invocation<'_>, records: u64, people: u64) -> Result<()> {
     let of = counted(records, "record", "records");
     let whose = counted(people, "person", "people");
     s.context
@@ -331,7 +331,7 @@ async fn tell(s: &mut Session<'_>, records: u64, people: u64) -> Result<()> {
 }
 
 /// Takes batch after batch, until none is left that somebody brought along meanwhile by a merge.
-async fn redact_all(s: &mut Session<'_>, vault: &Vault, org: i32, (code, all): (&str, u64)) -> Result<(u64, u64)> {
+async fn redact_all(s: &mut Invocation<'_>, vault: &Vault, org: i32, (code, all): (&str, u64)) -> Result<(u64, u64)> {
     let progress = s.context.ui.progress();
     progress.part(&format!("taking numbers out of {code}"), Some(all), "records");
     let (mut records, mut people) = (0, 0);
@@ -362,7 +362,7 @@ struct Archives {
 }
 
 /// What is known of archives that were made before.
-async fn archives(s: &mut Session<'_>) -> Result<Archives> {
+async fn archives(s: &mut Invocation<'_>) -> Result<Archives> {
     let known = KnownBackups::reachable(s, None).await?;
     let now = s.context.clock.now();
     let own: Vec<_> = known.entries.iter().filter(|e| known.is_own(e) && e.may_hold_rows()).collect();

@@ -8,9 +8,9 @@ use super::parties::{self, one, without_own_numbers};
 use super::seal::{NUMBER, OWNERS, opened, sealed_columns};
 use super::{DESC, choice};
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::Exported;
-use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::kyc::KycKind;
@@ -86,7 +86,7 @@ fn of_owner(field: &str) -> Result<Option<(i64, &'static str)>, Problem> {
 }
 
 /// One of the owners of a business.
-async fn owner_of(s: &mut Session<'_>, business: &Record, n: i64) -> Result<Record> {
+async fn owner_of(s: &mut Invocation<'_>, business: &Record, n: i64) -> Result<Record> {
     let (org, id) = business.meta.record_id();
     let all = records::with_value(s.db().await?, OWNERS, Some(org), OWNERS.known("kyc_id")?, &id.into()).await?;
     let title = business.title();
@@ -141,7 +141,7 @@ impl Leaf for RevealFlags {
     const UNUSED: Unused = Unused::NONE.columns();
     const RECORDED: Option<Action> = Some(Action::Reveal);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let ((key, column), owner) = match of_owner(&self.field)? {
             Some((n, column)) => (self.of_business(column)?, Some(n)),

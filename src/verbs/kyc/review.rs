@@ -8,10 +8,10 @@ use super::parties::{named, not_anothers};
 use super::seal::is_nobody_elses;
 use super::{DESC, live_of, move_of, waits_already};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find_ref;
 use crate::crud::read::{known_columns, print_changed};
-use crate::crud::session::Session;
 use crate::crud::write::{ChangedRecord, Target, change_all, dry_run_note};
 use crate::model::kinds::kyc::Kyc;
 use crate::model::problem::Problem;
@@ -157,7 +157,7 @@ fn reopened(mut after: Record) -> Record {
 }
 
 /// Finds records, does something to them, and tells what came of it.
-async fn review(s: &mut Session<'_>, step: Step, keys: &[String], to: Option<&str>) -> Result<()> {
+async fn review(s: &mut Invocation<'_>, step: Step, keys: &[String], to: Option<&str>) -> Result<()> {
     gate::allow(s)?;
     known_columns(s.context, DESC)?;
     let records = named(s, keys).await?;
@@ -204,7 +204,7 @@ impl Leaf for ClaimFlags {
     };
     const RECORDED: Option<Action> = Some(Action::Update);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         review(s, Step::Claim, &self.key, None).await
     }
 }
@@ -231,7 +231,7 @@ impl Leaf for AssignFlags {
     };
     const RECORDED: Option<Action> = Some(Action::Update);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         review(s, Step::Assign, &self.key, Some(&self.to)).await
     }
 }
@@ -255,7 +255,7 @@ impl Leaf for StartFlags {
     };
     const RECORDED: Option<Action> = Some(Action::Update);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         review(s, Step::Start, &self.key, None).await
     }
 }
@@ -278,7 +278,7 @@ impl Leaf for ReopenFlags {
         examples: "orgctl kyc reopen asha@sahyadri.example:pan:1",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         review(s, Step::Reopen, &self.key, None).await
     }
 }

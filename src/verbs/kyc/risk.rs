@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::parties::named;
 use super::{DESC, choice, choice_of};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::{known_columns, print_changed};
-use crate::crud::session::Session;
 use crate::crud::write::{ChangedRecord, Target, change_all, dry_run_note};
 use crate::model::kinds::kyc::{Kyc, Risk};
 use crate::model::resource::stored::Stored;
@@ -85,7 +85,7 @@ impl Leaf for SetFlags {
     };
     const RECORDED: Option<Action> = Some(Action::Update);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         known_columns(s.context, DESC)?;
         let records = named(s, &self.key).await?;

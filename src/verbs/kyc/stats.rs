@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::DESC;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::session::Session;
 use crate::model::values::value::{Decimal, Value, ValueType};
 use crate::store::records::waits::waits;
 use crate::ui::format::{Listing, OutputColumn};
@@ -25,7 +25,7 @@ impl Leaf for StatsFlags {
         examples: "orgctl kyc stats\norgctl kyc stats -o json",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let org = s.the_org().await?;
         let now = s.context.clock.now();

@@ -5,9 +5,9 @@ use serde_json::{Value as Json, json};
 
 use super::live_of;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find;
-use crate::crud::session::Session;
 use crate::model::kinds::kyc::{Kyc, KycKind, KycState};
 use crate::model::kinds::user::User;
 use crate::model::resource::Resource as _;
@@ -63,7 +63,7 @@ impl Leaf for StatusFlags {
         examples: "orgctl kyc status asha@sahyadri.example\norgctl kyc status asha@sahyadri.example -o json",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let user = find(s, User::DESCRIPTOR, &self.user, Deleted::Exclude).await?;
         let all = live_of(s.db().await?, user.meta.org_id, user.meta.id).await?;

@@ -14,10 +14,10 @@ use super::paper::{self, Paper};
 use super::seal::{NUMBER_INDEX, OWNERS, is_nobody_elses, others_have, seal_owners, seal_paper, sealed_columns};
 use super::{DESC, choice, live_of, move_of, waits_already};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find;
 use crate::crud::read::{known_columns, print_changed};
-use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::crud::write::{Target, begun, dry_run_note};
 use crate::model::identity::name_match::compare;
@@ -303,12 +303,12 @@ pub struct SubmitFlags {
     pub consent: ConsentFlags,
 }
 
-fn warn_of_duplicate(s: &Session<'_>, label: &str) {
+fn warn_of_duplicate(s: &Invocation<'_>, label: &str) {
     s.context.ui.warn(&format!("a record of somebody else has the same {label}: 'orgctl kyc duplicates' shows it"));
 }
 
 /// Submits what was kept as a draft.
-async fn submit_draft(s: &mut Session<'_>, draft: &Record, consent: Option<GivenConsent>) -> Result<()> {
+async fn submit_draft(s: &mut Invocation<'_>, draft: &Record, consent: Option<GivenConsent>) -> Result<()> {
     s.is_about(draft);
     let Submitted { record: made, is_duplicate } =
         gate::write(s, &SubmitDraft { target: Target::of(draft), consent }).await?;
@@ -359,7 +359,7 @@ const CLEAR: [&str; 9] =
 
 impl Clear {
     /// Column and value of all that was given.
-    fn values(&self, s: &Session<'_>) -> Result<Vec<(String, Value)>> {
+    fn values(&self, s: &Invocation<'_>) -> Result<Vec<(String, Value)>> {
         let given = [
             &self.gender,
             &self.business_type,
@@ -409,7 +409,7 @@ impl Leaf for SubmitFlags {
     };
     const RECORDED: Option<Action> = Some(Action::KycSubmit);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         known_columns(s.context, DESC)?;
         let kind: KycKind = choice(&self.kind)?;

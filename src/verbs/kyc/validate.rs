@@ -7,8 +7,8 @@ use super::Lines;
 use super::cells::Cells;
 use crate::crud::context::OF_EVERYBODY;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::identity::{Fault, Number, NumberKind};
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
@@ -42,14 +42,14 @@ impl Leaf for ValidateFlags {
     };
     const UNUSED: Unused = Unused::NONE.org();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let kind = NumberKind::parse(&self.kind)
             .ok_or_else(|| Problem::usage(format!("'{}' is no kind of number", self.kind)))?;
         let today = s.context.clock.now().date_naive();
         let mut listing = Listing::new(&s.context.ui, heads(), 1);
         let (mut many, mut wrong) = (0_u64, 0_u64);
-        let mut tell = |s: &mut Session<'_>, line: u64, text: &str, holder: &str| {
+        let mut tell = |s: &mut Invocation<'_>, line: u64, text: &str, holder: &str| {
             let read = Number::read(kind, text, today);
             many += 1;
             wrong += u64::from(read.is_err());

@@ -11,8 +11,8 @@ use crate::access::permission::Permission;
 use crate::access::{About, Answer, Facts};
 use crate::crud::context::Context;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::session::Session;
 use crate::model::rights::facts::Held;
 use crate::model::rights::roles::{Given, path};
 use crate::model::values::value::{Value, ValueType};
@@ -43,7 +43,7 @@ impl Leaf for CanFlags {
         examples: "orgctl user can asha@sahyadri.example\norgctl user can asha@sahyadri.example --at 2026-03-31 -o csv",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let (user, facts) = match known_user(s, self.key, &self.at).await? {
@@ -79,7 +79,7 @@ impl Leaf for CanFlags {
 }
 
 /// Permissions that are known: those of the catalogue, and those that a role of the user names.
-async fn known_words(s: &mut Session<'_>, org: i32, facts: &Facts) -> Result<BTreeSet<Permission>> {
+async fn known_words(s: &mut Invocation<'_>, org: i32, facts: &Facts) -> Result<BTreeSet<Permission>> {
     let mut all = access::catalogue(s.db().await?, org).await?;
     let given = facts.roles.all().iter().flat_map(|role| &role.given);
     all.extend(given.filter_map(|given| Permission::parse(&words::pattern(given))));
@@ -133,7 +133,7 @@ impl Leaf for RolesFlags {
         examples: "orgctl user roles asha@sahyadri.example\norgctl user roles asha@sahyadri.example --effective --at 2026-03-31",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let (user, facts) = match known_user(s, self.key, &self.at).await? {
@@ -202,7 +202,7 @@ impl Leaf for PermissionsFlags {
         examples: "orgctl role permissions ADMIN\norgctl role permissions ADMIN --effective -o csv",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let (_, role) = known_role(s, self.key, &self.at).await?;

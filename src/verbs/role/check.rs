@@ -9,8 +9,8 @@ use super::words::{self, Names};
 use crate::access::{Answer, Explanation, Facts};
 use crate::crud::context::Context;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
-use crate::crud::session::Session;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::values::value::rfc3339;
 use crate::store::access::Past;
@@ -34,7 +34,7 @@ pub struct QuestionFlags {
 }
 
 impl QuestionFlags {
-    async fn ask(&self, s: &mut Session<'_>) -> Result<Asked<Question>> {
+    async fn ask(&self, s: &mut Invocation<'_>) -> Result<Asked<Question>> {
         question(s, &self.user, &self.permission, &self.about, &self.at).await
     }
 }
@@ -57,7 +57,7 @@ impl Leaf for CheckFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let question = match self.question.ask(s).await? {
@@ -99,7 +99,7 @@ pub struct ExplainFlags {
 }
 
 impl ExplainFlags {
-    async fn ask(self, s: &mut Session<'_>) -> Result<Asked<(Option<Denied>, Question)>> {
+    async fn ask(self, s: &mut Invocation<'_>) -> Result<Asked<(Option<Denied>, Question)>> {
         if let Some(seq) = self.denied {
             return Ok(match Denied::read(s, seq).await? {
                 Asked::Known((denied, question)) => Asked::Known((Some(denied), question)),
@@ -125,7 +125,7 @@ impl Leaf for ExplainFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let (denied, question) = match self.ask(s).await? {
             Asked::Known(known) => known,
@@ -172,7 +172,7 @@ pub fn tell_unknown(context: &Context<'_>, why: Problem) -> Result<()> {
 }
 
 /// The answer as an exit code.
-async fn end(s: &mut Session<'_>, question: &Question, facts: &Facts, answer: Answer) -> Result<()> {
+async fn end(s: &mut Invocation<'_>, question: &Question, facts: &Facts, answer: Answer) -> Result<()> {
     let (kind, may) = match answer {
         Answer::Allow => return Ok(()),
         Answer::NeedsApproval => (ErrorKind::Approval, "needs approval for"),

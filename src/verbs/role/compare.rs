@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::question::{AtFlag, begin, ensure_all_known};
 use super::words;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find;
-use crate::crud::session::Session;
 use crate::model::kinds::role::Role;
 use crate::model::resource::Resource as _;
 use crate::model::rights::roles::{Given, Roles};
@@ -68,7 +68,7 @@ impl Leaf for DiffFlags {
         examples: "orgctl role diff ADMIN USER\norgctl role diff ADMIN USER -o csv",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         begin(s, &self.at, None).await?;
@@ -125,7 +125,7 @@ impl Leaf for MatrixFlags {
         examples: "orgctl role matrix --roles\norgctl role matrix --pairs -o csv > access.csv\norgctl role matrix --at 2026-03-31 -o json",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let ui = &s.context.ui;
         gate::allow(s)?;
         let at = begin(s, &self.at, None).await?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::question::{Asked, Question, again};
 use crate::access::Answer;
 use crate::crud::gate;
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::rights::refusal::{Recorded, Refusal};
 use crate::model::trail::audit::Status;
@@ -23,7 +23,7 @@ pub struct Denied {
 
 impl Denied {
     /// Who asks is told of a record of the trail, so that must be allowed, too.
-    pub async fn read(s: &mut Session<'_>, seq: i64) -> Result<Asked<(Denied, Question)>> {
+    pub async fn read(s: &mut Invocation<'_>, seq: i64) -> Result<Asked<(Denied, Question)>> {
         gate::allow_besides(s.context, "audit:read")?;
         let tree = s.the_trail().await?;
         let code = records::org_code(s.db().await?, tree).await?;

@@ -9,9 +9,9 @@ use crate::crud::gate;
 use crate::crud::import::nested::{Fields, Nested, Objects, members};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{self, Opened, Terms, load};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Besides, FlagGroup, KindVerb as _, flags};
 use crate::crud::read::{self, Beside, ToldWithin};
-use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::model::kinds::role_grant::RoleGrant;
 use crate::model::kinds::role_inheritance::RoleInheritance;
@@ -101,7 +101,7 @@ flags! {
 impl Besides for ImportFlags {
     type Of = import::ImportFlags;
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
         let terms = Terms { nested: WITHIN, ..Terms::default() };
         let objects = Objects { nested: WITHIN, ..Objects::default() };
@@ -142,7 +142,7 @@ impl Besides for ExportFlags {
         format!("{}\norgctl role export --whole --without-members roles.csv", read::ExportFlags::examples(desc))
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let beside = match (self.whole.whole, self.whole.without_members) {
             (false, _) => Beside::Nothing,
             (true, false) => Beside::Within(TOLD),

@@ -10,11 +10,11 @@ use super::words;
 use crate::access::permission::Permission;
 use crate::crud::deletion::Mode;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find;
 use crate::crud::read::{known_columns, print_changed};
 use crate::crud::remove::Delete;
-use crate::crud::session::Session;
 use crate::crud::write::{Created, Target, begun, create, create_all, dry_run_note};
 use crate::model::kinds::role::Role;
 use crate::model::kinds::role_inheritance::RoleInheritance;
@@ -181,7 +181,7 @@ impl Leaf for GrantFlags {
         examples: "orgctl role grant AUDITOR audit:read reports:read\norgctl role grant AUDITOR '*:export' --own-branch --require-approval",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         known_columns(s.context, GIVEN)?;
         let permissions = patterns(&self.permissions)?;
         let role = find(s, Role::DESCRIPTOR, &self.role, Deleted::Exclude).await?;
@@ -223,7 +223,7 @@ pub struct RevokeFlags {
 }
 
 /// That a role does not give a permission, with what it gives that is near.
-async fn does_not_give(s: &mut Session<'_>, role: &Record, word: &str) -> Result<anyhow::Error> {
+async fn does_not_give(s: &mut Invocation<'_>, role: &Record, word: &str) -> Result<anyhow::Error> {
     let (org, id) = role.meta.record_id();
     let roles = access::roles(s.db().await?, org, Which::These(&[id]), None).await?;
     let given = roles.at(id).into_iter().flat_map(|at| &roles.role(at).given);
@@ -246,7 +246,7 @@ impl Leaf for RevokeFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let permissions = patterns(&self.permissions)?;
         let role = find(s, Role::DESCRIPTOR, &self.role, Deleted::Exclude).await?;
@@ -343,7 +343,7 @@ impl Leaf for CloneFlags {
         examples: "orgctl role clone ADMIN BRANCH_ADMIN --name 'Administrator of a branch'",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let desc = Role::DESCRIPTOR;
         known_columns(s.context, desc)?;
         let role = find(s, desc, &self.role, Deleted::Exclude).await?;

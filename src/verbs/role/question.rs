@@ -12,10 +12,10 @@ use crate::access::permission::Permission;
 use crate::access::{About, Facts};
 use crate::crud::as_of;
 use crate::crud::context::Context;
+use crate::crud::invocation::Invocation;
 use crate::crud::keys::one_key;
 use crate::crud::lookup::{find, find_in};
 use crate::crud::read::quote;
-use crate::crud::session::Session;
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::dept::Dept;
 use crate::model::kinds::permission::Permission as Known;
@@ -166,7 +166,7 @@ impl Question {
     }
 
     /// The command that says all of the answer: of the past, as of when it was asked about.
-    pub fn explained(&self, s: &Session<'_>) -> String {
+    pub fn explained(&self, s: &Invocation<'_>) -> String {
         let at = if s.connection.past.is_some() { format!(" --at {}", rfc3339(self.at)) } else { String::new() };
         format!("orgctl role explain {} {}{}{at}", quote(&self.user.key()), self.asked, self.target.flags())
     }
@@ -192,7 +192,7 @@ pub enum Asked<T> {
 }
 
 /// Goes to the time that is asked about.
-pub async fn begin(s: &mut Session<'_>, at: &AtFlag, of: Option<&'static Descriptor>) -> Result<DateTime<Utc>> {
+pub async fn begin(s: &mut Invocation<'_>, at: &AtFlag, of: Option<&'static Descriptor>) -> Result<DateTime<Utc>> {
     let kinds: Vec<&'static Descriptor> = DECIDED_BY.iter().copied().chain(of).collect();
     as_of::begin_at(s, at.at.as_deref(), &kinds).await
 }
@@ -203,7 +203,7 @@ pub fn kind_of(context: &Context<'_>, asked: &Permission) -> Option<&'static Des
 }
 
 /// Asks again what was refused, as of when that was.
-pub async fn again(s: &mut Session<'_>, org: i32, at: DateTime<Utc>, refusal: Refusal) -> Result<Asked<Question>> {
+pub async fn again(s: &mut Invocation<'_>, org: i32, at: DateTime<Utc>, refusal: Refusal) -> Result<Asked<Question>> {
     let asked = Permission::typed(&refusal.permission)?;
     let kind = refusal.resource.as_deref().and_then(|noun| s.kinds().by_noun(noun));
     let at = begin(s, &AtFlag { at: Some(rfc3339(at)) }, kind).await?;
@@ -232,7 +232,7 @@ pub async fn again(s: &mut Session<'_>, org: i32, at: DateTime<Utc>, refusal: Re
 
 /// Makes a question of what was typed.
 pub async fn question(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     user: &str,
     permission: &str,
     about: &AboutFlags,
@@ -254,7 +254,12 @@ pub async fn question(
 }
 
 /// Finds a record at the time that is asked about, as far as that can be told.
-async fn known(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, org: Option<i32>) -> Result<Asked<Record>> {
+async fn known(
+    s: &mut Invocation<'_>,
+    desc: &'static Descriptor,
+    key: &str,
+    org: Option<i32>,
+) -> Result<Asked<Record>> {
     let found = match org {
         Some(org) => find_in(s, desc, Some(org), key, Deleted::Exclude).await,
         None => find(s, desc, key, Deleted::Exclude).await,
@@ -278,7 +283,7 @@ fn unknown<T>(e: anyhow::Error) -> Result<Asked<T>> {
 }
 
 /// Refuses a list where nobody can tell all that goes into it: it would be wrong of a part. Neither a conflict nor a mistake.
-pub async fn ensure_all_known(s: &mut Session<'_>) -> Result<()> {
+pub async fn ensure_all_known(s: &mut Invocation<'_>) -> Result<()> {
     match as_of::ensure_all_known(s).await {
         Ok(()) => Ok(()),
         Err(e) => match unknown::<()>(e)? {
@@ -289,7 +294,7 @@ pub async fn ensure_all_known(s: &mut Session<'_>) -> Result<()> {
 }
 
 /// What it would be done to.
-pub async fn target(s: &mut Session<'_>, org: i32, asked: &Permission, about: &AboutFlags) -> Result<Asked<Target>> {
+pub async fn target(s: &mut Invocation<'_>, org: i32, asked: &Permission, about: &AboutFlags) -> Result<Asked<Target>> {
     let mut target = Target::default();
     if let Some(key) = &about.target {
         let Some(kind) = kind_of(s.context, asked) else {
@@ -328,7 +333,7 @@ pub async fn target(s: &mut Session<'_>, org: i32, asked: &Permission, about: &A
 
 /// What is known of one user, for one permission or for all of them.
 pub async fn facts(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     user: &Record,
     asked: Option<&Permission>,
     at: DateTime<Utc>,
@@ -346,7 +351,7 @@ pub async fn facts(
 }
 
 /// A user that a command names, with what is known of him or her at an instant for all permissions.
-pub async fn known_user(s: &mut Session<'_>, key: Option<String>, at: &AtFlag) -> Result<Asked<(Record, Facts)>> {
+pub async fn known_user(s: &mut Invocation<'_>, key: Option<String>, at: &AtFlag) -> Result<Asked<(Record, Facts)>> {
     let at = begin(s, at, None).await?;
     let key = one_key(s, User::DESCRIPTOR, Deleted::Exclude, key).await?;
     let user = find(s, User::DESCRIPTOR, &key, Deleted::Exclude).await?;
@@ -357,7 +362,7 @@ pub async fn known_user(s: &mut Session<'_>, key: Option<String>, at: &AtFlag) -
 }
 
 /// A role that a command names, as of an instant of which all is known.
-pub async fn known_role(s: &mut Session<'_>, key: Option<String>, at: &AtFlag) -> Result<(DateTime<Utc>, Record)> {
+pub async fn known_role(s: &mut Invocation<'_>, key: Option<String>, at: &AtFlag) -> Result<(DateTime<Utc>, Record)> {
     let at = begin(s, at, None).await?;
     let key = one_key(s, Role::DESCRIPTOR, Deleted::Exclude, key).await?;
     let role = find(s, Role::DESCRIPTOR, &key, Deleted::Exclude).await?;

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use clap::Command;
 
 use crate::access::permission::Permission;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Besides, Flags, Given, KindVerb};
-use crate::crud::session::Session;
 use crate::model::kinds::Kinds;
 use crate::model::problem::nearest;
 use crate::model::resource::Descriptor;
@@ -19,7 +19,7 @@ use crate::store::access;
 const SHOWN: usize = 10;
 
 /// Says so where no catalogue has a word.
-pub async fn warn_of_unknown(s: &mut Session<'_>, org: i32, asked: &Permission) -> Result<()> {
+pub async fn warn_of_unknown(s: &mut Invocation<'_>, org: i32, asked: &Permission) -> Result<()> {
     let known = access::catalogue(s.db().await?, org).await?;
     if known.is_empty() || known.contains(asked) {
         return Ok(());
@@ -41,7 +41,7 @@ fn near<'k>(asked: &Permission, known: &'k BTreeSet<Permission>) -> Option<&'k P
 }
 
 /// The same of all that roles give since a time.
-pub async fn warn_of_given(s: &mut Session<'_>, since: DateTime<Utc>) -> Result<()> {
+pub async fn warn_of_given(s: &mut Invocation<'_>, since: DateTime<Utc>) -> Result<()> {
     if s.context.dry_run {
         return Ok(());
     }
@@ -72,7 +72,7 @@ impl<F: KindVerb> Flags for Warning<F> {
 impl<F: KindVerb> Besides for Warning<F> {
     type Of = F;
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let since = s.context.clock.now();
         self.0.run(s, desc).await?;
         warn_of_given(s, since).await

@@ -14,9 +14,9 @@ use super::words::{self, Names};
 use crate::access::permission::Permission;
 use crate::access::{About, Answer, Facts};
 use crate::crud::flags::limit;
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::next_page;
-use crate::crud::session::Session;
 use crate::crud::{as_of, gate};
 use crate::model::kinds::user::User;
 use crate::model::resource::{Record, Resource as _};
@@ -70,7 +70,7 @@ impl Leaf for WhoCanFlags {
         examples: "orgctl role who-can users:update\norgctl role who-can users:update --target ravi@sahyadri.example\norgctl role who-can reports:export --branch MUM01 --at 2026-03-31 -o csv",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let asked = Permission::typed(&self.permission)?;
         let kind = kind_of(s.context, &asked).filter(|_| self.about.target.is_some());
@@ -152,7 +152,7 @@ impl Leaf for MembersFlags {
         examples: "orgctl role members ADMIN\norgctl role members ADMIN --effective -o csv\norgctl role members ADMIN --at 2026-03-31",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let (at, role) = known_role(s, self.key.clone(), &self.at).await?;
         let (org, id) = role.meta.record_id();
@@ -218,7 +218,7 @@ struct Many<'a> {
 /// Lists people in pages: the database finds them by what gives the permission, and each is decided about by what is known of
 /// him or her.
 async fn each(
-    s: &mut Session<'_>,
+    s: &mut Invocation<'_>,
     pages: &PageFlags,
     question: &Many<'_>,
     is_meant: &dyn Fn(&Facts) -> bool,

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use crate::access::{Facts, Lack, Way};
-use crate::crud::session::Session;
+use crate::crud::invocation::Invocation;
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::dept::Dept;
 use crate::model::resource::{Descriptor, Resource as _};
@@ -22,7 +22,7 @@ pub struct Names(HashMap<Uuid, String>);
 
 impl Names {
     /// Of all places that go into what some facts say.
-    pub async fn of<'a>(s: &mut Session<'_>, org: i32, facts: impl IntoIterator<Item = &'a Facts>) -> Result<Names> {
+    pub async fn of<'a>(s: &mut Invocation<'_>, org: i32, facts: impl IntoIterator<Item = &'a Facts>) -> Result<Names> {
         let (mut branches, mut departments) = (BTreeSet::new(), BTreeSet::new());
         for facts in facts {
             let scopes = || facts.held.iter().map(|held| &held.scope);
@@ -39,7 +39,7 @@ impl Names {
 
     async fn read(
         &mut self,
-        s: &mut Session<'_>,
+        s: &mut Invocation<'_>,
         desc: &'static Descriptor,
         org: i32,
         ids: BTreeSet<Uuid>,

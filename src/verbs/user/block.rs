@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{DESC, as_targets, change_each, orgs_of};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::read::known_columns;
-use crate::crud::session::Session;
 use crate::crud::write::{ChangedRecord, Target, targets, tell_changed};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
@@ -71,7 +71,7 @@ impl Leaf for BlockFlags {
     };
     const RECORDED: Option<Action> = Some(Action::UserBlock);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
         let ui = &s.context.ui;
         let until = self.until.as_ref().map(|text| s.context.time_to_come(text)).transpose()?;
@@ -132,7 +132,7 @@ impl Leaf for UnblockFlags {
     };
     const RECORDED: Option<Action> = Some(Action::UserUnblock);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
         known_columns(s.context, DESC)?;
         let changed = gate::write(s, &Unblock { targets: as_targets(&records) }).await?;

@@ -6,11 +6,11 @@ use anyhow::Result;
 
 use super::DESC;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::keys::one_key;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find;
 use crate::crud::read::Exported;
-use crate::crud::session::Session;
 use crate::crud::subjects::records_of;
 use crate::model::problem::Problem;
 use crate::model::resource::Record;
@@ -20,7 +20,7 @@ use crate::ui::format::{self, Format};
 
 /// All records of other kinds that hold a person's data, whole, by the kinds' tables; those of duplicates that were merged
 /// into the person, too.
-async fn records_about(s: &mut Session<'_>, user: &Record) -> Result<serde_json::Map<String, serde_json::Value>> {
+async fn records_about(s: &mut Invocation<'_>, user: &Record) -> Result<serde_json::Map<String, serde_json::Value>> {
     let (org, id) = user.meta.record_id();
     let ids = merged_ids(s.db().await?, org, DESC, id).await?;
     let kinds = s.kinds();
@@ -51,7 +51,7 @@ impl Leaf for DossierFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let record = find(s, DESC, &key, Deleted::Include).await?;

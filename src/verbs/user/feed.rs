@@ -11,9 +11,9 @@ use super::people_flags::PeopleFlags;
 use crate::crud::contents;
 use crate::crud::import::kind_limit::names;
 use crate::crud::import::{Run, Scope, TOLD, Whole};
+use crate::crud::invocation::Invocation;
 use crate::crud::lookup::find_in;
 use crate::crud::remove::{self, Mode};
-use crate::crud::session::Session;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::{BLOCK_REASON, BLOCKED, BLOCKED_UNTIL};
 use crate::model::problem::Problem;
@@ -62,7 +62,7 @@ pub struct SyncReport {
 impl Feed {
     /// What the flags say; none where the file is an ordinary one.
     pub async fn of(
-        s: &mut Session<'_>,
+        s: &mut Invocation<'_>,
         desc: &'static Descriptor,
         org: i32,
         mode: Mode,
@@ -188,7 +188,7 @@ impl Feed {
 }
 
 /// Reads `branch=MUM01` or `dept=DEPT-001`.
-async fn scoped(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, text: &str) -> Result<Scope> {
+async fn scoped(s: &mut Invocation<'_>, desc: &'static Descriptor, org: i32, text: &str) -> Result<Scope> {
     let wrong = || {
         Problem::usage(format!("'{}' is no scope", truncate(text)))
             .hint("write --scope branch=MUM01 or --scope dept=DEPT-001")

@@ -14,9 +14,9 @@ use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Merged, Objects, Opened, Report, Run, Terms, load};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Besides, KindVerb as _, flags};
 use crate::crud::remove::Left;
-use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::crud::{import, remove};
 use crate::model::kinds::Kinds;
@@ -147,7 +147,7 @@ impl Besides for ImportFlags {
         format!("{}\n{feed}", import::ImportFlags::examples(desc))
     }
 
-    async fn run(self, s: &mut Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         gate::allow(s)?;
         let ImportFlags { file, people } = self;
         let opened = Opened::open(s, desc, &file, Objects::default()).await?;
@@ -189,7 +189,7 @@ const LOOKED_AT: usize = 100;
 
 /// The column that holds user codes under the name of another key: earlier systems call two things `userId`. Of six
 /// characters it is the user code, else the number in the directory.
-fn code_column(s: &Session<'_>, desc: &Descriptor, opened: &Opened) -> Result<Option<usize>> {
+fn code_column(s: &Invocation<'_>, desc: &Descriptor, opened: &Opened) -> Result<Option<usize>> {
     let Some(code) = desc.key_field() else { return Ok(None) };
     // A code has no small letters: what has some is a number of the directory, where they tell two apart.
     let is_code = |text: &String| {
@@ -205,7 +205,7 @@ fn code_column(s: &Session<'_>, desc: &Descriptor, opened: &Opened) -> Result<Op
 }
 
 /// Says whose passwords stayed as they were, and how many who may sign in have none.
-async fn note_passwords(s: &mut Session<'_>, rows: &Import, report: &Report) -> Result<()> {
+async fn note_passwords(s: &mut Invocation<'_>, rows: &Import, report: &Report) -> Result<()> {
     if rows.secret.is_some() && !rows.resets_secrets && report.updated + report.unchanged > 0 {
         s.context.ui.status("note: passwords of users that were there stay as they are; --reset-passwords sets them");
     }

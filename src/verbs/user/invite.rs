@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{DESC, as_targets, change_each, orgs_of, try_each};
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::{known_columns, print_changed};
-use crate::crud::session::Session;
 use crate::crud::write::{ChangedRecord, Target, dry_run_note, targets};
 use crate::model::kinds::user::User;
 use crate::model::password::Secret;
@@ -78,7 +78,7 @@ impl Leaf for InviteFlags {
     const UNUSED: Unused = Unused::NONE.columns();
     const RECORDED: Option<Action> = Some(Action::Update);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
         let email = |r: &Record| User::from_record(r)?.email.map(|email| email.as_str().to_owned());
         if let Some(record) = records.iter().find(|r| email(r).is_none()) {
@@ -157,7 +157,7 @@ impl Leaf for UninviteFlags {
     const UNUSED: Unused = Unused::NONE.columns();
     const RECORDED: Option<Action> = Some(Action::Update);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let records = targets(s, DESC, &self.key).await?;
         known_columns(s.context, DESC)?;
         let changed = gate::write(s, &Uninvite { targets: as_targets(&records) }).await?;

@@ -10,10 +10,10 @@ use super::DESC;
 use crate::crud::contents::{delete_all, delete_with_contents};
 use crate::crud::deletion::stands;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::{find, find_in};
 use crate::crud::read::print_changed;
-use crate::crud::session::Session;
 use crate::crud::vault::Vault;
 use crate::crud::write::{Target, dry_run_note, end};
 use crate::crud::{former, remove};
@@ -228,7 +228,7 @@ async fn is_below(tx: &mut Tx<'_>, user: &Stored<User>, other: Uuid) -> Result<b
 }
 
 /// What only the duplicate has: it goes with it, for two people's addresses and passwords are not mixed by guessing.
-async fn left_behind(s: &mut Session<'_>, duplicate: &Record, into: &Record) -> Result<Vec<String>> {
+async fn left_behind(s: &mut Invocation<'_>, duplicate: &Record, into: &Record) -> Result<Vec<String>> {
     let only = |f: &&Field| !f.is_managed() && into.get(f.column).is_null();
     let mut left: Vec<String> = DESC
         .stored()
@@ -247,7 +247,7 @@ async fn left_behind(s: &mut Session<'_>, duplicate: &Record, into: &Record) -> 
 }
 
 /// Refuses to merge who stayed in the place of a duplicate that is merged already: its keys mean that one since.
-async fn not_merged_already(s: &mut Session<'_>, found: &Record, key: &str, into: &Record) -> Result<()> {
+async fn not_merged_already(s: &mut Invocation<'_>, found: &Record, key: &str, into: &Record) -> Result<()> {
     let context = s.connection.parsing.clone();
     let own = records::own_holders(s.db().await?, DESC, Some(found.meta.org_id), key, &context).await?;
     if found.meta.id == into.meta.id || own.iter().any(|r| r.meta.id == found.meta.id) {
@@ -280,7 +280,7 @@ impl Leaf for MergeFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let duplicate = find(s, DESC, &self.duplicate, Deleted::Exclude).await?;
         let into = find_in(s, DESC, Some(duplicate.meta.org_id), &self.into, Deleted::Exclude).await?;
         not_merged_already(s, &duplicate, &self.duplicate, &into).await?;

@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::{DESC, as_targets, orgs_of};
 use crate::crud::flags::PutAnyway;
 use crate::crud::gate::{self, Verb};
+use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::{find_in, find_ref};
-use crate::crud::session::Session;
 use crate::crud::write::{Target, change, dry_run_note, targets_of_one_org};
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::user::BRANCHES;
@@ -61,7 +61,7 @@ impl Leaf for MoveFlags {
     };
     const RECORDED: Option<Action> = Some(Action::Move);
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         let Some((org, moved)) = targets_of_one_org(s, DESC, &self.key).await? else { return Ok(()) };
         let mut set = Vec::new();
         let Place { branch, department, reports_to } = &self.place;
@@ -141,7 +141,7 @@ impl Leaf for AssignBranchFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         assign_branches(s, &self.key, &self.branch, true).await
     }
 }
@@ -168,12 +168,12 @@ impl Leaf for UnassignBranchFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns().rows();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         assign_branches(s, &self.key, &self.branch, false).await
     }
 }
 
-async fn assign_branches(s: &mut Session<'_>, keys: &[String], given: &[String], assign: bool) -> Result<()> {
+async fn assign_branches(s: &mut Invocation<'_>, keys: &[String], given: &[String], assign: bool) -> Result<()> {
     let Some((org, records)) = targets_of_one_org(s, DESC, keys).await? else { return Ok(()) };
     let mut branches = Vec::new();
     for key in given {

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::DESC;
 use crate::crud::flags::depth;
 use crate::crud::gate;
+use crate::crud::invocation::Invocation;
 use crate::crud::keys::one_key;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::lookup::find;
-use crate::crud::session::Session;
 use crate::model::kinds::user::User;
 use crate::model::resource::Record;
 use crate::model::resource::stored::Stored;
@@ -46,7 +46,7 @@ impl Leaf for ReportsFlags {
     };
     const UNUSED: Unused = Unused::NONE.columns();
 
-    async fn run(self, s: &mut Session<'_>) -> Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         let key = one_key(s, DESC, Deleted::Exclude, self.key).await?;
         let top = find(s, DESC, &key, Deleted::Exclude).await?;
@@ -86,7 +86,7 @@ impl Leaf for ReportsFlags {
 }
 
 /// The reporting line, the nearest first.
-async fn up(s: &mut Session<'_>, from: &Record, limit: usize) -> Result<()> {
+async fn up(s: &mut Invocation<'_>, from: &Record, limit: usize) -> Result<()> {
     let ui = &s.context.ui;
     let heads = ["user_code", "name", "designation"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
     let mut listing = Listing::new(ui, heads, 0);

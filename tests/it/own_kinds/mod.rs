@@ -5,8 +5,8 @@ use orgctl::cli::program::Program;
 use orgctl::cli::tree::LEAVES;
 use orgctl::cli::verb::{Leaf, leaf};
 use orgctl::crud::gate::Verb;
+use orgctl::crud::invocation::Invocation;
 use orgctl::crud::leaf::{self, Spec};
-use orgctl::crud::session::Session;
 use orgctl::model::clock::Clock as _;
 use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::specialty::Specialty;
@@ -104,7 +104,7 @@ impl leaf::Leaf for Shirk {
         examples: "orgctl ticket shirk",
     };
 
-    async fn run(self, s: &mut Session<'_>) -> anyhow::Result<()> {
+    async fn run(self, s: &mut Invocation<'_>) -> anyhow::Result<()> {
         s.context.ui.out("nothing to do\n")
     }
 }

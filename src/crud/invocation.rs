@@ -29,15 +29,15 @@ use crate::store::tx::Origin;
 /// What a command does with a session.
 pub type Doing<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
-pub struct Session<'a> {
+pub struct Invocation<'a> {
     pub context: &'a Context<'a>,
     pub connection: Connection,
     pub outcome: Outcome,
 }
 
-impl<'a> Session<'a> {
-    pub fn new(context: &'a Context<'a>, connection: Connection) -> Session<'a> {
-        Session { context, connection, outcome: Outcome::default() }
+impl<'a> Invocation<'a> {
+    pub fn new(context: &'a Context<'a>, connection: Connection) -> Invocation<'a> {
+        Invocation { context, connection, outcome: Outcome::default() }
     }
 
     /// What the command needs a right to.

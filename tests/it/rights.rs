@@ -44,6 +44,8 @@ pub struct Grant {
 #[derive(Debug, Clone)]
 pub struct Person {
     pub branches: BTreeSet<usize>,
+    /// The one that is no further one.
+    pub own: Option<usize>,
     pub department: Option<usize>,
     pub has_left: bool,
     /// Blocked for good, or up to a time.
@@ -208,11 +210,10 @@ pub const ROLES: usize = 5;
 
 pub fn world(dice: &mut Dice) -> World {
     let branches = (0..BRANCHES).map(|b| if b == 0 || dice.one_in(4) { None } else { Some(dice.roll(b)) }).collect();
-    let people = (0..PEOPLE).map(|_| Person {
-        branches: (0..dice.roll(3)).map(|_| dice.roll(BRANCHES)).collect(),
-        department: dice.maybe(DEPARTMENTS),
-        has_left: false,
-        blocked: None,
+    let people = (0..PEOPLE).map(|_| {
+        let branches: BTreeSet<usize> = (0..dice.roll(3)).map(|_| dice.roll(BRANCHES)).collect();
+        let (own, department) = (branches.first().copied(), dice.maybe(DEPARTMENTS));
+        Person { branches, own, department, has_left: false, blocked: None }
     });
     let people = people.collect();
     let mut roles: Vec<Role> = (0..ROLES)
@@ -378,7 +379,7 @@ impl Played<'_> {
                 if !person.has_left && !person.branches.is_empty() {
                     if person.branches.insert(b) {
                         self.p.run(&format!("user assign-branch u{u} --branch B{b}")).ok();
-                    } else if person.branches.len() > 1 {
+                    } else if person.own != Some(b) {
                         self.p.run(&format!("user unassign-branch u{u} --branch B{b}")).ok();
                         person.branches.remove(&b);
                     }

@@ -15,6 +15,7 @@ use crate::crud::lookup::{find_in, find_ref};
 use crate::crud::write::{Target, change, dry_run_note, targets_of_one_org};
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::user::BRANCHES;
+use crate::model::problem::Problem;
 use crate::model::resource::{Record, Resource as _};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
@@ -100,6 +101,11 @@ impl Verb for AssignBranches {
         for targets in self.targets.chunks(TOGETHER) {
             let users = Target::load_all(targets, tx, DESC).await?;
             let members = tx.members(BRANCHES, &users).await?;
+            if !self.assign {
+                let is_taken = |first: &Option<Uuid>| first.is_some_and(|id| self.branches.contains(&id));
+                let own = users.iter().zip(&members).find(|(_, (first, _))| is_taken(first));
+                own.map_or(Ok(()), |(user, _)| Err(is_own(user)))?;
+            }
             let wanted = users.iter().zip(members).map(|(user, (first, mut others))| {
                 others.retain(|id| !self.branches.contains(id));
                 if self.assign {
@@ -112,6 +118,14 @@ impl Verb for AssignBranches {
         }
         Ok(changed)
     }
+}
+
+/// That it is a user's own branch which was to be taken as one of the further ones.
+fn is_own(user: &Record) -> Problem {
+    let (key, title) = (user.key(), user.title());
+    Problem::conflict(format!("it is the own branch of {title}, and not one of the further ones"))
+        .hint(format!("'orgctl user move {key} --branch KEY' puts the user elsewhere"))
+        .hint(format!("orgctl user update {key} --branch '' leaves the user without one"))
 }
 
 /// Users whose branches are set together.

@@ -102,15 +102,29 @@ fn select(db: &Db, org: i32) -> Sql {
     sql
 }
 
+/// A statement for the keys of an organisation itself, of which there are few: those of its people are not gone through for them.
+fn select_own(db: &Db, org: i32) -> Sql {
+    let index = if db.is_postgres() { "" } else { " indexed by wrapped_keys_own" };
+    let mut sql = Sql::bulk(
+        format!("select {COLUMNS} from wrapped_keys{index} where subject_id is null and org_id = "),
+        db.engine(),
+    );
+    sql.bind(org);
+    sql
+}
+
 /// Keys of an organisation, retired ones too.
 pub async fn find(db: &mut Db, org: i32, which: Which<'_>) -> Result<Vec<StoredKey>> {
-    let mut sql = select(db, org);
+    let mut sql = match which {
+        Which::Organisation | Which::Column(_) => select_own(db, org),
+        _ => select(db, org),
+    };
     match which {
         Which::Organisation => {
-            sql.push(" and subject_id is null and purpose = 'organisation' order by retired_at is not null");
+            sql.push(" and purpose = 'organisation' order by retired_at is not null");
         }
         Which::Column(column) => {
-            sql.push(" and subject_id is null and purpose = 'index' and coalesce(column_name, '') = ").bind(column);
+            sql.push(" and purpose = 'index' and coalesce(column_name, '') = ").bind(column);
             sql.push(" order by retired_at is not null");
         }
         Which::WrappedBy(key, after, most) => {
@@ -131,8 +145,8 @@ pub async fn find(db: &mut Db, org: i32, which: Which<'_>) -> Result<Vec<StoredK
 /// The key of SYSTEM, which tells the master key in force; on PostgreSQL it stays so until the transaction ends, so that no rotation
 /// misses what is wrapped meanwhile.
 pub async fn lock_own(db: &mut Db) -> Result<Option<StoredKey>> {
-    let mut sql = select(db, SYSTEM);
-    sql.push(" and subject_id is null and purpose = 'organisation' and retired_at is null");
+    let mut sql = select_own(db, SYSTEM);
+    sql.push(" and purpose = 'organisation' and retired_at is null");
     if db.is_postgres() {
         sql.push(" for share");
     }
@@ -166,8 +180,8 @@ async fn of_subjects(db: &mut Db, org: i32, purposes: &[Purpose], subjects: &[Uu
     let people = subjects.iter().copied().filter(|id| !id.is_nil()).collect();
     found.extend(looked_up(db, org, SUBJECT, people, &format!(" and k.purpose in ({words})")).await?);
     if subjects.iter().any(Uuid::is_nil) {
-        let mut sql = select(db, org);
-        sql.push(&format!(" and purpose in ({words}) and subject_id is null"));
+        let mut sql = select_own(db, org);
+        sql.push(&format!(" and purpose in ({words})"));
         found.extend(all(db, sql).await?);
     }
     Ok(found)
@@ -204,8 +218,12 @@ pub async fn retired(db: &mut Db, org: i32, purpose: Purpose) -> Result<Vec<Uuid
 
 /// The columns of an organisation that have a blind index.
 pub async fn indexed(db: &mut Db, org: i32) -> Result<Vec<String>> {
-    let sql = Sql::new("select distinct column_name from wrapped_keys where org_id = $1 and purpose = 'index'");
-    db.all(sql.with([org.into()]).yields([ValueType::Text]))
+    let index = if db.is_postgres() { "" } else { " indexed by wrapped_keys_own" };
+    let sql = format!(
+        "select distinct column_name from wrapped_keys{index}
+          where org_id = $1 and purpose = 'index' and subject_id is null"
+    );
+    db.all(Sql::new(sql).with([org.into()]).yields([ValueType::Text]))
         .await?
         .iter()
         .map(|row| Ok(row.text(0)?.to_owned()))

@@ -7,13 +7,13 @@ use crate::resource;
 use super::user::User;
 use crate::model::code_generator::CodeGenerator;
 use crate::model::problem::Problem;
-use crate::model::resource::Check;
+use crate::model::resource::{Check, ROW_HEADERS};
 use crate::model::values::scalar::{Code, Email, Line, Phone, Pincode, Ref, check_pincode};
 
 resource! {
     /// A place where the organisation works
     pub struct Branch "branch" in "branches" aka("school") keys(&[&["code"]]) path(&["id"], &[]) subject(Nobody("a place of work")) rules(&[Tree("parent_id")])
-        unfilled(&["_id", "__v", "created_at", "updated_at"])
+        unfilled(&[ROW_HEADERS])
         examples("MUM01", &["fort", "pune road"], "--code MUM09 --name Fort --city Mumbai --parent R-MAH-W")
      {
         /// Short code, unique in the organisation

@@ -8,7 +8,7 @@ use super::branch::Branch;
 use super::user::User;
 use crate::model::code_generator::CodeGenerator;
 use crate::model::problem::Problem;
-use crate::model::resource::Check;
+use crate::model::resource::{Check, ROW_HEADERS};
 use crate::model::values::scalar::{Code, Line, Money, Note, Ref};
 use crate::model::values::value::Decimal;
 
@@ -16,7 +16,7 @@ resource! {
     /// A department, of one branch or of the whole organisation
     pub struct Dept "dept" in "departments" aka("department") keys(&[&["code"], &["name"]]) path(&["branch"], &["id"]) subject(Nobody("a part of the organisation"))
         called("department", "departments")
-        unfilled(&["_id", "__v", "created_at", "updated_at"])
+        unfilled(&[ROW_HEADERS])
         examples("DEPT-001", &["finance", "human res"], "--name Finance --branch MUM01 --budget 1250000.50")
      {
         /// Short code, unique in the organisation; made where none is given

@@ -137,7 +137,7 @@ resource! {
             free: &[KycState::Draft.as_str()],
             rule: "identity records are kept five years after the relationship with the person ended (PMLA, section 12)",
         })
-        unfilled(UNFILLED) examples("asha@sahyadri.example:pan:1", &[], "")
+        unfilled(&[FLAG_NAMES]) examples("asha@sahyadri.example:pan:1", &[], "")
     {
         /// Whom it is about: it is a part of what is known of that person, is put away and brought back with it, and goes for good
         /// with it
@@ -227,17 +227,8 @@ resource! {
     }
 }
 
-/// What earlier systems say of people beside their papers, and follows from records here.
-const UNFILLED: &[&str] = &[
-    "is_kyc_complete",
-    "is_aadhaar_verified",
-    "is_pan_verified",
-    "is_bank_verified",
-    "is_business_verified",
-    "kyc_verification_step",
-];
-
-/// Of which kinds of papers such a flag says that they were verified; of none, how many of them.
+/// What earlier systems say of people beside their papers, and follows from records here: of which kinds of papers a flag says that
+/// they were verified; of none, how many of them.
 pub const FLAGS: &[(&str, &[KycKind])] = &[
     ("is_kyc_complete", &[KycKind::Aadhaar, KycKind::Pan, KycKind::Bank]),
     ("is_aadhaar_verified", &[KycKind::Aadhaar]),
@@ -246,6 +237,16 @@ pub const FLAGS: &[(&str, &[KycKind])] = &[
     ("is_business_verified", &[KycKind::Business]),
     ("kyc_verification_step", &[]),
 ];
+
+/// The names of [`FLAGS`].
+pub const FLAG_NAMES: &[&str] = &{
+    let (mut names, mut at) = ([""; FLAGS.len()], 0);
+    while at < names.len() {
+        names[at] = FLAGS[at].0;
+        at += 1;
+    }
+    names
+};
 
 /// Who owns a business, as much as may be shown.
 const DERIVED: &[Derived] = &[Derived::new(

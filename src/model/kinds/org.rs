@@ -2,7 +2,7 @@
 
 use crate::{choice, resource};
 
-use crate::model::resource::Check;
+use crate::model::resource::{Check, ROW_HEADERS};
 use crate::model::setting::ORG_DEFAULT_MAX_USERS;
 use crate::model::values::scalar::{Code, Count, Email, Line, Phone, WebUrl};
 
@@ -10,7 +10,7 @@ resource! {
     /// An organisation: the tenant that everything else belongs to
     pub struct Org "org" in "orgs" keys(&[&["code"]]) subject(Nobody("a company, no person"))
         called("organisation", "organisations")
-        unfilled(&["_id", "__v", "created_at", "updated_at", "features"])
+        unfilled(&[ROW_HEADERS, &["features"]])
         examples("SAHYADRI", &["finance", "sahyadri retail"], "--code ACME --name 'Acme Ltd' --type startup")
      {
         /// Short code, unique in the installation

@@ -7,7 +7,7 @@ use crate::{choice, resource};
 use super::branch::Branch;
 use super::dept::Dept;
 use super::former_key::FormerKey;
-use super::kyc::{Kyc, KycState};
+use super::kyc::{FLAG_NAMES, Kyc, KycState};
 use super::role::SUPER_ADMIN;
 use super::role_grant::RoleGrant;
 use super::user_branch::UserBranch;
@@ -31,7 +31,7 @@ resource! {
         has(LISTS)
         derived(DERIVED)
         status(STATUS)
-        unfilled(UNFILLED)
+        unfilled(&[UNFILLED, FLAG_NAMES])
         rules(&[Tree("reports_to_id")])
         has_former_keys(former_keys)
         changed_alone("update_profile", PROFILE)
@@ -174,8 +174,7 @@ const STATUS: &[Word] = &[
     Word::otherwise("active"),
 ];
 
-/// What earlier systems tell of people and is not kept with them: when a row was written, lists of permissions, pictures, and flags that
-/// follow from records of another kind.
+/// What earlier systems tell of people and is not kept with them: when a row was written, lists of permissions, and pictures.
 const UNFILLED: &[&str] = &[
     "id",
     "created_at",
@@ -187,12 +186,6 @@ const UNFILLED: &[&str] = &[
     "profilePicture",
     "avatar",
     "avatar_url",
-    "is_kyc_complete",
-    "is_aadhaar_verified",
-    "is_pan_verified",
-    "is_bank_verified",
-    "is_business_verified",
-    "kyc_verification_step",
     "expertiseFields",
 ];
 

@@ -404,8 +404,8 @@ pub struct Descriptor {
     pub subject: Subject,
     /// What one is called, and several, where that is not the noun and the table.
     pub called: Option<(&'static str, &'static str)>,
-    /// Columns of earlier systems that files have and that fill nothing.
-    pub unfilled: &'static [&'static str],
+    /// Columns of earlier systems that files have and that fill nothing, in lists that kinds share.
+    pub unfilled: &'static [&'static [&'static str]],
     pub verbs: Verbs,
     pub examples: Examples,
     /// What its records must keep to, over several fields or records.
@@ -503,7 +503,7 @@ impl Descriptor {
         Descriptor { called: Some((one, several)), ..self }
     }
     /// Columns that exports of earlier systems have and that fill nothing: an import passes over them, and says so.
-    pub const fn unfilled(self, headers: &'static [&'static str]) -> Descriptor {
+    pub const fn unfilled(self, headers: &'static [&'static [&'static str]]) -> Descriptor {
         Descriptor { unfilled: headers, ..self }
     }
     /// The verbs that it has of those that kinds have in common; without this word all.
@@ -820,7 +820,7 @@ impl Descriptor {
         let wanted = fold(header);
         let bare =
             [Some(self.noun), self.alias].into_iter().flatten().find_map(|noun| wanted.strip_prefix(&fold(noun)));
-        let is_it = |wanted: &str| self.unfilled.iter().any(|known| fold(known) == wanted);
+        let is_it = |wanted: &str| self.unfilled.iter().copied().flatten().any(|known| fold(known) == wanted);
         is_it(&wanted) || bare.is_some_and(is_it)
     }
     /// The field that a CSV header names: its name, the names of earlier systems, with or without the noun in front
@@ -1041,6 +1041,9 @@ impl Record {
         }
     }
 }
+
+/// What earlier systems write beside any record, and fills nothing ([`Descriptor::unfilled`]).
+pub const ROW_HEADERS: &[&str] = &["_id", "__v", "created_at", "updated_at"];
 
 /// A word with its article: `an organisation`.
 pub fn with_article(noun: &str) -> String {

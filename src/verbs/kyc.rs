@@ -7,6 +7,7 @@ mod brought;
 mod cells;
 mod cipher;
 pub mod compare;
+mod compared;
 pub mod decide;
 pub mod discard;
 pub mod expire;
@@ -33,7 +34,6 @@ pub mod stats;
 pub mod status;
 pub mod submit;
 pub mod validate;
-mod waiting;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Papers as the rows of a file say them: read, checked as ones that are submitted alone, held against each other and against what
 //! is there, and sealed when their rows are written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
@@ -11,40 +11,33 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::agreed::{self, Consents, RowConsent};
-use super::brought::{self, Brought};
+use super::agreed::{self, Consents};
+use super::brought;
+use super::compared::{Comparison, RowPaper, given, row_paper};
 use super::owners::{self, Owner};
-use super::paper::{self, Paper, Texts};
-use super::parties::number_of;
-use super::seal::{
-    NUMBER, NUMBER_INDEX, OWNERS, RESPONSE, Seals, bank_code, bank_of_ifsc, counts, is_anothers, is_chosen,
-    sealed_columns, sealed_of,
-};
+use super::paper::{self, Texts};
+use super::seal::{NUMBER, OWNERS, RESPONSE, Seals, is_chosen, sealed_columns, sealed_of};
 use super::submit::matched;
-use super::waiting::Waiting;
 use super::{DESC, choice, cipher};
 use crate::crud::import::sealing::{Cells, Clear, RowClear, RowSealer, Sealer};
 use crate::crud::import::secrets::Doing;
 use crate::crud::import::{Run, SealedColumns};
 use crate::crud::vault::{Opener, Vault};
 use crate::model::identity::fernet::FernetKey;
-use crate::model::identity::within::{candidates, without_aadhaars};
+use crate::model::identity::within::without_aadhaars;
 use crate::model::identity::{Number, NumberKind};
 use crate::model::kinds::kyc::{BusinessType, KycKind, KycState, Registration};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::random::Random;
 use crate::model::resource::{Descriptor, Meta, NAME, Record, Resource as _};
-use crate::model::setting::{
-    AadhaarStorage, Duplicates, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, KYC_REQUIRE_CONSENT, Settings,
-};
+use crate::model::setting::{AadhaarStorage, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, KYC_REQUIRE_CONSENT, Settings};
 use crate::model::strict_json;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{ParseContext, Scalar, fold};
 use crate::model::values::value::Value;
 use crate::store::import::match_target::Given;
-use crate::store::records::keys::{self, Among};
-use crate::store::records::{self, Deleted};
+use crate::store::records;
 use crate::store::tx::Tx;
 use crate::verbs::consent::{GivenConsent, without_consent};
 
@@ -151,11 +144,9 @@ pub struct Papers {
     vault: Vault,
     /// What opens rows that an export wrote with what is sealed.
     opener: Option<Opener>,
-    /// The ids that rows give.
-    ids: Mutex<HashSet<Uuid>>,
     fernet: Option<Arc<FernetKey>>,
     storage: AadhaarStorage,
-    duplicates: Duplicates,
+    comparison: Comparison,
     /// Whether a paper of any kind needs a consent, and what there are.
     needs_consent: bool,
     consents: Arc<Consents>,
@@ -163,33 +154,6 @@ pub struct Papers {
     owners: Mutex<(usize, usize)>,
     context: ParseContext,
     act: Act,
-    /// The people whose rows have a number, by the kind, the bank and what the number is found by.
-    seen: Mutex<HashMap<Alike, String>>,
-    waiting: Waiting,
-}
-
-/// What equal numbers have in common: the kind, the bank, and what the number is found by.
-type Alike = (&'static str, Option<String>, Vec<u8>);
-
-/// What a row says.
-struct RowPaper {
-    paper: Paper,
-    /// An earlier system has verified it.
-    was_verified: bool,
-    /// It was brought sealed.
-    brought: Option<Brought>,
-    /// What a provider answered.
-    response: Option<Zeroizing<String>>,
-    /// What the person agreed to before.
-    consent: Option<RowConsent>,
-}
-
-fn row_paper(clear: &Clear) -> Result<&RowPaper> {
-    clear.downcast_ref::<RowPaper>().ok_or_else(|| anyhow::anyhow!("a row of another kind"))
-}
-
-fn given<'g>(values: &'g Given, column: &str) -> Option<&'g str> {
-    values.iter().rfind(|(f, _)| f.column == column).and_then(|(_, v)| v.as_text())
 }
 
 fn put(values: &mut Given, column: &str, value: impl Into<Value>) -> Result<(), Problem> {
@@ -249,19 +213,16 @@ impl Papers {
     ) -> Result<Papers> {
         let consents = Consents::of(tx, org, means.consent.as_ref(), context).await?;
         Ok(Papers {
-            vault: means.vault,
             opener: means.opener,
-            ids: Mutex::default(),
             fernet: means.fernet,
             storage: settings.get(KYC_AADHAAR_STORAGE)?,
-            duplicates: settings.get(KYC_DUPLICATES)?,
+            comparison: Comparison::new(means.vault.clone(), settings.get(KYC_DUPLICATES)?, context.clone()),
+            vault: means.vault,
             needs_consent: settings.get(KYC_REQUIRE_CONSENT)?,
             consents: Arc::new(consents),
             owners: Mutex::default(),
             context: context.clone(),
             act: Act { at: tx.at(), by: tx.acting_user(org), operator: tx.operator().told(), batch: means.batch },
-            seen: Mutex::default(),
-            waiting: Waiting::default(),
         })
     }
 
@@ -316,105 +277,6 @@ impl Papers {
         self.consents.record(tx, run).await
     }
 
-    /// What is wrong with rows that have the number of somebody else's: of another row, or of what is there.
-    async fn compared(&self, tx: &mut Tx<'_>, org: i32, rows: &[RowClear<'_>]) -> Result<Vec<(usize, Problem)>> {
-        if self.duplicates != Duplicates::Refuse {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<Compared<'_>> = rows.iter().map(Compared::of).collect::<Result<_>>()?;
-        let index = self.vault.find_index_keys(tx.db, org, DESC.table, NUMBER).await?;
-        let found_by = |row: &Compared<'_>| match &index {
-            Some(keys) => {
-                keys.lookups(row.paper.number.expose().as_bytes()).into_iter().map(|i| i.to_vec()).collect::<Vec<_>>()
-            }
-            // Nothing is there yet to be found: rows are held against each other alone.
-            None => vec![cipher::digest(row.paper.number.expose())],
-        };
-        let by_index: Vec<Vec<Vec<u8>>> = rows.iter().map(found_by).collect();
-        let mut alike = self.alike_in_the_file(&rows, &by_index);
-        if index.is_some() {
-            alike.extend(Self::alike_there(tx, org, &rows, &by_index).await?);
-        }
-        let people = self.people(tx, org, &rows, &alike).await?;
-        let is_another = |(at, holder): &(usize, Holder)| {
-            let own = people.get(&rows[*at].user);
-            match holder {
-                Holder::Known(id) => own != Some(id),
-                Holder::Called(word) => *word != rows[*at].user && (own.is_none() || own != people.get(word)),
-            }
-        };
-        let others = alike.into_iter().filter(is_another);
-        Ok(others.map(|(at, _)| (at, is_anothers(rows[at].paper.number.kind().label()))).collect())
-    }
-
-    /// Who has the number of a row in a row before it.
-    fn alike_in_the_file(&self, rows: &[Compared<'_>], by_index: &[Vec<Vec<u8>>]) -> Vec<(usize, Holder)> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut alike = Vec::new();
-        for (at, (row, found_by)) in rows.iter().zip(by_index).enumerate() {
-            let Some(first) = found_by.first() else { continue };
-            let of = (row.paper.kind.as_str(), row.bank.clone(), first.clone());
-            let holder = seen.entry(of).or_insert_with(|| row.user.clone());
-            if *holder != row.user {
-                alike.push((at, Holder::Called(holder.clone())));
-            }
-        }
-        alike
-    }
-
-    /// Who has the number of a row in a record that waits or is in force.
-    async fn alike_there(
-        tx: &mut Tx<'_>,
-        org: i32,
-        rows: &[Compared<'_>],
-        by_index: &[Vec<Vec<u8>>],
-    ) -> Result<Vec<(usize, Holder)>> {
-        let mut wanted: HashMap<&[u8], Vec<usize>> = HashMap::new();
-        for (at, index) in by_index.iter().enumerate().flat_map(|(at, all)| all.iter().map(move |i| (at, i))) {
-            wanted.entry(index).or_default().push(at);
-        }
-        let values: Vec<Value> = wanted.keys().map(|index| Value::Bytes(index.to_vec())).collect();
-        let there = records::with_values(tx.db, DESC, Some(org), DESC.known(NUMBER_INDEX)?, &values).await?;
-        let mut alike = Vec::new();
-        for record in there.iter().filter(|record| counts(record)) {
-            let Some(holder) = record.get("user_id").as_uuid() else { continue };
-            let of = record.get(NUMBER_INDEX).as_bytes().and_then(|index| wanted.get(index));
-            for at in of.into_iter().flatten() {
-                let row = &rows[*at];
-                if record.get("kind").as_text() == Some(row.paper.kind.as_str()) && bank_code(record) == row.bank {
-                    alike.push((*at, Holder::Known(holder)));
-                }
-            }
-        }
-        Ok(alike)
-    }
-
-    /// Whom the words of rows mean that have somebody's number.
-    async fn people(
-        &self,
-        tx: &mut Tx<'_>,
-        org: i32,
-        rows: &[Compared<'_>],
-        alike: &[(usize, Holder)],
-    ) -> Result<HashMap<String, Uuid>> {
-        let mut words: Vec<&str> = alike.iter().map(|(at, _)| rows[*at].user.as_str()).collect();
-        words.extend(alike.iter().filter_map(|(_, holder)| match holder {
-            Holder::Called(word) => Some(word.as_str()),
-            Holder::Known(_) => None,
-        }));
-        words.sort_unstable();
-        words.dedup();
-        if words.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let among = Among { org: Some(org), life: Deleted::Exclude, now: true, context: &self.context };
-        let found = keys::ids(tx.db, User::DESCRIPTOR, among, &words).await?;
-        // A word that means several is refused by itself.
-        Ok(found.into_iter().filter_map(|(word, ids)| Some((word, *ids.first()?))).collect())
-    }
-}
-
-impl Papers {
     /// Counts who owns businesses, so that ids and chance are drawn for them.
     fn count_owners(&self, rows: &[RowClear<'_>]) -> Result<()> {
         for (_, clear, _) in rows {
@@ -424,131 +286,6 @@ impl Papers {
         }
         Ok(())
     }
-
-    /// What is wrong with rows whose reference holds another number of their person: it stands in clear. Whose one is that passes for a
-    /// number of a paper, its blind index tells.
-    async fn with_own_numbers(
-        &self,
-        tx: &mut Tx<'_>,
-        org: i32,
-        rows: &[RowClear<'_>],
-    ) -> Result<Vec<(usize, Problem)>> {
-        let mut held: Vec<(usize, Number, &str)> = Vec::new();
-        for (at, (_, _, values)) in rows.iter().enumerate() {
-            let Some(user) = given(values, "user_id") else { continue };
-            let numbers = given(values, "reference").map(candidates).unwrap_or_default();
-            held.extend(numbers.into_iter().map(|number| (at, number, user.trim())));
-        }
-        if held.is_empty() {
-            return Ok(Vec::new());
-        }
-        let Some(index) = self.vault.find_index_keys(tx.db, org, DESC.table, NUMBER).await? else {
-            return Ok(Vec::new());
-        };
-        let mut wanted: HashMap<Vec<u8>, Vec<(usize, &str)>> = HashMap::new();
-        for (at, number, user) in &held {
-            for index in index.lookups(number.expose().as_bytes()) {
-                wanted.entry(index.to_vec()).or_default().push((*at, *user));
-            }
-        }
-        let values: Vec<Value> = wanted.keys().map(|index| Value::Bytes(index.clone())).collect();
-        let found = records::with_values(tx.db, DESC, Some(org), DESC.known(NUMBER_INDEX)?, &values).await?;
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        let words: BTreeSet<&str> = held.iter().map(|(_, _, user)| *user).collect();
-        let among = Among { org: Some(org), life: Deleted::Exclude, now: true, context: &self.context };
-        let people = keys::ids(tx.db, User::DESCRIPTOR, among, &words.into_iter().collect::<Vec<_>>()).await?;
-        let mut faults: BTreeMap<usize, Problem> = BTreeMap::new();
-        for record in &found {
-            let (Some(holder), Some(of)) = (record.get("user_id").as_uuid(), record.get(NUMBER_INDEX).as_bytes())
-            else {
-                continue;
-            };
-            for (at, user) in wanted.get(of).into_iter().flatten() {
-                if people.get(*user).is_some_and(|ids| ids.contains(&holder)) {
-                    let kind: KycKind = choice(&record.get("kind").to_text())?;
-                    let sentence =
-                        format!("reference holds the person's {}, which is kept sealed alone", number_of(kind));
-                    faults.insert(*at, Problem::invalid(sentence).field("reference"));
-                }
-            }
-        }
-        Ok(faults.into_iter().collect())
-    }
-
-    /// Holds rows that were brought sealed against what is here: each keeps its id, and is of whom its key is of.
-    async fn compared_with_own(
-        &self,
-        tx: &mut Tx<'_>,
-        org: i32,
-        rows: &[RowClear<'_>],
-    ) -> Result<Vec<(usize, Problem)>> {
-        let mut all = Vec::new();
-        for (at, (_, clear, values)) in rows.iter().enumerate() {
-            if let Some(brought) = &row_paper(clear)?.brought {
-                all.push((at, brought, given(values, "user_id").unwrap_or_default().trim()));
-            }
-        }
-        if all.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<Value> = all.iter().map(|(_, brought, _)| brought.id.into()).collect();
-        let mut there = records::with_ids(tx.db, DESC, Some(org), &ids).await?;
-        there.extend(records::gone_with_ids(tx.db, DESC, Some(org), &ids).await?);
-        let ids: Vec<Value> = all.iter().flat_map(|(_, brought, _)| &brought.owners).map(|id| (*id).into()).collect();
-        let mut owners_there = records::with_ids(tx.db, OWNERS, Some(org), &ids).await?;
-        owners_there.extend(records::gone_with_ids(tx.db, OWNERS, Some(org), &ids).await?);
-        let owners_there: HashSet<Uuid> = owners_there.iter().map(|owner| owner.meta.id).collect();
-        let mut words: Vec<&str> = all.iter().map(|(_, _, word)| *word).collect();
-        words.sort_unstable();
-        words.dedup();
-        let among = Among { org: Some(org), life: Deleted::Exclude, now: true, context: &self.context };
-        let people = keys::ids(tx.db, User::DESCRIPTOR, among, &words).await?;
-        let mut known = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut faults = Vec::new();
-        for (at, brought, word) in all {
-            if !known.insert(brought.id) || there.iter().any(|record| record.meta.id == brought.id) {
-                faults.push((at, Problem::conflict("a record with this id is there already").field("id")));
-            }
-            // Each of them is seen, so that a row behind this one that names one again is told.
-            let again = brought.owners.iter().filter(|id| !known.insert(**id) || owners_there.contains(id)).count();
-            if again > 0 {
-                let sentence = "an owner with an id that is given there is there already";
-                faults.push((at, Problem::conflict(sentence).field(paper::OWNERS)));
-            }
-            if !people.get(word).is_some_and(|ids| ids.contains(&brought.subject)) {
-                let sentence = "what is sealed is of somebody else than the user that the row names";
-                faults.push((at, Problem::invalid(sentence).field("user")));
-            }
-        }
-        Ok(faults)
-    }
-}
-
-/// A row as it is held against others.
-struct Compared<'r> {
-    paper: &'r Paper,
-    /// The word that names its user.
-    user: String,
-    bank: Option<String>,
-}
-
-impl<'r> Compared<'r> {
-    fn of((_, clear, values): &'r RowClear<'_>) -> Result<Compared<'r>> {
-        Ok(Compared {
-            paper: &row_paper(clear)?.paper,
-            user: given(values, "user_id").unwrap_or_default().trim().to_owned(),
-            bank: given(values, "ifsc").map(bank_of_ifsc),
-        })
-    }
-}
-
-/// Whose number one is.
-enum Holder {
-    Known(Uuid),
-    /// By the word of another row.
-    Called(String),
 }
 
 impl Sealer for Papers {
@@ -626,18 +363,10 @@ impl Sealer for Papers {
     ) -> Doing<'a, Vec<(usize, Problem)>> {
         Box::pin(async move {
             self.count_owners(rows)?;
-            let mut faults = self.compared(tx, org, rows).await?;
             let named = rows.iter().map(|(number, clear, _)| Ok((*number, row_paper(clear)?.consent)));
             let named: Vec<_> = named.collect::<Result<_>>()?;
-            faults.extend(self.with_own_numbers(tx, org, rows).await?);
+            let mut faults = self.comparison.faults(tx, org, rows).await?;
             faults.extend(self.consents.compared(tx, org, named.into_iter()).await?);
-            faults.extend(self.compared_with_own(tx, org, rows).await?);
-            let of = |(_, clear, values): &RowClear<'_>| -> Result<(String, KycKind)> {
-                let user = given(values, "user_id").unwrap_or_default().trim();
-                Ok((user.to_owned(), row_paper(clear)?.paper.kind))
-            };
-            let rows = rows.iter().map(of).collect::<Result<Vec<_>>>()?;
-            faults.extend(self.waiting.compared(tx, org, &self.context, &rows).await?);
             Ok(faults)
         })
     }

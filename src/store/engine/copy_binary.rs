@@ -6,7 +6,8 @@ use sqlx::PgConnection;
 use super::inet::Inet;
 use super::location::Location;
 use super::numeric::Numeric;
-use super::postgres::{EPOCH, arguments, each, problem};
+use super::postgres::{EPOCH, each, problem, statement};
+use super::sql::Sql;
 use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::Result;
@@ -31,8 +32,8 @@ pub async fn column_types(
 ) -> Result<Vec<ColumnType>> {
     let sql = "select attname::text, format_type(atttypid, null) from pg_attribute
                 where attrelid = to_regclass($1) and attnum > 0";
-    let (args, kinds, mut rows) = (arguments(vec![table.into()])?, [ValueType::Text, ValueType::Text], Vec::new());
-    each(conn, location, sql.into(), args, &kinds, |row| {
+    let (sql, kinds, mut rows) = (Sql::new(sql).with([table.into()]), [ValueType::Text, ValueType::Text], Vec::new());
+    each(conn, location, statement(sql)?, &kinds, |row| {
         rows.push(row);
         Ok(())
     })

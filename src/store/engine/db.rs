@@ -147,8 +147,7 @@ impl Db {
         match &mut self.conn {
             Conn::Sqlite(c) => sqlite::execute(c, &sql, &self.location).await,
             Conn::Postgres(c) => {
-                let query = sqlx::query_with(AssertSqlSafe(sql.text), postgres::arguments(sql.args)?);
-                let done = c.execute(query).await.map(|d| d.rows_affected());
+                let done = c.execute(postgres::statement(sql)?).await.map(|d| d.rows_affected());
                 done.map_err(|e| postgres::problem(e, &self.location))
             }
         }
@@ -167,12 +166,12 @@ impl Db {
 
     /// Hands each row to `each` as it comes.
     pub async fn each(&mut self, sql: Sql, each: impl FnMut(Row) -> Result<()>) -> Result<()> {
-        let sql = self.as_told(sql);
+        let mut sql = self.as_told(sql);
         match &mut self.conn {
             Conn::Sqlite(c) => sqlite::each(c, sql, &self.location, each).await,
             Conn::Postgres(c) => {
-                let args = postgres::arguments(sql.args)?;
-                postgres::each(c, &self.location, sql.text, args, &sql.kinds, each).await
+                let kinds = std::mem::take(&mut sql.kinds);
+                postgres::each(c, &self.location, postgres::statement(sql)?, &kinds, each).await
             }
         }
     }
@@ -183,12 +182,12 @@ impl Db {
         sql: Sql,
         each: impl FnMut(Vec<Option<Value>>) -> Result<()>,
     ) -> Result<()> {
-        let sql = self.as_told(sql);
+        let mut sql = self.as_told(sql);
         match &mut self.conn {
             Conn::Sqlite(c) => sqlite::each_readable(c, sql, &self.location, each).await,
             Conn::Postgres(c) => {
-                let args = postgres::arguments(sql.args)?;
-                postgres::each_readable(c, &self.location, sql.text, args, &sql.kinds, each).await
+                let kinds = std::mem::take(&mut sql.kinds);
+                postgres::each_readable(c, &self.location, postgres::statement(sql)?, &kinds, each).await
             }
         }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::TryStreamExt as _;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, Postgres};
+use sqlx::query::Query;
 use sqlx::{
     Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Executor as _, PgConnection,
     Row as _, ValueRef as _,
@@ -17,11 +18,14 @@ use super::location::Location;
 use super::numeric::Numeric;
 use super::opening::Opening;
 use super::postgres_url;
-use super::sql::{Row, unreadable};
+use super::sql::{Row, Sql, unreadable};
 use super::sqlite_raw::set_nodelay;
 use crate::model::problem::Problem;
 use crate::model::problem::io_message;
 use crate::model::values::value::{Value, ValueType, in_calendar};
+
+/// A statement with its arguments.
+pub type Statement = Query<'static, Postgres, PgArguments>;
 
 /// PostgreSQL 14.
 const OLDEST: i32 = 140_000;
@@ -67,7 +71,7 @@ pub fn too_old(version: i32) -> Option<Problem> {
     })
 }
 
-pub fn arguments(values: Vec<Value>) -> Result<PgArguments> {
+fn arguments(values: Vec<Value>) -> Result<PgArguments> {
     let mut args = PgArguments::default();
     for value in values {
         match value {
@@ -96,38 +100,41 @@ pub fn arguments(values: Vec<Value>) -> Result<PgArguments> {
     Ok(args)
 }
 
+/// A statement of ours with its arguments.
+pub fn statement(sql: Sql) -> Result<Statement> {
+    let args = arguments(sql.args)?;
+    Ok(sqlx::query_with(AssertSqlSafe(sql.text), args).persistent(!sql.planned_anew))
+}
+
 /// Hands each row to `each` as it comes.
 pub async fn each(
     conn: &mut PgConnection,
     location: &Location,
-    text: String,
-    args: PgArguments,
+    statement: Statement,
     kinds: &[ValueType],
     mut each: impl FnMut(Row) -> Result<()>,
 ) -> Result<()> {
-    each_stored(conn, location, text, args, |found| each(row(found, kinds)?)).await
+    each_stored(conn, location, statement, |found| each(row(found, kinds)?)).await
 }
 
 /// As [`each`], where a value that can't be read is none instead of an error.
 pub async fn each_readable(
     conn: &mut PgConnection,
     location: &Location,
-    text: String,
-    args: PgArguments,
+    statement: Statement,
     kinds: &[ValueType],
     mut each: impl FnMut(Vec<Option<Value>>) -> Result<()>,
 ) -> Result<()> {
-    each_stored(conn, location, text, args, |found| each(values(found, kinds))).await
+    each_stored(conn, location, statement, |found| each(values(found, kinds))).await
 }
 
 async fn each_stored(
     conn: &mut PgConnection,
     location: &Location,
-    text: String,
-    args: PgArguments,
+    statement: Statement,
     mut each: impl FnMut(&PgRow) -> Result<()>,
 ) -> Result<()> {
-    let mut rows = conn.fetch(sqlx::query_with(AssertSqlSafe(text), args));
+    let mut rows = conn.fetch(statement);
     while let Some(found) = rows.try_next().await.map_err(|e| problem(e, location))? {
         each(&found)?;
     }

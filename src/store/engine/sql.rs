@@ -18,6 +18,9 @@ pub struct Sql {
     pub kinds: Vec<ValueType>,
     /// Write `?` for `$1`: SQLite looks a named place up among all the others, which tells at thousands of them.
     pub nameless: bool,
+    /// Let PostgreSQL plan it each time for what is there by then: within a load it would keep plans that were made while its
+    /// tables were empty. `plan_cache_mode` would plan the checks of references anew for each row, too.
+    pub planned_anew: bool,
 }
 
 impl Sql {
@@ -27,7 +30,14 @@ impl Sql {
 
     /// For a statement of many rows.
     pub fn bulk(text: impl Into<String>, engine: Engine) -> Sql {
-        Sql { nameless: engine == Engine::Sqlite, ..Sql::new(text) }
+        Sql::new(text).of_many(engine)
+    }
+
+    /// Says that it is one of many rows.
+    #[must_use]
+    pub fn of_many(self, engine: Engine) -> Sql {
+        let nameless = engine == Engine::Sqlite;
+        Sql { nameless, planned_anew: !nameless, ..self }
     }
 
     /// Appends text.

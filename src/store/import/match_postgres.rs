@@ -1,7 +1,7 @@
 //! Rows of a file against the records of PostgreSQL.
 
 use sqlx::postgres::PgArguments;
-use sqlx::{Arguments as _, PgConnection};
+use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, query_with};
 
 use super::match_target::{HeldRow, Match, MatchTarget};
 use crate::model::problem::Problem;
@@ -87,7 +87,7 @@ pub async fn match_rows(
         status_sql::live(holder.desc, "t")
     );
     let kinds = [ValueType::Int, ValueType::Text, ValueType::Uuid, ValueType::Bool];
-    each(conn, location, text, given.args, &kinds, |row| {
+    each(conn, location, query_with(AssertSqlSafe(text), given.args), &kinds, |row| {
         // `(block,offset)`: a page of 8 kB has fewer than 2^9 rows.
         let place = row.text(1)?.trim_matches(['(', ')']).split_once(',');
         let place = place.and_then(|(block, at)| Some((block.parse::<u64>().ok()? << 9) | at.parse::<u64>().ok()?));

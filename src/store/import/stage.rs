@@ -225,10 +225,6 @@ async fn make_tables(db: &mut Db, texts: &[String], forms: usize) -> Result<()> 
         false => ("integer", "blob", "text", " without rowid", ""),
     };
     let mut script = String::new();
-    if db.is_postgres() {
-        // Plans that were made while a table was empty would be kept while it is filled.
-        script.push_str("set local plan_cache_mode = force_custom_plan;\n");
-    }
     for table in ["import_counts", "import_rows", "import_lists", "import_refs", "import_given_up"] {
         script.push_str(&format!("drop table if exists {}.{table};\n", db.temp_schema()));
     }

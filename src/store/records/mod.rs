@@ -756,7 +756,7 @@ async fn in_state_with(
     if values.is_empty() {
         return Ok(Vec::new());
     }
-    let mut sql = Sql { nameless: !db.is_postgres(), ..select(desc) };
+    let mut sql = if values.len() > 1 { select(desc).of_many(db.engine()) } else { select(desc) };
     match org {
         Some(org) => sql.push("t.org_id = ").bind(org),
         // An id is one record's, wherever that is.
@@ -942,7 +942,7 @@ async fn dependants_of_all_by(
             (quoted(field.column), status_sql::is_open(desc, field, "t"), status_sql::live(desc, "t"));
         let mut found: BTreeMap<usize, Vec<Record>> = BTreeMap::new();
         for some in targets.chunks(TOGETHER) {
-            let mut sql = Sql { nameless: some.len() > 1 && !db.is_postgres(), ..select(desc) };
+            let mut sql = if some.len() > 1 { select(desc).of_many(db.engine()) } else { select(desc) };
             sql.push("t.org_id = ").bind(*org).push(&format!(" and {live} and {open} and t.{column}"));
             match some {
                 [one] => sql.push(" = ").bind(one.meta.id),

@@ -59,8 +59,8 @@ pub enum Which<'a> {
     Ids(&'a [Uuid]),
     /// All that are for a purpose.
     For(Purpose),
-    /// That are wrapped by a key, behind an id and so many of them.
-    WrappedBy(Uuid, Uuid, usize),
+    /// That come behind an id, and so many of them.
+    Behind(Uuid, usize),
 }
 
 const COLUMNS: &str = "org_id, id, purpose, subject_id, column_name, wrapping_id, wrapped, created_at, retired_at";
@@ -127,8 +127,8 @@ pub async fn find(db: &mut Db, org: i32, which: Which<'_>) -> Result<Vec<StoredK
             sql.push(" and purpose = 'index' and coalesce(column_name, '') = ").bind(column);
             sql.push(" order by retired_at is not null");
         }
-        Which::WrappedBy(key, after, most) => {
-            sql.push(" and wrapping_id = ").bind(key).push(" and id > ").bind(after);
+        Which::Behind(after, most) => {
+            sql.push(" and id > ").bind(after);
             sql.push(&format!(" order by id limit {most}"));
         }
         Which::For(purpose) => {

@@ -69,13 +69,14 @@ impl Tx<'_> {
     /// Keeps keys of an organisation as another key wraps them.
     pub async fn rewrap_keys(&mut self, org: i32, by: Uuid, keys: &[(Uuid, Vec<u8>)]) -> Result<()> {
         for some in keys.chunks(MANY) {
-            let mut sql = Sql::bulk("with v (id, wrapped) as (values ", self.db.engine());
+            // Where the organisation stands by itself, SQLite goes through all its keys for each list.
+            let mut sql = Sql::bulk("with v (org, id, wrapped) as (values ", self.db.engine());
             for (i, (id, wrapped)) in some.iter().enumerate() {
                 sql.push(if i == 0 { "" } else { ", " });
-                sql.bind_list([Value::from(*id), Value::Bytes(wrapped.clone())]);
+                sql.bind_list([Value::from(org), (*id).into(), Value::Bytes(wrapped.clone())]);
             }
             sql.push(") update wrapped_keys as k set wrapped = v.wrapped, wrapping_id = ").bind(by);
-            sql.push(" from v where k.org_id = ").bind(org).push(" and k.id = v.id");
+            sql.push(" from v where k.org_id = v.org and k.id = v.id");
             if self.db.execute(sql).await? != some.len() as u64 {
                 return Err(Error::bug("keys are gone that were to be wrapped anew"));
             }
@@ -120,16 +121,17 @@ impl Tx<'_> {
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let names: Vec<String> = (0..columns.len()).map(|i| format!(", c{i}")).collect();
-            let mut sql = Sql::bulk(format!("with v (id{}) as (values ", names.concat()), self.db.engine());
+            let mut sql = Sql::bulk(format!("with v (org, id{}) as (values ", names.concat()), self.db.engine());
             let mut n = 0;
             for (id, values) in rows.by_ref().take(MANY) {
-                sql.push(if n == 0 { "" } else { ", " }).bind_list(std::iter::once(Value::from(id)).chain(values));
+                sql.push(if n == 0 { "" } else { ", " })
+                    .bind_list([Value::from(org), id.into()].into_iter().chain(values));
                 n += 1;
             }
             sql.push(&format!(") update {table} as t set "));
             let sets: Vec<String> =
                 columns.iter().enumerate().map(|(i, c)| format!("{} = v.c{i}", quoted(c))).collect();
-            sql.push(&sets.join(", ")).push(" from v where t.org_id = ").bind(org).push(" and t.id = v.id");
+            sql.push(&sets.join(", ")).push(" from v where t.org_id = v.org and t.id = v.id");
             if self.db.execute(sql).await? != n {
                 return Err(Error::bug("rows are gone that were to be sealed anew"));
             }

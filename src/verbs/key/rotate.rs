@@ -166,21 +166,22 @@ impl Verb for RotateSome {
         let (current, Some(former)) = (own.current()?, own.former().first()) else {
             return Ok(Rotated { wrapped: 0, last: self.after, has_ended: true });
         };
-        let stored = keys::find(tx.db, self.org, Which::WrappedBy(former.id(), self.after, TOGETHER)).await?;
+        let mut stored = keys::find(tx.db, self.org, Which::Behind(self.after, TOGETHER)).await?;
+        let (last, has_ended) = (stored.last().map_or(self.after, |key| key.id), stored.len() < TOGETHER);
+        stored.retain(|key| key.wrapping == former.id());
         let anew = rewrapped(tx, former, current, own.org(), &stored)?;
         tx.rewrap_keys(self.org, current.id(), &anew).await?;
-        let has_ended = stored.len() < TOGETHER;
         if has_ended {
             finish(tx, self.org, current.id(), former.id()).await?;
         }
-        let last = stored.last().map_or(self.after, |key| key.id);
         Ok(Rotated { wrapped: stored.len() as u64, last, has_ended })
     }
 }
 
 /// Lets the key go that wraps nothing any more, and records the whole of it.
 async fn finish(tx: &mut Tx<'_>, org: i32, current: Uuid, former: Uuid) -> Result<()> {
-    if !keys::find(tx.db, org, Which::WrappedBy(former, Uuid::nil(), 1)).await?.is_empty() {
+    let counted = keys::count(tx.db, Some(org)).await?;
+    if counted.iter().any(|c| c.wrapping == former) {
         return Err(Problem::conflict("keys came that another key wraps; give the command again").into());
     }
     tx.destroy_keys(org, &[former]).await?;

@@ -27,31 +27,34 @@ use crate::ui::bounded;
 
 const DESC: &Descriptor = Consent::DESCRIPTOR;
 
-/// What somebody agreed to before a paper was submitted.
+/// What a consent was given for where nothing is said of that.
+pub const PURPOSE: &str = "kyc";
+
+/// What people agreed to before a paper was submitted; of a file, as far as its rows do not say it.
 #[derive(clap::Args)]
 pub struct ConsentFlags {
     /// Notice that the person agreed to: its code
-    #[arg(long, value_name = "NOTICE", requires_all = ["given_at", "channel", "language"])]
+    #[arg(long, value_name = "NOTICE")]
     pub consent: Option<String>,
     /// File with the notice's text, where no earlier consent tells its SHA-256
     #[arg(long, value_name = "FILE", requires = "consent")]
     pub notice_file: Option<String>,
     /// When the person agreed, before this
-    #[arg(long, value_name = "TIME", requires = "consent")]
+    #[arg(long, value_name = "TIME")]
     pub given_at: Option<String>,
     /// Where: in_person, paper, web, mobile_app, email, sms, phone
-    #[arg(long, value_name = "CHANNEL", requires = "consent")]
+    #[arg(long, value_name = "CHANNEL")]
     pub channel: Option<String>,
     /// Language of the notice: en, hi, ta
-    #[arg(long, value_name = "LANGUAGE", requires = "consent")]
+    #[arg(long, value_name = "LANGUAGE")]
     pub language: Option<String>,
     /// What it was given for; kyc without it
-    #[arg(long, value_name = "WORDS", requires = "consent")]
+    #[arg(long, value_name = "WORDS")]
     pub purposes: Option<String>,
 }
 
 /// What a consent says, but whose it is and when it was given.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ConsentTerms {
     /// Column and value.
     pub values: Vec<(String, Value)>,
@@ -66,35 +69,69 @@ pub struct GivenConsent {
     pub at: DateTime<Utc>,
 }
 
+/// As much of a consent as is said.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SaidConsent {
+    pub terms: ConsentTerms,
+    pub at: Option<DateTime<Utc>>,
+}
+
+impl SaidConsent {
+    /// The whole of it; none, where something is left open.
+    pub fn whole(&self) -> Option<GivenConsent> {
+        let terms = self.terms.clone();
+        let is_said = ["notice", "channel", "language", "purposes"].iter().all(|name| terms.value(name).is_some());
+        is_said.then_some(GivenConsent { terms, at: self.at? })
+    }
+}
+
 impl ConsentFlags {
-    /// What the flags say; nothing, where they say nothing.
+    /// What the flags say of one that is given with them; nothing, where they say nothing.
     pub fn given(&self, s: &Invocation<'_>) -> Result<Option<GivenConsent>> {
-        let Some(notice) = &self.consent else { return Ok(None) };
-        let now = s.context.clock.now();
-        let (given, _) = s.context.time(self.given_at.as_deref().unwrap_or_default())?;
-        if given > now {
-            let sentence = format!("the consent is of {}, which is yet to come", rfc3339(given));
-            return Err(Problem::invalid(sentence)
-                .hint("it is given before the paper is submitted")
-                .field("given_at")
-                .into());
+        let flags = [
+            ("--consent NOTICE", &self.consent),
+            ("--given-at TIME", &self.given_at),
+            ("--channel CHANNEL", &self.channel),
+            ("--language LANGUAGE", &self.language),
+        ];
+        let missing: Vec<&str> = flags.iter().filter(|(_, said)| said.is_none()).map(|(flag, _)| *flag).collect();
+        if missing.is_empty() {
+            return Ok(self.said(s)?.whole());
         }
+        if missing.len() == flags.len() && self.purposes.is_none() && self.notice_file.is_none() {
+            return Ok(None);
+        }
+        Err(Problem::usage(format!("the consent is not complete without {}", missing.join(", "))).into())
+    }
+
+    /// As much as the flags say.
+    pub fn said(&self, s: &Invocation<'_>) -> Result<SaidConsent> {
+        let at = self.given_at.as_ref().map(|at| self.time(s, at)).transpose()?;
         let texts = [
-            ("notice", notice.as_str()),
-            ("channel", self.channel.as_deref().unwrap_or_default()),
-            ("language", self.language.as_deref().unwrap_or_default()),
-            ("purposes", self.purposes.as_deref().unwrap_or("kyc")),
+            ("notice", self.consent.as_deref()),
+            ("channel", self.channel.as_deref()),
+            ("language", self.language.as_deref()),
+            ("purposes", Some(self.purposes.as_deref().unwrap_or(PURPOSE))),
         ];
         let read =
             |(name, text): (&str, &str)| Ok((name.to_owned(), DESC.known(name)?.parse(text, &s.connection.parsing)?));
-        let values: Vec<(String, Value)> = texts.into_iter().map(read).collect::<Result<_, Problem>>()?;
+        let said = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        let values: Vec<(String, Value)> = said.map(read).collect::<Result<_, Problem>>()?;
         let sha256 = self.notice_file.as_ref().map(|path| {
             let text = bounded::read(std::path::Path::new(path), bounded::SMALL);
             let text = text.map_err(|e| Problem::failed(format!("can't read {path}: {}", io_message(&e))))?;
             Ok::<_, Problem>(hex(&Sha256::digest(text.as_bytes())))
         });
-        let terms = ConsentTerms { values, sha256: sha256.transpose()? };
-        Ok(Some(GivenConsent { terms, at: given }))
+        Ok(SaidConsent { terms: ConsentTerms { values, sha256: sha256.transpose()? }, at })
+    }
+
+    fn time(&self, s: &Invocation<'_>, text: &str) -> Result<DateTime<Utc>> {
+        let (given, _) = s.context.time(text)?;
+        if given <= s.context.clock.now() {
+            return Ok(given);
+        }
+        let sentence = format!("the consent is of {}, which is yet to come", rfc3339(given));
+        Err(Problem::invalid(sentence).hint("it is given before the paper is submitted").field("given_at").into())
     }
 }
 
@@ -118,7 +155,7 @@ impl ConsentTerms {
     pub fn unknown_notice(&self) -> Problem {
         let notice = self.value("notice").map(Value::to_text).unwrap_or_default();
         Problem::invalid(format!("notice {notice} is new, and its text is not known"))
-            .hint("--notice-file FILE gives its text, of which the SHA-256 is kept")
+            .hint(format!("--notice-file FILE, beside --consent {notice}, gives its text: the SHA-256 of that is kept"))
             .field("notice")
     }
 

@@ -659,6 +659,21 @@ fn rows_name_consents_of_their_own() {
         p.run("consent withdraw ASHA22:1").ok();
         let said = p.run(&again).fails(4);
         assert!(said.contains("was withdrawn since"), "{said}");
+        // Flags say what no row does.
+        let said = p.run(&format!(
+            "{} --channel paper --language hi",
+            line(&[aadhaar("dev@acme.in", "9999 3311 9405", ",,,")])
+        ));
+        assert!(said.fails(6).contains("consent: aadhaar is taken up only with a consent"));
+        let row = aadhaar("dev@acme.in", "9999 3311 9405", "N1,2026-11-19,,ta");
+        p.run(&format!("{} --channel phone --language hi --given-at 2026-11-01", line(&[row]))).ok();
+        let told = p.json("consent list --filter user=dev@acme.in");
+        assert_eq!((&told[0]["channel"], &told[0]["language"]), (&"phone".into(), &"ta".into()), "{told}");
+        assert!(
+            told[0]["given_at"]
+                .as_str()
+                .is_some_and(|at| at.starts_with("2026-11-19T") || at.starts_with("2026-11-18T"))
+        );
         p.run("setting set kyc.require_consent true").ok();
         let bare = p.write("bare.csv", format!("user,pan_number,pan_name\n{ravi},{OTHER_PAN},{NAME}\n"));
         assert!(p.run(&format!("kyc import {bare}")).fails(6).contains("pan is taken up only with a consent"));
@@ -918,5 +933,46 @@ fn flags_without_a_record_are_counted() {
         let none = p.write("none.csv", "user_code,name,is_pan_verified\nZOE222,Zoe,0\n");
         assert!(!p.run(&format!("user import {none}")).err.contains("no record"));
         p.run("db check").ok();
+    });
+}
+
+/// The dates of a file of papers are read as it is said, those that are sealed too; no fault tells one.
+#[test]
+fn dates_of_papers_are_read_by_the_format_that_is_said() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let notice = p.write("notice.txt", "We keep your Aadhaar number.");
+        let aadhaar = |born: &str, given: &str| {
+            let head = "user,kind,number,name,Born,consent,given_at,channel,language";
+            let row = format!("asha@acme.in,aadhaar,{AADHAAR},{NAME},{born},N1,{given},paper,hi");
+            let file = p.write("in.csv", format!("{head}\n{row}\n"));
+            format!("kyc import {file} --map Born=dob --consent N1 --notice-file {notice}")
+        };
+        let said = p.run(&aadhaar("23/04/1990", "18/11/2026 10:00")).fails(6);
+        assert!(said.contains("hint: --date-format 'dob=DD/MM/YYYY' reads the dates in dob\n"), "{said}");
+        assert!(said.contains("hint: --date-format 'given_at=DD/MM/YYYY' reads the dates in given_at\n"), "{said}");
+        assert!(!said.contains("1990"), "{said}");
+        for (code, flags, born, given, why) in [
+            (6, "--date-format MM/DD/YYYY", "23/04/1990", "11/18/2026", "the dob is not written as --date-format says"),
+            (6, "--date-format Born=DD/MM/YYYY", "23/04/1990", "18/11/2026", "given_at must be a time like"),
+            (2, "--date-format name=DD/MM/YYYY", "23/04/1990", "2026-11-18", "the file has no dates in 'name'"),
+            (6, "--date-format DD/MM/YYYY", "23/04/2090", "18/11/2026", "the dob must be a day in the past"),
+        ] {
+            let said = p.run(&format!("{} {flags}", aadhaar(born, given))).fails(code);
+            assert!(said.contains(why), "{flags}: {said}");
+            assert!(!said.contains("23/04") && !said.contains("90-04"), "{said}");
+        }
+        for (flags, born, given) in [
+            ("--date-format DD/MM/YYYY", "23/04/1990", "18/11/2026 10:00"),
+            ("--date-format Born=excel --date-format given_at=D.M.YYYY", "32986", "18.11.2026"),
+            ("--date-format dob=DD/MM/YYYY", "23/04/1990", "2026-11-18T10:00:00Z"),
+        ] {
+            p.run(&format!("{} {flags}", aadhaar(born, given))).ok();
+            let shown = p.run("kyc reveal asha@acme.in aadhaar.dob --reason asked --stdout").ok();
+            assert_eq!(shown, "1990-04-23\n", "{flags}");
+            p.run("kyc reject asha@acme.in:aadhaar --reason unreadable").ok();
+        }
+        let given = p.column("consent list --sort given_at --columns given_at", "given_at");
+        assert!(given.iter().all(|at| at.starts_with("2026-11-18T") || at.starts_with("2026-11-17T")), "{given:?}");
     });
 }

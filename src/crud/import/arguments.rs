@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::columns::{ListColumn, NestedFault, Routing, SecretColumn, StatusColumn};
+use super::dates::Dated;
 use super::limit::LeaverLimit;
 use super::scope::Scope;
 use super::source::Source;
@@ -58,6 +59,9 @@ pub struct Import {
     /// Columns of what is sealed, and what each holds.
     #[serde(skip)]
     pub sealed: Vec<(usize, &'static str)>,
+    /// Those of them that hold days or moments.
+    #[serde(skip)]
+    pub dated: &'static [Dated],
     /// Columns that give several records of another kind each.
     pub lists: Vec<ListColumn>,
     /// Columns that tell the state of records.
@@ -145,6 +149,7 @@ impl Import {
             rejects: None,
             secret: None,
             sealed: Vec::new(),
+            dated: &[],
             lists: Vec::new(),
             states: Vec::new(),
             resets_secrets: false,

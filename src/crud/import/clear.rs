@@ -104,9 +104,14 @@ impl ImportPlan {
                 return Err(fault);
             }
             let text = self.text(row, *at, name)?.trim();
-            if !text.is_empty() && !self.tolerance.is_none_word(text) {
-                cells.push((name, Zeroizing::new(text.to_owned())));
+            if text.is_empty() || self.tolerance.is_none_word(text) {
+                continue;
             }
+            // What it says is told by no fault.
+            let unfit = |_| Problem::invalid(format!("the {name} is not written as --date-format says")).field(name);
+            let date = self.dates.read(name, text, self.context.zone).map(|read| read.map_err(unfit)).transpose();
+            let date = date.map_err(|p| self.of_clear(row.number, row.line, p))?;
+            cells.push((name, Zeroizing::new(date.map_or_else(|| text.to_owned(), |date| date.to_text()))));
         }
         sealing.sealer.read(cells, values, self.today).map(Some).map_err(|p| self.of_clear(row.number, row.line, p))
     }

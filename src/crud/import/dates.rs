@@ -17,8 +17,11 @@ use crate::model::values::zone::Zone;
 #[derive(Default)]
 pub struct Dates(Vec<Column>);
 
+/// What a column of days or moments holds: a field by its name, or what is sealed.
+pub type Dated = (&'static str, ValueType);
+
 struct Column {
-    field: &'static Field,
+    of: Dated,
     format: Option<DateFormat>,
     /// Usual formats by which all values so far are dates.
     fitting: AtomicU32,
@@ -26,21 +29,20 @@ struct Column {
 
 impl Dates {
     /// Formats by the names of their fields.
-    pub fn new(columns: &[Option<&'static Field>], formats: &[(String, String)]) -> Result<Dates> {
-        let fields = columns.iter().flatten().filter(|f| is_dated(f));
-        let column = |field: &&'static Field| {
-            let said = formats.iter().find(|(name, _)| name == field.name());
+    pub fn new(columns: impl Iterator<Item = Dated>, formats: &[(String, String)]) -> Result<Dates> {
+        let column = |of: Dated| {
+            let said = formats.iter().find(|(name, _)| name == of.0);
             let format = said.map(|(_, said)| DateFormat::of(said)).transpose()?;
-            Ok(Column { field, format, fitting: AtomicU32::new(ANY) })
+            Ok(Column { of, format, fitting: AtomicU32::new(ANY) })
         };
-        Ok(Dates(fields.map(column).collect::<Result<_>>()?))
+        Ok(Dates(columns.map(column).collect::<Result<_>>()?))
     }
 
     /// The day or the moment that a cell means by the format of its column; none where the column has no format. A time that
     /// says its zone, as an export writes it, needs none.
-    pub fn read(&self, field: &Field, text: &str, zone: Zone) -> Option<Result<Value, String>> {
-        let column = self.0.iter().find(|c| c.field.column == field.column)?;
-        let is_moment = field.ty.kind == ValueType::Time;
+    pub fn read(&self, name: &str, text: &str, zone: Zone) -> Option<Result<Value, String>> {
+        let column = self.0.iter().find(|c| c.of.0 == name)?;
+        let is_moment = column.of.1 == ValueType::Time;
         if is_moment && DateTime::parse_from_rfc3339(text.trim()).is_ok() {
             column.fitting.store(0, Ordering::Relaxed);
             return None;
@@ -63,7 +65,7 @@ impl Dates {
     pub fn readable(&self) -> Vec<(&'static str, Vec<&'static str>)> {
         let fitting =
             |c: &Column| Some(c.fitting.load(Ordering::Relaxed)).filter(|f| *f != ANY).map_or(Vec::new(), format_names);
-        let columns = self.0.iter().filter(|c| c.format.is_none()).map(|c| (c.field.name(), fitting(c)));
+        let columns = self.0.iter().filter(|c| c.format.is_none()).map(|c| (c.of.0, fitting(c)));
         columns.filter(|(_, formats)| !formats.is_empty()).collect()
     }
 }
@@ -79,21 +81,32 @@ pub fn hint(name: &str, formats: &[&str]) -> String {
     }
 }
 
-/// Whether a field holds days or moments.
-fn is_dated(field: &Field) -> bool {
-    matches!(field.ty.kind, ValueType::Date | ValueType::Time)
+/// A field that holds days or moments.
+pub fn dated(field: &'static Field) -> Option<Dated> {
+    matches!(field.ty.kind, ValueType::Date | ValueType::Time).then(|| (field.name(), field.ty.kind))
 }
 
-/// What `--date-format` says: for each column of dates or times in the file its format.
+/// The columns of days or moments, by their places and names: fields, and what is sealed.
+pub fn columns<'a>(
+    desc: &'static Descriptor,
+    columns: &'a [Option<String>],
+    (sealed, dated): (&[(usize, &'static str)], &[Dated]),
+) -> Vec<(usize, &'a str)> {
+    let is_dated = |name: &str| desc.field(name).is_some_and(|field| self::dated(field).is_some());
+    let fields = columns.iter().enumerate().filter_map(|(at, name)| Some((at, name.as_deref()?)));
+    let sealed = sealed.iter().copied().filter(|(_, what)| dated.iter().any(|(name, _)| name == what));
+    fields.filter(|(_, name)| is_dated(name)).chain(sealed).collect()
+}
+
+/// What `--date-format` says: for each column of dates or times in the file, by their places and names, its format.
 pub fn formats(
     desc: &'static Descriptor,
     header: &[String],
-    columns: &[Option<String>],
+    columns: &[(usize, &str)],
     given: &[String],
 ) -> Result<Vec<(String, String)>> {
     let mut formats: Vec<(String, String)> = Vec::new();
-    let is_date = |name: &&str| desc.field(name).is_some_and(is_dated);
-    let dates: Vec<&str> = columns.iter().flatten().map(String::as_str).filter(is_date).collect();
+    let dates: Vec<&str> = columns.iter().map(|(_, name)| *name).collect();
     let mut of_all: Option<&str> = None;
     for text in given {
         let wrong = |why: String| Problem::usage(format!("--date-format {}: {why}", truncate(text)));
@@ -109,8 +122,8 @@ pub fn formats(
             }
             continue;
         };
-        let is_headed = |at: &usize| fold(&header[*at]) == fold(name);
-        let in_file = (0..header.len()).find(is_headed).and_then(|at| columns.get(at)?.as_deref());
+        let is_headed = |(at, of): &&(usize, &str)| fold(&header[*at]) == fold(name) || fold(of) == fold(name);
+        let in_file = columns.iter().find(is_headed).map(|(_, of)| *of);
         let field = in_file.or_else(|| desc.field_for_header(name.trim()).map(Field::name));
         let Some(field) = field.filter(|f| dates.contains(f)) else {
             let known = if dates.is_empty() { "none".to_owned() } else { dates.join(", ") };

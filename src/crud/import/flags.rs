@@ -130,9 +130,12 @@ impl Opened {
             passes_over: flags.file.ignore_unknown,
         };
         let (rows, nested_faults) = columns_of.read()?;
+        let dated = terms.sealed.map_or(&[][..], |sealed| sealed.dated);
+        let of_dates = dates::columns(desc, &columns, (&sealed, dated));
         let mut import = Import {
             org,
-            date_formats: dates::formats(desc, &header, &columns, &flags.dates.date_format)?,
+            date_formats: dates::formats(desc, &header, &of_dates, &flags.dates.date_format)?,
+            dated,
             columns,
             lookups,
             fallbacks: doubles.iter().filter(|d| d.is_fallback).map(|d| (d.winner, d.loser)).collect(),

@@ -28,7 +28,10 @@ impl Import {
         plan.fallbacks.clone_from(&self.fallbacks);
         plan.makes_codes = self.makes_codes;
         plan.tolerance = tolerance::Tolerance::new(desc, &self.on_invalid, &self.none);
-        plan.dates = dates::Dates::new(&plan.columns, &self.date_formats)?;
+        let fields = plan.columns.iter().flatten().copied().filter_map(dates::dated);
+        let is_sealed = |(name, _): &&dates::Dated| self.sealed.iter().any(|(_, what)| what == name);
+        let sealed = self.dated.iter().filter(is_sealed).copied();
+        plan.dates = dates::Dates::new(fields.chain(sealed), &self.date_formats)?;
         plan.states.clone_from(&self.states);
         plan.is_whole = self.whole.is_some();
         plan.left_out.clone_from(&self.left_out);

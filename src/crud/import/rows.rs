@@ -481,7 +481,7 @@ impl ImportPlan {
         }
         let is_date =
             matches!(field.ty.kind, ValueType::Date | ValueType::Time) && !is_blank(text) && !text.contains('\0');
-        let value = match is_date.then(|| self.dates.read(field, text, self.context.zone)).flatten() {
+        let value = match is_date.then(|| self.dates.read(field.name(), text, self.context.zone)).flatten() {
             Some(read) => read.map_err(|why| ("invalid", format!("{name} {why}")))?,
             None => field.parse(text, &self.context).map_err(|p| ("invalid", p.sentence))?,
         };

@@ -4,6 +4,7 @@ use super::arguments::Whole;
 use super::nested::Nested;
 use super::secrets::SecretKeeper;
 use crate::crud::remove::Mode;
+use crate::model::values::value::ValueType;
 
 /// What only the imports of some kinds say of their files.
 #[derive(Default)]
@@ -31,4 +32,6 @@ pub struct SealedColumns {
     pub find: fn(&str) -> Option<&'static str>,
     /// What they are called where a file is made for it.
     pub names: &'static [&'static str],
+    /// Those that hold days or moments.
+    pub dated: &'static [(&'static str, ValueType)],
 }

@@ -17,7 +17,7 @@ use crate::model::resource::{Record, Resource as _};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::tx::Tx;
-use crate::verbs::consent::{ConsentTerms, GivenConsent, PersonsConsent, given_too_late, record_all};
+use crate::verbs::consent::{ConsentTerms, PURPOSE, PersonsConsent, SaidConsent, given_too_late, record_all};
 
 /// The columns, and what else they are called.
 pub const COLUMNS: &[(&str, &[&str])] = &[
@@ -48,6 +48,9 @@ pub struct RowConsent {
 
 /// What rows of a file say of consents, and what was written down of that.
 pub struct Consents {
+    /// What flags say, as far as the cells of a row do not.
+    said: SaidConsent,
+    /// That, where it is all: of rows that say nothing.
     of_flags: Option<RowConsent>,
     context: ParseContext,
     /// When the papers are submitted.
@@ -79,22 +82,21 @@ fn wrong(column: &'static str) -> Problem {
 
 impl Consents {
     /// Of a file that is loaded with what flags say.
-    pub async fn of(
-        tx: &mut Tx<'_>,
-        org: i32,
-        flags: Option<&GivenConsent>,
-        context: &ParseContext,
-    ) -> Result<Consents> {
+    pub async fn of(tx: &mut Tx<'_>, org: i32, mut said: SaidConsent, context: &ParseContext) -> Result<Consents> {
         let (mut terms, mut of_flags) = (Vec::new(), None);
-        if let Some(given) = flags {
-            given.is_before(tx.at())?;
-            let sha256 = given.terms.notice_sha256(tx, org).await?.ok_or_else(|| given.terms.unknown_notice())?;
+        if said.terms.value("notice").is_some() {
+            let sha256 = said.terms.notice_sha256(tx, org).await?.ok_or_else(|| said.terms.unknown_notice())?;
             // As a row says it that names the same.
-            let said = ConsentTerms { sha256: Some(sha256.clone()), ..given.terms.clone() };
-            terms.push((said, Some(sha256)));
+            said.terms.sha256 = Some(sha256);
+        }
+        if let Some(given) = said.whole() {
+            given.is_before(tx.at())?;
             of_flags = Some(RowConsent { terms: 0, at: given.at });
+            let sha256 = given.terms.sha256.clone();
+            terms.push((given.terms, sha256));
         }
         Ok(Consents {
+            said,
             of_flags,
             context: context.clone(),
             now: tx.at(),
@@ -121,33 +123,32 @@ impl Consents {
             let field = Consent::DESCRIPTOR.known(name).map_err(|_| wrong(column))?;
             values.push((name, field.parse(text, &self.context).map_err(|_| wrong(column))?));
         }
-        let mut terms = lock(&self.terms);
-        let base = self.of_flags.and_then(|of| Some((of, terms.get(of.terms)?.clone())));
         let said = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         let notice = said("notice");
-        let base = base.filter(|(_, (base, _))| notice.is_none() || notice.as_ref() == base.value("notice"));
-        let of_base = |name: &str| base.as_ref().and_then(|(_, (base, _))| base.value(name).cloned());
+        let of_flags = self.said.terms.value("notice");
+        let base = (of_flags.is_none() || notice.is_none() || notice.as_ref() == of_flags).then_some(&self.said);
+        let of_base = |name: &str| base.and_then(|base| base.terms.value(name).cloned());
         let mut all = Vec::new();
         for (name, column) in [("notice", NOTICE), (CHANNEL, CHANNEL), (LANGUAGE, LANGUAGE), (PURPOSES, PURPOSES)] {
             let missing = || Problem::invalid(format!("the {name} of the consent is missing")).field(column);
             let usual = || match name {
-                PURPOSES => Consent::DESCRIPTOR.known(name).ok()?.parse("kyc", &self.context).ok(),
+                PURPOSES => Consent::DESCRIPTOR.known(name).ok()?.parse(PURPOSE, &self.context).ok(),
                 _ => None,
             };
             let value = said(name).or_else(|| of_base(name)).or_else(usual).ok_or_else(missing)?;
             all.push((name.to_owned(), value));
         }
-        let at = said(GIVEN_AT).and_then(|at| at.as_time()).or(base.as_ref().map(|(of, _)| of.at));
+        let at = said(GIVEN_AT).and_then(|at| at.as_time()).or(base.and_then(|base| base.at));
         let at = at.ok_or_else(|| Problem::invalid("the given_at of the consent is missing").field(GIVEN_AT))?;
         if at >= self.now {
             return Err(given_too_late());
         }
         let sha256 = match given.iter().find(|(column, _)| *column == SHA256) {
             Some((_, text)) => Some(sha256(text)?),
-            None => base.and_then(|(_, (_, known))| known),
+            None => base.and_then(|base| base.terms.sha256.clone()),
         };
         let new = ConsentTerms { values: all, sha256 };
-        Ok(Some(RowConsent { terms: place_of(&mut terms, new)?, at }))
+        Ok(Some(RowConsent { terms: place_of(&mut lock(&self.terms), new)?, at }))
     }
 
     /// Remembers what rows say, by their numbers, and tells of those that name a notice whose text nobody knows.

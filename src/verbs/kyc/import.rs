@@ -30,7 +30,7 @@ use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{ParseContext, fold};
 use crate::store::records::settings;
 use crate::store::tx::Tx;
-use crate::verbs::consent::{ConsentFlags, GivenConsent};
+use crate::verbs::consent::{ConsentFlags, SaidConsent};
 
 /// The fields that columns fill as they are.
 pub const FILLS: &[&str] = &[
@@ -58,8 +58,8 @@ pub struct KycImport {
     rows: Import,
     /// What an earlier system verified is taken up under this batch, for another person to confirm.
     keeps_verified: Option<FileBatch>,
-    /// What all of them agreed to before, but those whose rows say otherwise.
-    consent: Option<GivenConsent>,
+    /// What all of them agreed to before, as far as their rows do not say otherwise.
+    consent: SaidConsent,
     #[serde(skip)]
     vault: Vault,
     #[serde(skip)]
@@ -159,6 +159,10 @@ pub struct ImportFlags {
     /// Form of the file: csv, ndjson or json (default: what it looks like)
     #[arg(long, value_name = "FORMAT", value_parser = ["csv", "ndjson", "jsonl", "json"], hide_possible_values = true)]
     pub format: Option<String>,
+    /// How dates and times are written: DD/MM/YYYY, D MMM YYYY, or excel for the day numbers of spreadsheets; 'dob=MM/DD/YYYY' for one
+    /// column (can be repeated)
+    #[arg(long, value_name = "FORMAT")]
+    pub date_format: Vec<String>,
     /// Lines before the header to pass over
     #[arg(long, value_name = "N")]
     pub skip_lines: Option<u64>,
@@ -190,7 +194,7 @@ impl ImportFlags {
             says_conflict: SaysConflict(false),
             codes: Codes::default(),
             tolerance: Tolerance { keep_going: self.keep_going, ..Tolerance::default() },
-            dates: Dates::default(),
+            dates: Dates { date_format: self.date_format.clone() },
             rejects: Rejects { rejects: self.rejects.clone() },
         }
     }
@@ -266,7 +270,7 @@ impl Leaf for ImportFlags {
             false => None,
         };
         let vault = Vault::of(s).await?;
-        let consent = self.consent.given(s)?;
+        let consent = self.consent.said(s)?;
         let mut verb = KycImport { rows, keeps_verified, consent, vault, fernet };
         let (report, seconds) = load(s, &mut verb).await?;
         if let Some(FileBatch { number: batch, .. }) = verb.keeps_verified.as_ref().filter(|_| report.created > 0) {

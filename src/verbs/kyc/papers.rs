@@ -35,11 +35,11 @@ use crate::model::setting::{AadhaarStorage, KYC_AADHAAR_STORAGE, KYC_DUPLICATES,
 use crate::model::strict_json;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{ParseContext, Scalar, fold};
-use crate::model::values::value::Value;
+use crate::model::values::value::{Value, ValueType};
 use crate::store::import::match_target::Given;
 use crate::store::records;
 use crate::store::tx::Tx;
-use crate::verbs::consent::{GivenConsent, without_consent};
+use crate::verbs::consent::{SaidConsent, without_consent};
 
 /// What columns of what is sealed are called, by earlier systems too (DOMAIN.md, legacy headers).
 const SEALED: &[(&str, &[&str])] = &[
@@ -90,6 +90,7 @@ const LAST4: &str = "last4";
 
 /// The columns of a file that no field is filled by.
 pub const SEALED_COLUMNS: SealedColumns = SealedColumns {
+    dated: &[("dob", ValueType::Date), ("given_at", ValueType::Time)],
     find: sealed,
     names: &[
         "number",
@@ -198,8 +199,8 @@ pub struct Means {
     pub fernet: Option<Arc<FernetKey>>,
     /// The batch under which what was verified elsewhere is taken up.
     pub batch: Option<FileBatch>,
-    /// What all agreed to whose rows do not say otherwise.
-    pub consent: Option<GivenConsent>,
+    /// What all agreed to, as far as their rows do not say otherwise.
+    pub consent: SaidConsent,
 }
 
 impl Papers {
@@ -211,7 +212,7 @@ impl Papers {
         context: &ParseContext,
         means: Means,
     ) -> Result<Papers> {
-        let consents = Consents::of(tx, org, means.consent.as_ref(), context).await?;
+        let consents = Consents::of(tx, org, means.consent, context).await?;
         Ok(Papers {
             opener: means.opener,
             fernet: means.fernet,

@@ -67,21 +67,9 @@ impl Tx<'_> {
     }
 
     /// Keeps keys of an organisation as another key wraps them.
-    pub async fn rewrap_keys(&mut self, org: i32, by: Uuid, keys: &[(Uuid, Vec<u8>)]) -> Result<()> {
-        for some in keys.chunks(MANY) {
-            // Where the organisation stands by itself, SQLite goes through all its keys for each list.
-            let mut sql = Sql::bulk("with v (org, id, wrapped) as (values ", self.db.engine());
-            for (i, (id, wrapped)) in some.iter().enumerate() {
-                sql.push(if i == 0 { "" } else { ", " });
-                sql.bind_list([Value::from(org), (*id).into(), Value::Bytes(wrapped.clone())]);
-            }
-            sql.push(") update wrapped_keys as k set wrapped = v.wrapped, wrapping_id = ").bind(by);
-            sql.push(" from v where k.org_id = v.org and k.id = v.id");
-            if self.db.execute(sql).await? != some.len() as u64 {
-                return Err(Error::bug("keys are gone that were to be wrapped anew"));
-            }
-        }
-        Ok(())
+    pub async fn rewrap_keys(&mut self, org: i32, by: Uuid, keys: Vec<(Uuid, Vec<u8>)>) -> Result<()> {
+        let rows = keys.into_iter().map(|(id, wrapped)| (id, vec![Value::Bytes(wrapped), by.into()])).collect();
+        self.reseal("wrapped_keys", &["wrapped", "wrapping_id"], org, rows).await
     }
 
     /// Others are written with from now on.
@@ -110,7 +98,7 @@ impl Tx<'_> {
         self.db.execute(sql.with([org.into(), purpose.as_str().into()])).await
     }
 
-    /// Writes sealed values of a kind anew, as others seal them: no record changes by that.
+    /// Writes sealed values of a table anew, as others seal them: no record changes by that.
     pub async fn reseal(
         &mut self,
         table: &str,
@@ -118,25 +106,43 @@ impl Tx<'_> {
         org: i32,
         rows: Vec<(Uuid, Vec<Value>)>,
     ) -> Result<()> {
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let names: Vec<String> = (0..columns.len()).map(|i| format!(", c{i}")).collect();
-            let mut sql = Sql::bulk(format!("with v (org, id{}) as (values ", names.concat()), self.db.engine());
-            let mut n = 0;
-            for (id, values) in rows.by_ref().take(MANY) {
-                sql.push(if n == 0 { "" } else { ", " })
-                    .bind_list([Value::from(org), id.into()].into_iter().chain(values));
-                n += 1;
+        let (wanted, mut done) = (rows.len() as u64, 0);
+        if self.db.is_postgres() {
+            let mut rows = rows.into_iter().peekable();
+            while rows.peek().is_some() {
+                done += self.reseal_some(table, columns, org, rows.by_ref().take(MANY)).await?;
             }
-            sql.push(&format!(") update {table} as t set "));
-            let sets: Vec<String> =
-                columns.iter().enumerate().map(|(i, c)| format!("{} = v.c{i}", quoted(c))).collect();
-            sql.push(&sets.join(", ")).push(" from v where t.org_id = v.org and t.id = v.id");
-            if self.db.execute(sql).await? != n {
-                return Err(Error::bug("rows are gone that were to be sealed anew"));
+        } else {
+            // Row by row, as SQLite would do it anyway: for a list it goes through all rows of the organisation, which it takes for few.
+            let sets: Vec<String> = columns.iter().map(|column| format!("{} = ?", quoted(column))).collect();
+            let text = format!("update {table} set {} where org_id = ? and id = ?", sets.join(", "));
+            for (id, values) in rows {
+                let sql = Sql::new(text.as_str()).with(values).with([org.into(), id.into()]);
+                done += self.db.execute(sql).await?;
             }
         }
-        Ok(())
+        match done == wanted {
+            true => Ok(()),
+            false => Err(Error::bug("rows are gone that were to be sealed anew")),
+        }
+    }
+
+    async fn reseal_some(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        org: i32,
+        rows: impl Iterator<Item = (Uuid, Vec<Value>)>,
+    ) -> Result<u64> {
+        let names: Vec<String> = (0..columns.len()).map(|i| format!(", c{i}")).collect();
+        let mut sql = Sql::bulk(format!("with v (id{}) as (values ", names.concat()), self.db.engine());
+        for (n, (id, values)) in rows.enumerate() {
+            sql.push(if n == 0 { "" } else { ", " }).bind_list(std::iter::once(Value::from(id)).chain(values));
+        }
+        let sets: Vec<String> = columns.iter().enumerate().map(|(i, c)| format!("{} = v.c{i}", quoted(c))).collect();
+        sql.push(&format!(") update {table} as t set {} from v where t.org_id = ", sets.join(", "))).bind(org);
+        sql.push(" and t.id = v.id");
+        self.db.execute(sql).await
     }
 
     /// Destroys keys: what they sealed is gone with them.

@@ -68,7 +68,7 @@ impl Verb for RotateMaster {
             }
             let anew = rewrapped(tx, from, to, uuid, &stored)?;
             wrapped += anew.len() as u64;
-            tx.rewrap_keys(*org, to.id(), &anew).await?;
+            tx.rewrap_keys(*org, to.id(), anew).await?;
         }
         let details = Map::from_iter([
             ("master_key".to_owned(), json!({ "from": from.id().to_string(), "to": to.id().to_string() })),
@@ -170,7 +170,7 @@ impl Verb for RotateSome {
         let (last, has_ended) = (stored.last().map_or(self.after, |key| key.id), stored.len() < TOGETHER);
         stored.retain(|key| key.wrapping == former.id());
         let anew = rewrapped(tx, former, current, own.org(), &stored)?;
-        tx.rewrap_keys(self.org, current.id(), &anew).await?;
+        tx.rewrap_keys(self.org, current.id(), anew).await?;
         if has_ended {
             finish(tx, self.org, current.id(), former.id()).await?;
         }

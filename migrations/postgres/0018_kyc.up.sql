@@ -110,7 +110,7 @@ CREATE INDEX kyc_assigned_to ON kyc (org_id, assigned_to_id) WHERE assigned_to_i
 CREATE INDEX kyc_valid_until ON kyc (org_id, valid_until) WHERE deleted_at IS NULL AND valid_until IS NOT NULL;
 -- Whose number is the same.
 CREATE INDEX kyc_number ON kyc (org_id, number_index) WHERE number_index IS NOT NULL;
-CREATE INDEX kyc_batch ON kyc (org_id, batch) WHERE batch IS NOT NULL;
+CREATE INDEX kyc_batch ON kyc (org_id, batch, id) WHERE batch IS NOT NULL;
 CREATE INDEX kyc_deletion ON kyc (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
 
 -- Who owns a business beneficially, as its paper says.

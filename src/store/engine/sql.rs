@@ -77,6 +77,16 @@ impl Sql {
         self
     }
 
+    /// Appends that what stands before is one of some values. PostgreSQL finds those by an index or by a hash, whatever it knows of the
+    /// table; of rows of values it may go through all for each row of a table that it takes for empty.
+    pub fn bind_among<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Sql {
+        if !self.planned_anew {
+            return self.push(" in ").bind_rows(values);
+        }
+        let places: Vec<String> = values.into_iter().map(|value| self.arg(value)).collect();
+        self.push(&format!(" = any(array[{}])", places.join(", ")))
+    }
+
     #[must_use]
     pub fn with(mut self, args: impl IntoIterator<Item = Value>) -> Sql {
         self.args.extend(args);

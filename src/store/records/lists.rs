@@ -134,7 +134,7 @@ pub async fn members_of(
             status_sql::live(link.desc, "l")
         );
         let mut sql = Sql::bulk(text, db.engine());
-        sql.bind(org).push(&format!(" and l.{owner} in ")).bind_rows(some.iter().copied());
+        sql.bind(org).push(&format!(" and l.{owner}")).bind_among(some.iter().copied());
         let kinds = [ValueType::Uuid, ValueType::Text, ValueType::Bool, ValueType::Bool, ValueType::Time];
         for row in db.all(sql.yields(kinds)).await? {
             let is = |i: usize| row.value(i).as_bool() == Some(true);

@@ -654,6 +654,19 @@ pub async fn with_value(
     }
 }
 
+/// The first live records of an organisation behind an id that have a value in a field, in the order of their ids.
+pub async fn with_value_behind(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    (field, value): (&Field, &Value),
+    (after, most): (Uuid, usize),
+) -> Result<Vec<Record>> {
+    let (column, live) = (quoted(desc.compared_column(field)), status_sql::live(desc, "t"));
+    let condition = format!("t.org_id = $1 and t.{column} = $2 and {live} and t.id > $3 order by t.id limit {most}");
+    load_where(db, desc, &condition, vec![org.into(), desc.compared(field, value), after.into()]).await
+}
+
 /// The newest record, deleted or not, that has a value in a field.
 pub async fn last_with_value(
     db: &mut Db,
@@ -763,8 +776,8 @@ async fn in_state_with(
         None if !desc.is_org() => sql.push("t.org_id in (select org_id from orgs)"),
         None => sql.push("true"),
     };
-    sql.push(&format!(" and {} and t.{} in ", life.condition(desc, "t"), quoted(column)));
-    sql.bind_rows(values.iter().cloned());
+    sql.push(&format!(" and {} and t.{}", life.condition(desc, "t"), quoted(column)));
+    sql.bind_among(values.iter().cloned());
     db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
 }
 
@@ -946,7 +959,7 @@ async fn dependants_of_all_by(
             sql.push("t.org_id = ").bind(*org).push(&format!(" and {live} and {open} and t.{column}"));
             match some {
                 [one] => sql.push(" = ").bind(one.meta.id),
-                several => sql.push(" in ").bind_rows(several.iter().map(|r| r.meta.id)),
+                several => sql.bind_among(several.iter().map(|r| r.meta.id)),
             };
             for row in db.all(sql).await? {
                 let record = record(desc, row)?;

@@ -182,7 +182,7 @@ async fn through(
     sql.push(&format!(" and {} and {is_open} and t.{column}", life.condition(desc, "t")));
     match targets {
         [one] => sql.push(" = ").bind(one.id),
-        several => sql.push(" in ").bind_rows(several.iter().map(|r| r.id)),
+        several => sql.bind_among(several.iter().map(|r| r.id)),
     };
     sql.push(" order by t.id");
     sql.kinds.push(ValueType::Uuid);
@@ -277,7 +277,7 @@ pub async fn deletions_of(
     for some in ids.chunks(TOGETHER) {
         let text = format!("select t.id, t.deletion_id from {} t where t.org_id = ", desc.table);
         let mut sql = Sql::bulk(text, db.engine());
-        sql.bind(org).push(" and t.id in ").bind_rows(some.iter().copied());
+        sql.bind(org).push(" and t.id").bind_among(some.iter().copied());
         for row in db.all(sql.yields([ValueType::Uuid, ValueType::Uuid])).await? {
             if let Some(deletion) = row.value(1).as_uuid() {
                 found.insert(row.uuid(0)?, deletion);

@@ -192,8 +192,8 @@ pub async fn rows_of(
         None => (format!("{table} t where t.org_id = "), subject),
     };
     for some in people.chunks(TOGETHER) {
-        let mut sql = Sql::new(format!("select t.id, {subject}{} from {from}", list.concat()));
-        sql.bind(org).push(&format!(" and {subject} in ")).bind_rows(some.iter().copied());
+        let mut sql = Sql::bulk(format!("select t.id, {subject}{} from {from}", list.concat()), db.engine());
+        sql.bind(org).push(&format!(" and {subject}")).bind_among(some.iter().copied());
         found.extend(read(db, sql, desc, names).await?);
     }
     Ok(found)

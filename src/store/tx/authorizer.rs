@@ -144,7 +144,7 @@ impl Authorizer {
         let mut reached = BTreeSet::new();
         for some in ids.chunks(TOGETHER).filter(|_| org == rights.org) {
             let mut sql = Sql::bulk(format!("select t.id from {} t where t.org_id = ", desc.table), db.engine());
-            sql.bind(org).push(" and t.id in ").bind_rows(some.iter().copied()).push(&format!(" and {covered}"));
+            sql.bind(org).push(" and t.id").bind_among(some.iter().copied()).push(&format!(" and {covered}"));
             for row in db.telling().all(sql.yields([ValueType::Uuid])).await? {
                 reached.insert(row.uuid(0)?);
             }
@@ -342,7 +342,7 @@ impl Authorizer {
             for some in all.chunks(TOGETHER) {
                 let covered = reader::condition_of(db, desc, rights.org, &scope);
                 let mut sql = Sql::bulk(format!("select t.id from {table} t where t.org_id = "), db.engine());
-                sql.bind(rights.org).push(" and t.id in ").bind_rows(some.iter().copied());
+                sql.bind(rights.org).push(" and t.id").bind_among(some.iter().copied());
                 sql.push(&format!(" and not coalesce({covered}, false)"));
                 let found = db.all(sql.yields([ValueType::Uuid])).await?;
                 let ids = found.iter().map(|row| row.uuid(0)).collect::<Result<Vec<Uuid>>>()?;

@@ -387,7 +387,7 @@ impl Reached {
         let ids: Vec<Uuid> = ids.into_iter().collect();
         for some in ids.chunks(TOGETHER) {
             let mut sql = Sql::bulk(format!("select t.id{columns} from {table} t where t.org_id = "), db.engine());
-            sql.bind(bound.org).push(" and t.id in ").bind_rows(some.iter().copied());
+            sql.bind(bound.org).push(" and t.id").bind_among(some.iter().copied());
             sql.push(&format!(" and {}", status_sql::live(desc, "t")));
             let kinds = [ValueType::Uuid].into_iter().chain(found.conditions.iter().map(|_| ValueType::Bool));
             for row in db.all(sql.yields(kinds)).await? {

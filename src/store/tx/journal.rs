@@ -111,7 +111,7 @@ impl<'a> Tx<'a> {
         let mut sql = Sql::bulk(format!("delete from {} where org_id = ", desc.table), self.db.engine());
         sql.bind(org);
         if let Some((field, ids)) = of {
-            sql.push(&format!(" and {} in ", quoted(field.column))).bind_rows(ids.iter().copied());
+            sql.push(&format!(" and {}", quoted(field.column))).bind_among(ids.iter().copied());
         }
         self.db.execute(sql).await
     }

@@ -185,7 +185,7 @@ impl Consents {
         }
         loop {
             let rows = run.subjects_behind(tx, last).await?;
-            let Some((end, _)) = rows.last() else { return Ok(()) };
+            let Some((end, _)) = rows.last() else { break };
             last = *end;
             let mut new: Vec<(Uuid, RowConsent)> = {
                 let (of_rows, written) = (lock(&self.of_rows), lock(&self.written));
@@ -202,6 +202,8 @@ impl Consents {
             let ids = record_all(tx, org, &given.collect::<Vec<_>>(), &self.context).await?;
             lock(&self.written).extend(new.into_iter().zip(ids));
         }
+        let written = lock(&self.written).len() as u64;
+        Ok(tx.analyze(Consent::DESCRIPTOR, written).await?)
     }
 
     /// The record of what somebody agreed to.

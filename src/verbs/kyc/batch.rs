@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::decide::{decided, still_agreed, supersede};
 use super::parties::{another_person, not_anothers};
@@ -11,7 +12,7 @@ use super::{DESC, move_of};
 use crate::crud::gate::{self, Verb};
 use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
-use crate::crud::read::{known_columns, print_changed};
+use crate::crud::read::{RecordId, known_columns, print_changed};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::kyc::{Kyc, KycState, Method, Rejection};
 use crate::model::problem::Problem;
@@ -39,44 +40,44 @@ pub struct Batch {
     end: End,
 }
 
-/// The records of a batch that wait.
-async fn waiting(tx: &mut Tx<'_>, org: i32, batch: &str) -> Result<Vec<Stored<Kyc>>> {
-    let found = records::with_value(tx.db, DESC, Some(org), DESC.known("batch")?, &batch.into()).await?;
-    let all: Vec<Stored<Kyc>> = found.iter().map(Stored::from_record).collect::<Result<_, _>>()?;
-    if all.is_empty() {
-        return Err(Problem::not_found(format!("there is no batch {}", truncate(batch)))
-            .hint("'orgctl kyc list --columns key,batch' tells which batches wait")
-            .into());
+/// What is said of a batch of which nothing waits.
+fn nothing_waits(batch: &str, is_there: bool) -> Problem {
+    match is_there {
+        true => Problem::conflict(format!("nothing of batch {} waits any more", truncate(batch)))
+            .hint("it was confirmed or cancelled"),
+        false => Problem::not_found(format!("there is no batch {}", truncate(batch)))
+            .hint("'orgctl kyc list --columns key,batch' tells which batches wait"),
     }
-    let waiting: Vec<Stored<Kyc>> = all.into_iter().filter(|r| r.value.state == KycState::InReview).collect();
-    if waiting.is_empty() {
-        return Err(Problem::conflict(format!("nothing of batch {} waits any more", truncate(batch)))
-            .hint("it was confirmed or cancelled")
-            .into());
-    }
-    Ok(waiting)
 }
 
 impl Verb for Batch {
     const NAME: &str = "kyc import-confirm";
 
-    type Output = Vec<Record>;
+    type Output = Vec<RecordId>;
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
-        let waiting = waiting(tx, self.org, &self.batch).await?;
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<RecordId>> {
         let transition = move_of(if self.end == End::Confirm { "verify" } else { "reject" })?;
         let mut note = ChangeNote::of_move(transition);
         note.details.insert("batch".to_owned(), Value::from(self.batch.as_str()).to_json());
-        let mut ended = Vec::with_capacity(waiting.len());
-        for some in waiting.chunks(TOGETHER) {
-            let changes = self.changes(tx, some, transition).await?;
-            ended.extend(tx.update_all(changes, &note).await?.into_iter().flatten());
+        let (mut ended, mut last, of) = (Vec::new(), Uuid::nil(), (DESC.known("batch")?, &self.batch.as_str().into()));
+        loop {
+            let found = records::with_value_behind(tx.db, DESC, self.org, of, (last, TOGETHER)).await?;
+            let Some(end) = found.last() else { break };
+            last = end.meta.id;
+            let mut some: Vec<Stored<Kyc>> = found.iter().map(Stored::from_record).collect::<Result<_, _>>()?;
+            some.retain(|record| record.value.state == KycState::InReview);
+            let changes = self.changes(tx, &some, transition).await?;
+            let changed = tx.update_all(changes, &note).await?;
+            ended.extend(changed.into_iter().flatten().map(|record| record.meta.record_id()));
         }
-        Ok(ended)
+        match ended.is_empty() {
+            true => Err(nothing_waits(&self.batch, !last.is_nil()).into()),
+            false => Ok(ended),
+        }
     }
 }
 
@@ -129,8 +130,7 @@ async fn end(s: &mut Invocation<'_>, batch: String, end: End) -> Result<()> {
     let done = if end == End::Confirm { "verified" } else { "discarded" };
     s.context.ui.status(&format!("{done} {n} of batch {}", batch.trim()));
     dry_run_note(s.context);
-    let which: Vec<_> = ended.iter().map(|record| record.meta.record_id()).collect();
-    print_changed(s, DESC, &which).await
+    print_changed(s, DESC, &ended).await
 }
 
 /// Confirms a batch: it is in force from then on.

@@ -38,7 +38,7 @@ impl Besides for QueueFlags {
             let column = column(&filter_columns(desc), "open")?.clone();
             conditions.push(Condition { column, op: Op::Is, values: vec![true.into()] });
         }
-        if is_queue && rows.sort.sort.is_none() {
+        if rows.sort.sort.is_none() {
             rows.sort.sort = Some("submitted_at".to_owned());
         }
         if s.org_of(desc).await?.is_none()

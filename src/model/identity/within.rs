@@ -1,9 +1,6 @@
 //! Numbers of identity papers that stand in a text where none belongs: in a note, a reason, a comment.
 
-use std::sync::LazyLock;
-
 use chrono::NaiveDate;
-use regex::{Captures, Regex};
 use zeroize::Zeroizing;
 
 use super::business::pan_within;
@@ -53,7 +50,6 @@ const FOUND: [NumberKind; 7] = [
 /// The first that is found in words of a text that stand together, joined to one: in capitals and western digits.
 fn joined<T>(text: &str, mut find: impl FnMut(&str) -> Option<T>) -> Option<T> {
     let text: Zeroizing<String> = Zeroizing::new(text.chars().map(western).flat_map(char::to_uppercase).collect());
-    let divides = |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}');
     // What is divided by anything else belongs to something else.
     for part in text.split(|c: char| !c.is_ascii_alphanumeric() && !divides(c)) {
         let words: Vec<&str> = part.split(divides).filter(|word| !word.is_empty()).collect();
@@ -70,23 +66,97 @@ fn joined<T>(text: &str, mut find: impl FnMut(&str) -> Option<T>) -> Option<T> {
     None
 }
 
-/// Four digits three times, with a blank or a hyphen between them or not.
-#[allow(clippy::expect_used, reason = "a pattern of the program, which a test reads")]
-static AADHAAR: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}").expect("a pattern"));
-
-/// A text in which of each Aadhaar number the last four digits alone are left.
-pub fn without_aadhaars(text: &str) -> Zeroizing<String> {
-    let masked = AADHAAR.replace_all(text, |found: &Captures<'_>| {
-        let number = &found[0];
-        if is(NumberKind::Aadhaar, number).is_none() {
-            return number.to_owned();
+/// A text in which of each Aadhaar number that stands by itself the last four digits alone are left, however they are divided and in
+/// whatever script; none, where there is none.
+fn hidden(text: &str) -> Option<Zeroizing<String>> {
+    let mut chars: Zeroizing<Vec<char>> = Zeroizing::new(text.chars().collect());
+    let digit = |c: &char| western(*c).is_ascii_digit();
+    // Digits that stand together, by where they begin and end.
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for (at, _) in chars.iter().enumerate().filter(|(_, c)| digit(c)) {
+        match runs.last_mut() {
+            Some((_, end)) if *end == at => *end += 1,
+            _ => runs.push((at, at + 1)),
         }
-        let last = number.len() - 4;
-        let hide = |(at, c): (usize, char)| if at < last && c.is_ascii_digit() { 'X' } else { c };
-        number.chars().enumerate().map(hide).collect()
-    });
-    Zeroizing::new(masked.into_owned())
+    }
+    let mut hide: Vec<usize> = Vec::new();
+    for from in 0..runs.len() {
+        let mut places: Vec<usize> = Vec::with_capacity(DIGITS);
+        for (n, (begin, end)) in runs[from..].iter().enumerate() {
+            let is_joined = n == 0 || chars[runs[from + n - 1].1..*begin].iter().all(|c| divides(*c));
+            if !is_joined || places.len() + (end - begin) > DIGITS {
+                break;
+            }
+            places.extend(*begin..*end);
+        }
+        let number: Zeroizing<String> = Zeroizing::new(places.iter().map(|at| western(chars[*at])).collect());
+        if places.len() == DIGITS && is(NumberKind::Aadhaar, &number).is_some() {
+            hide.extend(&places[..DIGITS - SHOWN]);
+        }
+    }
+    if hide.is_empty() {
+        return None;
+    }
+    for at in hide {
+        chars[at] = 'X';
+    }
+    Some(Zeroizing::new(chars.iter().collect()))
+}
+
+/// Digits of an Aadhaar number, and those of them that are shown.
+const DIGITS: usize = 12;
+const SHOWN: usize = 4;
+
+/// A text without Aadhaar numbers, but for the last four digits of each.
+pub fn without_aadhaars(text: &str) -> Zeroizing<String> {
+    hidden(text).unwrap_or_else(|| Zeroizing::new(text.to_owned()))
+}
+
+/// A document of JSON without Aadhaar numbers, but for the last four digits of each: in texts and names of members as they read, not as
+/// they are escaped, and a number becomes a text. All else stays byte by byte, for it is evidence.
+pub fn json_without_aadhaars(json: &str) -> Zeroizing<String> {
+    let mut left = Zeroizing::new(String::with_capacity(json.len()));
+    let mut rest = json;
+    while let Some(c) = rest.chars().next() {
+        let end = match c {
+            '"' => 1 + closing(&rest[1..]),
+            '-' | '0'..='9' => {
+                rest.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).unwrap_or(rest.len())
+            }
+            c => c.len_utf8(),
+        };
+        let (token, behind) = rest.split_at(end);
+        rest = behind;
+        let read = match c {
+            '"' => serde_json::from_str::<String>(token).ok().map(Zeroizing::new),
+            '-' | '0'..='9' => Some(Zeroizing::new(token.to_owned())),
+            _ => None,
+        };
+        match read.and_then(|read| hidden(&read)) {
+            Some(hidden) => left.push_str(&serde_json::Value::from(hidden.as_str()).to_string()),
+            None => left.push_str(token),
+        }
+    }
+    left
+}
+
+/// Where a text of JSON ends, behind its quote.
+fn closing(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' if !is_escaped => return at + 1,
+            b'\\' => is_escaped = !is_escaped,
+            _ => is_escaped = false,
+        }
+    }
+    text.len()
+}
+
+/// What may stand between the digits of one number: blanks, hyphens, and what is not seen.
+fn divides(c: char) -> bool {
+    let is_unseen = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    c.is_whitespace() || is_unseen || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
 fn is(kind: NumberKind, text: &str) -> Option<NumberKind> {
@@ -109,11 +179,34 @@ mod tests {
     #[test]
     fn of_an_aadhaar_number_the_last_four_are_left() {
         for (text, left) in [
-            (r#"{"uid": "234123412346", "n": 1}"#, r#"{"uid": "XXXXXXXX2346", "n": 1}"#),
-            ("2341 2341 2346 and 2341-2341-2346", "XXXX XXXX 2346 and XXXX-XXXX-2346"),
-            ("UTR 234123412347", "UTR 234123412347"),
+            ("2341 2341 2346 and 2341-2341-2346", Some("XXXX XXXX 2346 and XXXX-XXXX-2346")),
+            ("issued 2024 2341 2341 2346", Some("issued 2024 XXXX XXXX 2346")),
+            ("batch 4567 234123412346", Some("batch 4567 XXXXXXXX2346")),
+            ("2341\u{a0}2341  2346", Some("XXXX\u{a0}XXXX  2346")),
+            ("२३४१ २३४१ २३४६", Some("XXXX XXXX २३४६")),
+            ("uid234123412346_a", Some("uidXXXXXXXX2346_a")),
+            ("UTR 234123412347", None),
+            ("UTR 2341234123461234", None),
+            ("2341.2341.2346", None),
+            ("", None),
         ] {
-            assert_eq!(*without_aadhaars(text), left);
+            assert_eq!(hidden(text).as_ref().map(|left| left.as_str()), left, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_json_without_aadhaar_numbers() {
+        for (text, left) in [
+            (r#"{"uid": "234123412346", "n": 1.50e3}"#, r#"{"uid": "XXXXXXXX2346", "n": 1.50e3}"#),
+            (r#"{"uid":234123412346,"a":[-1,234123412346]}"#, r#"{"uid":"XXXXXXXX2346","a":[-1,"XXXXXXXX2346"]}"#),
+            (r#"{"\u0032341 2341\t2346": null}"#, r#"{"XXXX XXXX\t2346": null}"#),
+            (r#"{"a": "\"2341 2341 2346\\"}"#, r#"{"a": "\"XXXX XXXX 2346\\"}"#),
+            (r#"{"a": "\u0041 \\", "b": "2024 2341 2341 2346"}"#, r#"{"a": "\u0041 \\", "b": "2024 XXXX XXXX 2346"}"#),
+            ("[\"1\", \"2341\", \"2341\", \"2346\"]", "[\"1\", \"2341\", \"2341\", \"2346\"]"),
+        ] {
+            let masked = json_without_aadhaars(text);
+            assert_eq!(*masked, left);
+            serde_json::from_str::<serde_json::Value>(&masked).expect("it is JSON still");
         }
     }
 

@@ -22,7 +22,7 @@ use crate::crud::read::{known_columns, print_changed};
 use crate::crud::vault::Vault;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::identity::name_match::compare;
-use crate::model::identity::within::without_aadhaars;
+use crate::model::identity::within::json_without_aadhaars;
 use crate::model::kinds::consent::Consent;
 use crate::model::kinds::kyc::{Kyc, KycKind, KycState, Method, Rejection};
 use crate::model::kinds::user::User;
@@ -97,7 +97,7 @@ impl Verb for Verify {
         after.set("valid_until", super::risk::valid_until(known.value.risk, tx.today()));
         if let Some(response) = &self.response {
             matched(tx, &known, response, &mut after).await?;
-            let response = without_aadhaars(response);
+            let response = json_without_aadhaars(response);
             let sealed = seal_besides(tx, &self.vault, &mut after, RESPONSE, &response).await?;
             telling.details.extend(sealed);
         }

@@ -13,7 +13,7 @@ use super::brought::{OWNERS_SEALED, SEALED};
 use super::import::FILLS;
 use super::paper::OWNERS;
 use super::parties::{self, without_numbers_of};
-use super::seal::{keys_that_seal, opened_by, sealed_columns};
+use super::seal::{RESPONSE, keys_that_seal, opened_by, sealed_columns};
 use super::{DESC, agreed, owner_cells};
 use crate::crud::context::Access;
 use crate::crud::gate;
@@ -331,6 +331,8 @@ fn clear_row(opener: &Opener, record: &Record, user: String) -> Result<Vec<Value
     let mut row: Vec<Value> = vec![user.into(), record.get("state").to_text().into()];
     row.extend(plain(record));
     row.extend(sealed_columns().map(|column| match clear.iter().find(|(name, _)| *name == column) {
+        // Between the parts of a document a blank says what the end of a line does, and a row is one line.
+        Some((name, text)) if *name == RESPONSE => text.trim().replace(['\n', '\r'], " ").into(),
         Some((_, text)) => text.as_str().into(),
         None => Value::Null(ValueType::Text),
     }));

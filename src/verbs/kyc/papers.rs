@@ -24,7 +24,7 @@ use crate::crud::import::secrets::Doing;
 use crate::crud::import::{Run, SealedColumns};
 use crate::crud::vault::{Opener, Vault};
 use crate::model::identity::fernet::FernetKey;
-use crate::model::identity::within::without_aadhaars;
+use crate::model::identity::within::json_without_aadhaars;
 use crate::model::identity::{Number, NumberKind};
 use crate::model::kinds::kyc::{BusinessType, KycKind, KycState, Registration};
 use crate::model::kinds::user::User;
@@ -170,11 +170,11 @@ fn response_of(cells: &mut Cells) -> Result<Option<Zeroizing<String>>, Problem> 
     let (_, text) = cells.swap_remove(at);
     let is_answer = |text: &str| matches!(strict_json::parse(text), Ok(Json::Object(_) | Json::Array(_)));
     if is_answer(&text) {
-        return Ok(Some(without_aadhaars(&text)));
+        return Ok(Some(json_without_aadhaars(&text)));
     }
     // So JSON writes a text where other rows of the file have objects.
     match strict_json::parse(&text) {
-        Ok(Json::String(text)) if is_answer(&text) => Ok(Some(without_aadhaars(&text))),
+        Ok(Json::String(text)) if is_answer(&text) => Ok(Some(json_without_aadhaars(&text))),
         _ => Err(Problem::invalid("the answer of the provider is no JSON object").field(RESPONSE)),
     }
 }

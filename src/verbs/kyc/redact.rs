@@ -20,7 +20,7 @@ use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::vault::{Cell, Opener, Vault};
 use crate::crud::write::dry_run_note;
-use crate::model::identity::within::without_aadhaars;
+use crate::model::identity::within::{json_without_aadhaars, without_aadhaars};
 use crate::model::kinds::kyc::KycKind;
 use crate::model::kinds::user::User;
 use crate::model::resource::{Descriptor, Field, Record, Resource as _};
@@ -225,8 +225,9 @@ fn redacted(seals: &Seals, record: &mut Record, clear: &mut Clear) {
         seals.index(record, &number);
         record.set(NUMBER, Value::Null(ValueType::Bytes));
     }
-    for (_, text) in clear.iter_mut().filter(|(column, _)| *column == RESPONSE) {
-        *text = without_aadhaars(text);
+    // The number of an account may look like one that has to go.
+    for (column, text) in clear.iter_mut().filter(|(column, _)| *column != NUMBER) {
+        *text = if *column == RESPONSE { json_without_aadhaars(text) } else { without_aadhaars(text) };
     }
 }
 

@@ -12,6 +12,7 @@ use super::DESC;
 use super::owners::Owner;
 use super::paper::Paper;
 use crate::crud::vault::{Cell, IndexKeys, Keyring, Opener, Vault};
+use crate::model::identity::within::without_aadhaars;
 use crate::model::kinds::kyc::KycKind;
 use crate::model::kinds::kyc_owner::KycOwner;
 use crate::model::problem::Problem;
@@ -396,7 +397,11 @@ impl Paper {
     /// What it says that is sealed; of an Aadhaar number nothing, where that is not kept.
     pub fn clear(&self, storage: AadhaarStorage) -> Clear {
         let mut clear = Clear::new();
-        let mut put = |column, text: &str| clear.push((column, Zeroizing::new(text.to_owned())));
+        let mut put = |column, text: &str| {
+            // Nor where it was written down beside its own place.
+            let is_to_go = storage == AadhaarStorage::Reference && column != NUMBER;
+            clear.push((column, if is_to_go { without_aadhaars(text) } else { Zeroizing::new(text.to_owned()) }));
+        };
         if self.kind != KycKind::Aadhaar || storage == AadhaarStorage::Sealed {
             put(NUMBER, self.number.expose());
         }

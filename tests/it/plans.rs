@@ -251,9 +251,10 @@ fn exposure_is_told_by_its_index() {
             company(p);
         }
         let since = Some(chrono::DateTime::from_timestamp(1_700_000_000, 0).expect("a time"));
+        let by = exposure::Doers { actors: vec![1, 2], ..exposure::Doers::default() };
         for (what, sql, index) in [
-            ("revealed", exposure::revealed(1, &[1, 2], since), "audit_records_shown"),
-            ("backups", exposure::backed_up(Some(&[1]), since), "audit_records_shown"),
+            ("revealed", exposure::revealed(1, &by, since), "audit_records_shown"),
+            ("backups", exposure::backed_up(Some(&by), since), "audit_records_shown"),
             ("all backups", exposure::backed_up(None, None), "audit_records_shown"),
             ("rotations", exposure::rotated(), "audit_records_shown"),
             ("gone", exposure::gone(Kyc::DESCRIPTOR, 1), "audit_records_purged"),

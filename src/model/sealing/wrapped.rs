@@ -28,6 +28,9 @@ pub enum Purpose {
 impl Purpose {
     pub const ALL: [Purpose; 4] = [Purpose::Organisation, Purpose::Data, Purpose::Fingerprint, Purpose::Index];
 
+    /// Purposes for which each person has a key.
+    pub const OF_PEOPLE: usize = 2;
+
     pub fn as_str(self) -> &'static str {
         match self {
             Purpose::Organisation => "organisation",

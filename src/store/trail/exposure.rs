@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::model::kinds::org::SYSTEM;
 use crate::model::resource::Descriptor;
+use crate::model::sealing::Purpose;
 use crate::model::trail::audit::Action;
 use crate::model::values::value::ValueType;
 use crate::store::Result;
@@ -39,34 +40,72 @@ pub struct Exposure {
 /// What exposure is derived from: the index `audit_records_shown` is over just that.
 const SHOWN: &str = "s.action in ('backup', 'export', 'key_rotate', 'reveal')";
 
-/// The statement for records of a trail by the index of what is shown, each with the time, the action, whom it is about and the payload.
-fn shown(tree: i32, actions: &str, actors: Option<&[i64]>, since: Option<DateTime<Utc>>) -> Sql {
+/// Who did something: by the numbers of actors, and with whose rights others did it.
+#[derive(Debug, Clone, Default)]
+pub struct Doers {
+    pub actors: Vec<i64>,
+    /// How it is called.
+    pub name: String,
+    /// Which user it is, if it is one.
+    pub user: Option<Uuid>,
+}
+
+impl Doers {
+    /// Whether a request is of theirs, by its actor and its payload.
+    fn did(&self, actor: i64, payload: Option<&str>) -> Result<bool> {
+        let Some(payload) = payload.filter(|_| !self.actors.contains(&actor)) else {
+            return Ok(self.actors.contains(&actor));
+        };
+        let payload: Json = serde_json::from_str(payload)?;
+        let of = &payload[ON_BEHALF_OF];
+        let is_user = |id: Uuid| of["id"].as_str() == Some(id.to_string().as_str());
+        let is_called = of["user"].as_str().or(of.as_str()) == Some(self.name.as_str());
+        Ok(is_called || self.user.is_some_and(is_user))
+    }
+}
+
+/// The member of a request that tells with whose rights it was done.
+const ON_BEHALF_OF: &str = "on_behalf_of";
+
+/// The statement for records of a trail by the index of what is shown, each with the time, the action, whom it is about, the payload, and the
+/// actor and the payload of its request.
+fn shown(tree: i32, actions: &str, by: Option<&Doers>, since: Option<DateTime<Utc>>) -> Sql {
     // SQLite takes the index for `s`, which it covers: for `a` itself, whose payload is not in it, it would read the whole trail.
     let mut sql = Sql::new(format!(
-        "select q.at, a.action, coalesce(a.subject_id, a.resource_id), a.payload
+        "select q.at, a.action, coalesce(a.subject_id, a.resource_id), a.payload, q.actor_id, q.payload
            from audit_records s cross join audit_records a cross join audit_requests q
           where a.tree = s.tree and a.seq = s.seq and q.tree = s.tree
             and q.first_seq = (select max(first_seq) from audit_requests where tree = s.tree and first_seq <= s.seq)
             and q.status = 'success' and {SHOWN} and s.action in ({actions}) and s.tree = "
     ));
     sql.bind(tree);
-    if let Some(actors) = actors {
-        sql.push(" and q.actor_id in ").bind_list(actors.iter().copied());
+    if let Some(by) = by {
+        sql.push(" and (").push(&format!("q.payload like '%\"{ON_BEHALF_OF}\"%'"));
+        if !by.actors.is_empty() {
+            sql.push(" or q.actor_id in ").bind_list(by.actors.iter().copied());
+        }
+        sql.push(")");
     }
     if let Some(since) = since {
         sql.push(" and q.at >= ").bind(since);
     }
-    sql.yields([ValueType::Time, ValueType::Text, ValueType::Uuid, ValueType::Text])
+    use ValueType::{Int, Text, Time, Uuid};
+    sql.yields([Time, Text, Uuid, Text, Int, Text])
 }
 
-/// What was shown to actors in an organisation.
-pub fn revealed(org: i32, actors: &[i64], since: Option<DateTime<Utc>>) -> Sql {
-    shown(org, "'export', 'reveal'", Some(actors), since)
+/// Whether a row of such a statement is of those who are asked about.
+fn is_by(row: &Row, by: Option<&Doers>) -> Result<bool> {
+    by.map_or(Ok(true), |by| by.did(row.int(4)?, row.value(5).as_text()))
 }
 
-/// What was done to backups, by some actors or by anybody.
-pub fn backed_up(actors: Option<&[i64]>, since: Option<DateTime<Utc>>) -> Sql {
-    shown(SYSTEM, "'backup'", actors, since)
+/// What was shown to somebody in an organisation.
+pub fn revealed(org: i32, by: &Doers, since: Option<DateTime<Utc>>) -> Sql {
+    shown(org, "'export', 'reveal'", Some(by), since)
+}
+
+/// What was done to backups, by somebody or by anybody.
+pub fn backed_up(by: Option<&Doers>, since: Option<DateTime<Utc>>) -> Sql {
+    shown(SYSTEM, "'backup'", by, since)
 }
 
 /// Where one master key took the place of another.
@@ -82,19 +121,19 @@ fn details(row: &Row) -> Result<Map<String, Json>> {
     }
 }
 
-/// What an actor was shown since a time in an organisation, by whose it is. The index of what is shown serves it, however long the
+/// What somebody was shown since a time in an organisation, by whose it is. The index of what is shown serves it, however long the
 /// trail is.
 pub async fn exposures(
     db: &mut Db,
     org: i32,
-    actors: &[i64],
+    by: &Doers,
     since: Option<DateTime<Utc>>,
 ) -> Result<BTreeMap<Uuid, Exposure>> {
     let mut found: BTreeMap<Uuid, Exposure> = BTreeMap::new();
-    if actors.is_empty() {
-        return Ok(found);
-    }
-    db.each(revealed(org, actors, since), |row| {
+    db.each(revealed(org, by, since), |row| {
+        if !is_by(&row, Some(by))? {
+            return Ok(());
+        }
         let (at, how, payload) = (row.time(0)?, row.text(1)?, details(&row)?);
         let texts = |name: &str| {
             let list = payload.get(name).and_then(Json::as_array).into_iter().flatten();
@@ -137,17 +176,12 @@ pub struct BackedUp {
 }
 
 /// The archives that were made since a time, the oldest first. Each tells the heads that it has.
-pub async fn backups(
-    db: &mut Db,
-    org: i32,
-    actors: Option<&[i64]>,
-    since: Option<DateTime<Utc>>,
-) -> Result<Vec<BackedUp>> {
+pub async fn backups(db: &mut Db, org: i32, by: Option<&Doers>, since: Option<DateTime<Utc>>) -> Result<Vec<BackedUp>> {
     let mut found = Vec::new();
-    if actors.is_some_and(<[i64]>::is_empty) {
-        return Ok(found);
-    }
-    db.each(backed_up(actors, since), |row| {
+    db.each(backed_up(by, since), |row| {
+        if !is_by(&row, by)? {
+            return Ok(());
+        }
         let payload = details(&row)?;
         let heads = payload.get(HEADS).and_then(Json::as_array).into_iter().flatten();
         let size =
@@ -174,6 +208,59 @@ pub async fn replaced_at(db: &mut Db, master_key: Uuid, which: &str) -> Result<O
     })
     .await?;
     Ok(found)
+}
+
+/// A key that is there no more, as the trail tells of it.
+#[derive(Debug, Clone, Copy)]
+pub struct FormerKey {
+    /// Whose data it was for; none: everybody's.
+    pub of: Option<Uuid>,
+    pub made: Option<DateTime<Utc>>,
+    pub gone: DateTime<Utc>,
+}
+
+/// A key of an organisation, or of one of its people, that was destroyed: records name what their acts did to keys, but a re-encryption,
+/// which destroys all there were before it.
+pub async fn former_key(db: &mut Db, org: i32, key: Uuid) -> Result<Option<FormerKey>> {
+    let (mut made, mut gone, mut renewed) = (None, None, Vec::new());
+    let id = key.to_string();
+    let of_keys = "a.payload like '%\"keys\"%' and a.payload like ";
+    let mut sql = Sql::new(
+        "select q.at, a.action, coalesce(a.subject_id, a.resource_id), a.payload
+           from audit_records a cross join audit_requests q
+          where q.tree = a.tree and q.status = 'success'
+            and q.first_seq = (select max(first_seq) from audit_requests where tree = a.tree and first_seq <= a.seq) and a.tree = ",
+    );
+    sql.bind(org)
+        .push(" and (a.action = 'key_rotate' or ")
+        .push(of_keys)
+        .bind(format!("%{id}%"))
+        .push(") order by a.seq");
+    use ValueType::{Text, Time, Uuid};
+    db.each(sql.yields([Time, Text, Uuid, Text]), |row| {
+        let (at, payload) = (row.time(0)?, details(&row)?);
+        let is_rotation = row.text(1)? == Action::KeyRotate.as_str();
+        let named = |which: &str| -> Vec<&str> {
+            let named = payload.get("keys").and_then(|keys| keys[which].as_array()).into_iter().flatten();
+            named.filter_map(Json::as_str).collect()
+        };
+        let whose = row.value(2).as_uuid().filter(|_| !is_rotation);
+        for (which, place) in [("created", &mut made), ("destroyed", &mut gone)] {
+            let named = named(which);
+            if named.contains(&id.as_str()) {
+                // With more keys than a person has some of the organisation were made: it may be one of these.
+                *place = Some((at, whose.filter(|_| named.len() <= Purpose::OF_PEOPLE)));
+            }
+        }
+        if is_rotation && payload.get("verb").and_then(Json::as_str) == Some("reencrypt") {
+            renewed.push(at);
+        }
+        Ok(())
+    })
+    .await?;
+    let renewed = made.and_then(|(from, of)| Some((renewed.into_iter().find(|at| *at >= from)?, of)));
+    let Some((gone, of)) = gone.or(renewed) else { return Ok(None) };
+    Ok(Some(FormerKey { of, made: made.map(|(at, _)| at), gone }))
 }
 
 /// What is sealed of somebody now.

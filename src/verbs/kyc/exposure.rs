@@ -9,9 +9,11 @@ use uuid::Uuid;
 use super::DESC;
 use super::redact::REDACT;
 use super::seal::{NUMBER, NUMBER_INDEX, OWNERS};
+use crate::crud::filter::known_actor;
 use crate::crud::gate;
 use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
+use crate::crud::lookup::find_in;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
@@ -20,10 +22,11 @@ use crate::model::sealing::Purpose;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::keys::{self, Which};
-use crate::store::records;
+use crate::store::records::{self, Deleted};
 use crate::store::trail::actors;
 use crate::store::trail::exposure::{
-    BackedUp, Exposure, Held, Told, add_backups, add_held, add_taken_out, backups, exposures, held, replaced_at,
+    BackedUp, Doers, Exposure, Held, Told, add_backups, add_held, add_taken_out, backups, exposures, former_key, held,
+    replaced_at,
 };
 use crate::ui::format::{Listing, OutputColumn};
 
@@ -33,7 +36,7 @@ const TOGETHER: usize = 500;
 /// Whose sealed data was revealed, exported or backed up by somebody, or is sealed under a key.
 #[derive(clap::Args)]
 pub struct ExposureFlags {
-    /// Who was shown it, as the trail names actors
+    /// Who was shown it: an actor as the trail names it, or a user, with whose rights others did it too (--as)
     #[arg(long, value_name = "NAME")]
     pub actor: Option<String>,
     /// Id of a key that others may have, as 'key status' and exports tell it: the master key, an organisation's, a person's
@@ -99,10 +102,19 @@ const KIND: &str = "kind";
 
 /// What was shown to an actor: revealed, exported, and all that was in archives that he or she made.
 async fn of_actor(s: &mut Invocation<'_>, org: i32, actor: &str, since: Since) -> Result<Found> {
+    let user = match find_in(s, User::DESCRIPTOR, Some(org), actor, Deleted::Include).await {
+        Ok(user) => Some(user.meta.id),
+        Err(_) => None,
+    };
     let db = s.db().await?;
-    let actors = actors(db, actor).await?;
-    let mut found = exposures(db, org, &actors, since).await?;
-    let archives = backups(db, org, Some(&actors), since).await?;
+    let by = Doers { actors: actors(db, actor).await?, name: actor.to_owned(), user };
+    let mut found = exposures(db, org, &by, since).await?;
+    let archives = backups(db, org, Some(&by), since).await?;
+    if by.actors.is_empty() && by.user.is_none() && found.is_empty() && archives.is_empty() {
+        // Of whom nobody knows anything it is not said that nothing was shown.
+        known_actor(s, actor).await?;
+    }
+    let db = s.db().await?;
     if !archives.is_empty() {
         let held = all_held(db, org, None).await?;
         add_archives(db, org, (&held, &archives), &mut found).await?;
@@ -127,8 +139,8 @@ enum Protected {
     Everybody,
     /// Nil: the organisation's own records.
     Some(BTreeSet<Uuid>),
-    /// Everybody's, in archives that were made before another took its place.
-    Formerly(DateTime<Utc>),
+    /// Somebody's or everybody's, in archives that were made before another took its place.
+    Formerly(Option<Uuid>, DateTime<Utc>),
 }
 
 async fn protected_by(db: &mut Db, org: i32, key: Uuid) -> Result<Option<Protected>> {
@@ -153,14 +165,20 @@ async fn protected_by(db: &mut Db, org: i32, key: Uuid) -> Result<Option<Protect
             Purpose::Data | Purpose::Fingerprint => Protected::Some(BTreeSet::from([one.subject])),
         }));
     }
-    Ok(replaced_at(db, key, "from").await?.map(Protected::Formerly))
+    if let Some(until) = replaced_at(db, key, "from").await? {
+        return Ok(Some(Protected::Formerly(None, until)));
+    }
+    Ok(former_key(db, org, key).await?.map(|key| Protected::Formerly(key.of, key.gone)))
 }
 
 /// Since when there is a key, as far as that is known: of a master key where it took the place of another.
 async fn began_at(db: &mut Db, org: i32, key: Uuid) -> Result<Option<DateTime<Utc>>> {
     match keys::find(db, org, Which::Ids(&[key])).await?.first() {
         Some(stored) => Ok(Some(stored.created_at)),
-        None => Ok(replaced_at(db, key, "to").await?),
+        None => match replaced_at(db, key, "to").await? {
+            Some(since) => Ok(Some(since)),
+            None => Ok(former_key(db, org, key).await?.and_then(|key| key.made)),
+        },
     }
 }
 
@@ -181,6 +199,7 @@ async fn of_key(s: &mut Invocation<'_>, org: i32, key: Uuid, since: Since) -> Re
     let mut archives = backups(db, org, None, since).await?;
     let one = match &protected {
         Protected::Some(some) if some.len() == 1 => some.first().copied(),
+        Protected::Formerly(of, _) => *of,
         _ => None,
     };
     let mut held = all_held(db, org, one).await?;
@@ -191,9 +210,9 @@ async fn of_key(s: &mut Invocation<'_>, org: i32, key: Uuid, since: Since) -> Re
     match &protected {
         Protected::Everybody => {}
         Protected::Some(some) => held.retain(|id, _| some.contains(id)),
-        Protected::Formerly(until) => archives.retain(|one| one.at < *until),
+        Protected::Formerly(_, until) => archives.retain(|one| one.at < *until),
     }
-    if !matches!(protected, Protected::Formerly(_)) {
+    if !matches!(protected, Protected::Formerly(..)) {
         for (id, held) in &held {
             let it = found.entry(*id).or_insert_with(|| Exposure::new(held.first));
             it.add((held.first, held.last, held.records), "key");
@@ -201,8 +220,10 @@ async fn of_key(s: &mut Invocation<'_>, org: i32, key: Uuid, since: Since) -> Re
         }
     }
     add_archives(db, org, (&held, &archives), &mut found).await?;
-    if let Protected::Some(some) = &protected {
-        found.retain(|id, _| some.contains(id));
+    match &protected {
+        Protected::Some(some) => found.retain(|id, _| some.contains(id)),
+        Protected::Formerly(Some(of), _) => found.retain(|id, _| id == of),
+        Protected::Formerly(None, _) | Protected::Everybody => {}
     }
     Ok(found)
 }

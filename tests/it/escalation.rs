@@ -587,6 +587,41 @@ fn no_role_is_stripped_from_who_may_do_more() {
     });
 }
 
+/// A word that is made critical is taken from all who have it by a star: who may not do it decides that of nobody.
+#[test]
+fn no_word_is_made_critical_by_who_lacks_it() {
+    shipped(|p| {
+        people(p, &["head", "clerk"]);
+        for line in [
+            "role create --code HEAD --name Head",
+            "role grant HEAD users:*",
+            "role assign HEAD head",
+            "role create --code WORDS --name Words",
+            "role grant WORDS permissions:* users:read",
+            "role assign WORDS clerk",
+            "permission create --resource users --action praise",
+        ] {
+            p.run(line).ok();
+        }
+        let rows = p.write("words.csv", "resource,action,is_critical\nusers,update,yes\n");
+        let why = "it would take users:update from all who have it by a '*'";
+        tried(
+            p,
+            &[
+                ("permission create --resource users --action update --is-critical yes --as clerk", why),
+                (&format!("permission import {rows} --as clerk"), why),
+                ("permission update users:praise --is-critical yes --as clerk", "it would take users:praise from all"),
+                ("permission create --resource users --action update --as clerk", ""),
+                ("permission create --resource users --action read --is-critical yes --as clerk", ""),
+            ],
+        );
+        assert_eq!(p.run("role check head users:update").ok(), "allow\n");
+        p.run("permission update users:update --is-critical yes --org ACME").ok();
+        p.run("role check head users:update").fails(5);
+        all_is_well(p);
+    });
+}
+
 /// How far branches reach is not for who is bound to say.
 #[test]
 fn who_is_bound_does_not_say_how_far_branches_reach() {

@@ -218,7 +218,10 @@ fn of_roles_in_any_words() {
             "{}",
             refused.err
         );
-        load(p, "user import - --org ROLE --create-missing", people, "roleId");
+        let said = p.run_with("user import - --org ROLE --create-missing", people);
+        assert_eq!(said.code, 0, "{}", said.err);
+        let note = "note: 'role' is read before 'roleId', which counts where the former is empty\n";
+        assert!(said.err.contains(note), "{}", said.err);
         let roles = |code: &str| told(p, &format!("user show {code} --org ROLE"), &["roles"])[0].clone();
         assert_eq!(roles("ADMN22"), json!(["ADMIN", "USER"]));
         assert_eq!(roles("SALE22"), json!(["SALES", "SUPER_ADMIN"]));
@@ -226,6 +229,17 @@ fn of_roles_in_any_words() {
         // The word of the person's one role is the one to act by.
         let first = "role-grant list --org ROLE --filter is_primary=yes --columns key -o csv --sort user";
         assert_eq!(p.run(first).ok(), "key\nADMIN:ADMN22\nCONSULTANT:CONS22\nSALES:SALE22\n");
+        // An id counts in the rows that have no word.
+        let ids = "user_code,name,roleId,role\nIDEN22,Id En,sales,\nWORD22,Wo Rd,sales,user\nNONE22,No Ne,,\n";
+        p.run_with("user import - --org ROLE", ids).ok();
+        for (code, has) in [("IDEN22", json!(["SALES"])), ("WORD22", json!(["USER"])), ("NONE22", json!([]))] {
+            assert_eq!(roles(code), has, "{code}");
+        }
+        let objects = r#"{"userId":"WITH22","name":"Wi Th","role":"user"}
+{"userId":"ONLY22","name":"On Ly","roleId":"sales"}
+"#;
+        p.run_with("user import - --org ROLE", objects).ok();
+        assert_eq!((roles("WITH22"), roles("ONLY22")), (json!(["USER"]), json!(["SALES"])));
         // A yes adds a role; a no takes none away.
         let flags = "user_code,is_superuser\nADMN22,1\nSALE22,0\nNOBO22,\n";
         let again = "user import - --org ROLE --on-conflict update";

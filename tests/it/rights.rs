@@ -739,6 +739,16 @@ fn an_erased_past_is_unknown() {
             p.run(line).ok();
         }
         assert_eq!(p.run(&format!("role check ravi users:read --at {then}")).ok(), "allow\n");
+        // Nor was a role not there, of which nobody can tell.
+        p.run("role delete CLERK --cascade --yes").ok();
+        p.wait(3600);
+        let file = p.path("old.jsonl.gz").display().to_string();
+        p.run(&format!("audit archive --before 30m --out {file} --org ACME")).ok();
+        for line in ["role permissions CLERK", "role members CLERK"] {
+            let said = p.run(&format!("{line} --at {then}"));
+            assert_eq!(said.code, 1, "{line}: {}", said.err);
+            assert!(said.err.contains("is erased or archived"), "{line}: {}", said.err);
+        }
     });
 }
 

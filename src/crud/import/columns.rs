@@ -34,6 +34,8 @@ pub struct ListSource {
     pub is_json: bool,
     /// What such an object says that is not known is passed over.
     pub passes_over: bool,
+    /// It counts where nothing before it says anything: ids of another program, beside words.
+    pub is_fallback: bool,
 }
 
 impl ListColumn {

@@ -40,7 +40,7 @@ pub struct Mapping {
     pub sealed: Vec<(usize, &'static str)>,
 }
 
-/// Two columns that fill one reference. Which of them does, the one that `--map` names tells, or else what is called an id:
+/// Two columns that fill one reference or one list. Which of them does, the one that `--map` names tells, or else what is called an id:
 /// names change, and what another program refers by is its ids.
 #[derive(Debug, Clone, Copy)]
 pub struct Double {
@@ -308,19 +308,21 @@ impl Mapper<'_> {
             if !list.is_named(name) && given_by_yes.is_none() && !describes && !list.is_named_by_id(name) {
                 continue;
             }
-            if list.is_named_by_id(name) && (0..self.header.len()).any(|at| list.is_named(self.name(at))) {
-                self.done.unfilled.push(truncate(name));
-                return Ok(true);
+            let words = (0..self.header.len()).find(|at| list.is_named(self.name(*at)));
+            let is_fallback = list.is_named_by_id(name) && words.is_some();
+            if let Some(winner) = words.filter(|_| is_fallback) {
+                self.done.doubles.push(Double { winner, loser: at, is_fallback });
             }
             let is_json = given_by_yes.is_none() && !describes && self.source.may_hold_json(at)?;
-            let source = ListSource { at, given_by_yes, describes, is_json, passes_over: self.passes_over };
+            let passes_over = self.passes_over;
+            let source = ListSource { at, given_by_yes, describes, is_json, passes_over, is_fallback };
             let Some(known) = self.done.lists.iter_mut().find(|known| known.list == place) else {
                 let attributes = Vec::new();
                 self.done.lists.push(ListColumn { list: place, sources: vec![source], tells_first: false, attributes });
                 return Ok(true);
             };
             // Where links tell a field, the first of a cell does: of two cells nobody knows which.
-            if list.first.is_some() {
+            if list.first.is_some() && !is_fallback && known.sources.iter().any(|source| !source.is_fallback) {
                 return Err(Problem::invalid(format!("two columns of the file hold {}", list.name))
                     .hint("rename or remove one of them")
                     .into());
@@ -329,7 +331,8 @@ impl Mapper<'_> {
             // One role of a person is the one to act by; all of them are named beside it.
             let is_wide =
                 |source: &ListSource| fold(self.mapped[source.at].unwrap_or(&self.header[source.at])) == list.name;
-            known.sources.sort_by_key(|source| (source.given_by_yes.is_some() || source.describes, is_wide(source)));
+            let says = |s: &ListSource| (s.is_fallback, s.given_by_yes.is_some() || s.describes, is_wide(s));
+            known.sources.sort_by_key(says);
             return Ok(true);
         }
         Ok(false)

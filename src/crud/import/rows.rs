@@ -494,6 +494,9 @@ impl ImportPlan {
         let (list, reference) = &self.lists[place];
         let mut told: Vec<String> = Vec::new();
         for source in &list.sources {
+            if source.is_fallback && !told.is_empty() {
+                break;
+            }
             let name = self.column_name(source.at).unwrap_or(reference.field.name());
             let text = self.text(row, source.at, name)?;
             if let Some(fault) = self.misshapen(row, source.at, source.given_by_yes.is_none()) {

@@ -204,7 +204,8 @@ impl Bounded {
             }
             Whose::Beside(column) => bound.keeps_off_role(named(column))?,
             // Nothing lies in what is new.
-            Whose::Role | Whose::Word | Whose::Below(_) | Whose::Organisation => {}
+            Whose::Role | Whose::Below(_) | Whose::Organisation => {}
+            Whose::Word => critical(value).map_or(Ok(()), |word| bound.makes_critical(&word))?,
             Whose::Setting => bound.covers_sub_branches(&value("setting").to_text())?,
         }
         Ok(())
@@ -448,18 +449,37 @@ impl Bound {
         Err(Problem::denied(sentence).hint(ESCALATES).refusing(Refusal::of(ESCALATE)).into())
     }
 
-    /// What is critical is contained in no star; what is so no more is in all of them.
+    /// What is critical is contained in no star; what is so no more is in all of them, and what becomes so is taken from all
+    /// who have it by one.
     fn keeps_critical(&self, before: &Record, after: Option<&Record>) -> Result<()> {
-        let word = |record: &Record| {
-            let word = format!("{}:{}", record.get("resource").to_text(), record.get("action").to_text());
-            (record.is_live() && record.is_true("is_critical")).then_some(word)
-        };
-        let Some(was) = word(before).filter(|was| after.and_then(word).as_ref() != Some(was)) else { return Ok(()) };
-        let asked = Permission::parse(&was).filter(|_| !self.bounds.are_none() && !self.bounds.may_escalate());
+        let word = |record: &Record| record.is_live().then(|| critical(&|column| record.get(column).clone())).flatten();
+        let (was, is) = (word(before), after.and_then(word));
+        if was == is {
+            return Ok(());
+        }
+        if let Some(was) = was {
+            self.may_decide_of(&was, &format!("every '*' would contain {was}"))?;
+        }
+        is.map_or(Ok(()), |is| self.makes_critical(&is))
+    }
+
+    fn makes_critical(&self, word: &str) -> Result<()> {
+        self.may_decide_of(word, &format!("it would take {word} from all who have it by a '*'"))
+    }
+
+    /// Who decides of a word for everybody may do it, or may give more than that.
+    fn may_decide_of(&self, word: &str, what: &str) -> Result<()> {
+        let asked = Permission::parse(word).filter(|_| !self.bounds.are_none() && !self.bounds.may_escalate());
         let Some(beyond) = asked.and_then(|asked| self.bounds.of_word(&asked)) else { return Ok(()) };
-        let sentence = format!("{} is not allowed: every '*' would contain {was}, {beyond}", self.permission);
+        let sentence = format!("{} is not allowed: {what}, {beyond}", self.permission);
         Err(Problem::denied(sentence).hint(ESCALATES).refusing(Refusal::of(ESCALATE)).into())
     }
+}
+
+/// The word of a row of the catalogue that says it is critical.
+fn critical(value: &dyn Fn(&str) -> Value) -> Option<String> {
+    let is_critical = value("is_critical").as_bool() == Some(true);
+    is_critical.then(|| format!("{}:{}", value("resource").to_text(), value("action").to_text()))
 }
 
 /// The role whose holders lose something by it.

@@ -167,7 +167,11 @@ impl Question {
 
     /// The command that says all of the answer: of the past, as of when it was asked about.
     pub fn explained(&self, s: &Invocation<'_>) -> String {
-        let at = if s.connection.past.is_some() { format!(" --at {}", rfc3339(self.at)) } else { String::new() };
+        let at = if s.connection.past.is_some() || self.at > s.context.clock.now() {
+            format!(" --at {}", rfc3339(self.at))
+        } else {
+            String::new()
+        };
         format!("orgctl role explain {} {}{}{at}", quote(&self.user.key()), self.asked, self.target.flags())
     }
 
@@ -365,7 +369,8 @@ pub async fn known_user(s: &mut Invocation<'_>, key: Option<String>, at: &AtFlag
 pub async fn known_role(s: &mut Invocation<'_>, key: Option<String>, at: &AtFlag) -> Result<(DateTime<Utc>, Record)> {
     let at = begin(s, at, None).await?;
     let key = one_key(s, Role::DESCRIPTOR, Deleted::Exclude, key).await?;
-    let role = find(s, Role::DESCRIPTOR, &key, Deleted::Exclude).await?;
+    let found = find(s, Role::DESCRIPTOR, &key, Deleted::Exclude).await;
+    // What nobody can tell any more is no answer, not even that there was no such role.
     ensure_all_known(s).await?;
-    Ok((at, role))
+    Ok((at, found?))
 }

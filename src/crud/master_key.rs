@@ -23,7 +23,7 @@ pub const MASTER_KEY: &str = "ORGCTL_MASTER_KEY";
 /// Bytes of a master key's text, and a good deal more.
 const MOST: usize = 4096;
 
-const MAKE: &str = "'orgctl key init' makes one; master_key_file or ORGCTL_MASTER_KEY_FILE names another";
+const MAKE: &str = "'orgctl key init' makes the first one, and 'orgctl key import' brings back one that was exported; master_key_file or ORGCTL_MASTER_KEY_FILE names another";
 
 /// Where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,8 +116,9 @@ fn read_file(path: &Path) -> Result<MasterKey, Problem> {
             .hint(format!("make it your own: chown {} {at}", geteuid())));
     }
     if meta.mode() & 0o077 != 0 {
-        return Err(Problem::failed(format!("others can read the master key {at}"))
-            .hint(format!("chmod 600 {at}; whoever could read it may have it: 'orgctl key rotate' makes another")));
+        return Err(Problem::failed(format!("others can read the master key {at}")).hint(format!(
+            "chmod 600 {at}; whoever could read it may have it: 'orgctl key rotate --to FILE' makes another"
+        )));
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(MOST + 1));
     file.take(MOST as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;

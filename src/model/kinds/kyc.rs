@@ -137,7 +137,7 @@ resource! {
             free: &[KycState::Draft.as_str()],
             rule: "identity records are kept five years after the relationship with the person ended (PMLA, section 12)",
         })
-        unfilled(&[FLAG_NAMES]) examples("asha@sahyadri.example:pan:1", &[], "")
+        unfilled(&[FLAG_NAMES, UNFILLED]) examples("asha@sahyadri.example:pan:1", &[], "")
     {
         /// Whom it is about: it is a part of what is known of that person, is put away and brought back with it, and goes for good
         /// with it
@@ -177,9 +177,9 @@ resource! {
         /// What who verified it has to say
         note: Option<Note<1000>> [Hidden],
         /// Reference of the evidence at the bank or provider
-        reference: Option<Line<100>> [Hidden],
+        reference: Option<Line<100>> [Hidden, Alias(&["penny_drop_reference"])],
         /// Amount of the evidence, in rupees
-        amount: Option<Money> [Hidden],
+        amount: Option<Money> [Hidden, Alias(&["penny_drop_amount"])],
         /// How alike the names are, from 0 to 100
         name_match_score: Option<Money> [Hidden],
         /// Why they are, without the names
@@ -191,17 +191,17 @@ resource! {
         /// Batch with which it was brought
         batch: Option<Line<50>> [Hidden],
         /// Gender, as on the paper
-        gender: Option<Gender> [Hidden],
+        gender: Option<Gender> [Hidden, Alias(&["aadhaar_gender"])],
         /// What the business is
         business_type: Option<BusinessType> [Hidden],
         /// What the number of the business is
         registration: Option<Registration> [Hidden],
         /// Phone number of the business or the account
-        phone: Option<Phone> [Hidden],
+        phone: Option<Phone> [Hidden, Alias(&["business_phone"])],
         /// E-mail address of the business or the account
-        email: Option<Email> [Hidden],
+        email: Option<Email> [Hidden, Alias(&["business_email"])],
         /// Code of the bank's branch
-        ifsc: Option<Line<11>> [Hidden],
+        ifsc: Option<Line<11>> [Hidden, Alias(&["ifsc_code"])],
         /// What the account is
         account_type: Option<AccountType> [Hidden],
         /// Name of the bank
@@ -236,6 +236,18 @@ pub const FLAGS: &[(&str, &[KycKind])] = &[
     ("is_bank_verified", &[KycKind::Bank]),
     ("is_business_verified", &[KycKind::Business]),
     ("kyc_verification_step", &[]),
+];
+
+/// What earlier systems say of papers that is made anew here, or told by whoever confirms them (DOMAIN.md, legacy headers).
+const UNFILLED: &[&str] = &[
+    "aadhaar_otp_request_id",
+    "aadhaar_otp_attempts",
+    "business_phone_verified",
+    "business_email_verified",
+    "selfie_verified",
+    "name_match_score",
+    "verification_method",
+    "verified_by",
 ];
 
 /// The names of [`FLAGS`].

@@ -75,7 +75,9 @@ impl Tx<'_> {
     }
 
     /// Writes a new record; what is recorded of it says more.
-    pub async fn insert_telling(&mut self, record: Record, telling: ChangeNote) -> Result<()> {
+    pub async fn insert_telling(&mut self, mut record: Record, telling: ChangeNote) -> Result<()> {
+        let by = self.actor().await?;
+        (record.meta.created_by, record.meta.updated_by) = (by, by);
         self.insert_row_telling(record, telling).await?;
         self.flush().await
     }

@@ -121,7 +121,7 @@ fn claimed(record: &Stored<Kyc>, acting: Option<Uuid>) -> Result<Record, Problem
     match record.value.assigned_to_id {
         Some(holder) if holder.0 != acting => {
             Err(Problem::conflict(format!("{} is claimed already, by somebody else", record.record().title()))
-                .hint("'orgctl kyc list --filter assigned_to=null' shows what nobody has"))
+                .hint("'orgctl kyc list --filter assigned_to=' shows what nobody has"))
         }
         _ => {
             let value = Kyc { assigned_to_id: Some(Ref::new(acting)), ..record.value.clone() };
@@ -147,9 +147,9 @@ async fn none_waits(tx: &mut Tx<'_>, record: &Stored<Kyc>) -> Result<()> {
     waits.map_or(Ok(()), |waits| Err(waits_already(waits).into()))
 }
 
-/// One that was rejected, as it was before.
+/// One that was rejected, as it was before; of a batch it is no more, for that was ended: it needs evidence of its own.
 fn reopened(mut after: Record) -> Record {
-    for column in ["rejection_code", "rejection_text", "decided_by_id", "decided_operator"] {
+    for column in ["rejection_code", "rejection_text", "decided_by_id", "decided_operator", "batch"] {
         let kind = DESC.field(column).map_or(ValueType::Text, |f| f.ty.kind);
         after.set(column, Value::Null(kind));
     }

@@ -166,7 +166,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("kyc find", "kyc find --kind pan %/pan.txt"),
     ("kyc duplicates", "kyc duplicates"),
     ("kyc reveal", "kyc reveal asha@sahyadri.example pan --reason asked --stdout"),
-    ("kyc exposure", "kyc exposure --actor tester"),
+    ("kyc exposure", "kyc exposure --actor asha@sahyadri.example"),
     ("setting set", "setting set kyc.aadhaar_storage sealed"),
     ("kyc redact", "kyc redact --yes"),
     ("kyc import", "kyc import %/accounts.csv"),

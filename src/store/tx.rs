@@ -81,6 +81,9 @@ pub struct Tx<'a> {
     bounded: Bounded,
     super_admins: SuperAdmins,
     keys: KeyLog,
+    /// Keys that were made, and as many of them as the engine was told of.
+    made_keys: u64,
+    known_keys: u64,
     /// All rules hold, and nothing is written any more.
     has_finished: bool,
     /// Whether the connection saw everything before, as it does until the transaction ends.
@@ -142,6 +145,8 @@ impl<'a> Tx<'a> {
             bounded: Bounded::default(),
             super_admins: SuperAdmins::default(),
             keys: KeyLog::default(),
+            made_keys: 0,
+            known_keys: 0,
             has_finished: false,
             saw_all,
         }

@@ -76,13 +76,20 @@ fn key_sql(db: &Db, column: &str) -> String {
     }
 }
 
+/// Whether the key that a value of the row `t` was sealed by is there, and is such a one: it is looked up by its id for each row, whatever
+/// the engine knows of how many there are.
+fn key_there(db: &Db, column: &str, such: &str) -> String {
+    let key = key_sql(db, column);
+    // It is no join to PostgreSQL then, which might compare each value with all keys.
+    let alone = if db.is_postgres() { " offset 0" } else { "" };
+    format!("exists (select 1 from wrapped_keys k where k.org_id = t.org_id and k.id = {key} and {such}{alone})")
+}
+
 /// Whether a row has a value that was sealed by a key which is written with no more.
 pub async fn is_by_retired(db: &mut Db, desc: &Descriptor, org: i32, column: &str) -> Result<bool> {
-    let (table, key, column) = (desc.table, key_sql(db, column), quoted(column));
-    let sql = format!(
-        "select 1 from {table} t cross join wrapped_keys k
-          where t.org_id = $1 and t.{column} is not null and k.org_id = t.org_id and k.id = {key} and k.retired_at is not null limit 1"
-    );
+    let (table, retired) = (desc.table, key_there(db, column, "k.retired_at is not null"));
+    let column = quoted(column);
+    let sql = format!("select 1 from {table} t where t.org_id = $1 and t.{column} is not null and {retired} limit 1");
     Ok(db.first(Sql::new(sql).with([org.into()]).yields([ValueType::Int])).await?.is_some())
 }
 
@@ -103,10 +110,10 @@ pub async fn faults(db: &mut Db) -> Result<Vec<String>> {
     );
     for desc in db.kinds().resources() {
         for (field, _) in columns(desc) {
-            let (table, key, column) = (desc.table, key_sql(db, field.column), quoted(field.column));
+            let there = key_there(db, field.column, "k.purpose = 'data'");
+            let (table, column) = (desc.table, quoted(field.column));
             let sql = format!(
-                "select t.org_id, t.id from {table} t where t.{column} is not null and not exists
-                     (select 1 from wrapped_keys k where k.org_id = t.org_id and k.id = {key} and k.purpose = 'data')
+                "select t.org_id, t.id from {table} t where t.{column} is not null and not {there}
                   order by t.org_id, t.id limit {SHOWN}"
             );
             let column = field.column;

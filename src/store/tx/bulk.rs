@@ -38,7 +38,7 @@ impl Tx<'_> {
     /// Tells the engine how many rows there are now, where many are new.
     pub async fn analyze(&mut self, desc: &'static Descriptor, new_rows: u64) -> Result<()> {
         self.flush().await?;
-        bulk_writer::analyze(self.db, desc, new_rows).await
+        bulk_writer::analyze(self.db, desc.table, new_rows).await
     }
 
     /// Drops the indexes of tables that are about to grow to more than twice their size, to be made again when they have;

@@ -187,21 +187,21 @@ impl BulkWriter {
 
 /// Tells the engine how many rows there are now, where many are new: it plans by what it knew before. PostgreSQL takes a
 /// table that has just been filled for an empty one, SQLite takes an organisation for ten rows.
-pub(super) async fn analyze(db: &mut Db, desc: &'static Descriptor, new_rows: u64) -> Result<()> {
+pub(super) async fn analyze(db: &mut Db, table: &str, new_rows: u64) -> Result<()> {
     const FEW: i64 = 50;
     const SQLITE_FEW: u64 = 1000;
     if !db.is_postgres() {
         if new_rows >= SQLITE_FEW {
             // A sample of each index is enough, and takes milliseconds.
-            db.script(format!("pragma analysis_limit = 400; analyze {}", desc.table)).await?;
+            db.script(format!("pragma analysis_limit = 400; analyze {table}")).await?;
         }
         return Ok(());
     }
     let known = Sql::new("select reltuples::bigint from pg_class where oid = to_regclass($1)");
-    let known = db.one(known.with([desc.table.into()]).yields([ValueType::Int])).await?.int(0)?;
+    let known = db.one(known.with([table.into()]).yields([ValueType::Int])).await?.int(0)?;
     let new_rows = i64::try_from(new_rows)?;
     if new_rows >= FEW && new_rows >= known / 10 {
-        db.script(format!("ANALYZE {}", desc.table)).await?;
+        db.script(format!("ANALYZE {table}")).await?;
     }
     Ok(())
 }

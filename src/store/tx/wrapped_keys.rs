@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::Tx;
+use super::bulk_writer;
 use super::key_log::{KEYS, KeyLog, named};
 use crate::model::resource::{Record, Subject};
 use crate::model::sealing::Purpose;
@@ -11,6 +12,9 @@ use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::keys::{MANY, StoredKey};
 use crate::store::{Error, Result};
+
+/// New keys that need no new plans.
+const FEW: u64 = 250;
 
 impl Tx<'_> {
     /// Has a record name the keys that were made or destroyed of a subject (nil: the organisation's own), and those of the
@@ -62,6 +66,12 @@ impl Tx<'_> {
             for key in some {
                 self.keys.note(key.subject, key.id, false);
             }
+        }
+        self.made_keys += keys.len() as u64;
+        // Whatever verb makes many: what follows it is planned for what is there, and so are the checks of a table that no import fills.
+        if self.made_keys >= 4 * self.known_keys.max(FEW) {
+            self.known_keys = self.made_keys;
+            bulk_writer::analyze(self.db, "wrapped_keys", self.made_keys).await?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The two verbs of a link, at the noun of its item: one gives the item to others, the other takes it back.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use clap::{Arg, Args as _, Command};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,10 +20,11 @@ use super::remove::{self, Left};
 use super::write::{Created, End, Target, begun, create_all, described, dry_run_note, other_fields, tell_former};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
+use crate::model::resource::lifecycle::EXPIRES;
 use crate::model::resource::verbs::{self, Link};
 use crate::model::resource::{Attr, Descriptor, Field, Record, examples};
 use crate::model::values::scalar::ParseContext;
-use crate::model::values::value::{Value, ValueType};
+use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::records::keys::{holders_of, parts_of};
 use crate::store::records::query::{Condition, Op, column};
 use crate::store::records::{self, Deleted, columns, referring};
@@ -303,7 +305,10 @@ pub async fn assign(s: &mut Invocation<'_>, link: Link, flags: &LinkFlags) -> Re
                 ui.status(&format!("created {} in {place}", made.record.title()));
                 tell_former(s.context, made);
             }
-            Assigned::Kept(kept) => ui.status(&format!("{} is there already; nothing was changed", kept.title())),
+            Assigned::Kept(kept) => {
+                let holds = holds(kept, now);
+                ui.status(&format!("{} is there already{holds}; nothing was changed", kept.title()));
+            }
         }
     }
     if let several @ 2.. = assigned.len() {
@@ -316,6 +321,15 @@ pub async fn assign(s: &mut Invocation<'_>, link: Link, flags: &LinkFlags) -> Re
     dry_run_note(s.context);
     let which: Vec<_> = assigned.iter().map(|one| one.record().meta.record_id()).collect();
     print_changed(s, desc, &which).await
+}
+
+/// From when until when a link holds, as far as it does not do so already and for good.
+fn holds(record: &Record, now: DateTime<Utc>) -> String {
+    let fields = || record.desc.fields.iter();
+    let ahead = |f: &&Field| f.has(Attr::FromClock) && record.get(f.column).as_time().is_some_and(|at| at > now);
+    let begins = fields().find(ahead).map_or(String::new(), |f| format!(", from {}", record.get(f.column).to_text()));
+    let ends = record.find(EXPIRES).and_then(Value::as_time);
+    begins + &ends.map_or(String::new(), |at| format!(", until {}", rfc3339(at)))
 }
 
 pub async fn unassign(s: &mut Invocation<'_>, link: Link, flags: &LinkFlags) -> Result<()> {

@@ -278,6 +278,11 @@ pub fn several_gone(desc: &Descriptor, key: &str, gone: &[GoneRecord]) -> Proble
         .hint(format!("name the one that is meant by its id: {}{more}", all.join(", ")))
 }
 
+/// The command that shows what is gone as it was at a time.
+fn as_it_was(desc: &Descriptor, key: &str, org_flag: &str, as_of: &str) -> String {
+    format!("'orgctl {} show {key}{org_flag}{as_of} --with-deleted' shows it as it was", desc.noun)
+}
+
 pub(super) async fn not_found(
     s: &mut Invocation<'_>,
     desc: &'static Descriptor,
@@ -312,14 +317,14 @@ pub(super) async fn not_found(
     if !gone.is_empty() && gone.iter().all(|r| r.meta.is_live()) {
         return Ok(Problem::not_found(format!("{noun} {shown}{place} has ended")).hint(match &as_of {
             None => format!("'orgctl {} list --filter status=ended{org_flag}' shows what has", desc.noun),
-            Some(_) => "--with-deleted shows it as it was".to_owned(),
+            Some(as_of) => as_it_was(desc, &shown, &org_flag, as_of),
         }));
     }
     if !gone.is_empty() {
         return Ok(Problem::not_found(format!("{noun} {shown}{place} is deleted")).hint(match &as_of {
             None if !desc.does(Verb::Restore) => "--with-deleted shows it as it was".to_owned(),
             None => format!("'orgctl {} restore {shown}{org_flag}' brings it back", desc.noun),
-            Some(_) => "--with-deleted shows it as it was".to_owned(),
+            Some(as_of) => as_it_was(desc, &shown, &org_flag, as_of),
         }));
     }
     if life == Deleted::Only && !records::by_key(db, desc, org, key, Deleted::Exclude, &context).await?.is_empty() {

@@ -250,6 +250,7 @@ pub async fn deactivate(
     left: Left<'_>,
 ) -> Result<()> {
     let records = targets(s, desc, keys).await?;
+    authorize_all(s, &records).await?;
     let mode = mode(s, desc, &records, left).await?;
     known_columns(s.context, desc)?;
     let verb = Deactivate { noun: desc.noun.into(), targets: records.iter().map(Target::of).collect(), mode };
@@ -322,6 +323,14 @@ impl KindVerb for DeleteFlags {
     }
 }
 
+/// What depends on records is nothing to whoever may not do it.
+async fn authorize_all(s: &mut Invocation<'_>, records: &[Record]) -> Result<()> {
+    for record in records {
+        gate::authorize(s, record).await?;
+    }
+    Ok(())
+}
+
 /// Deletes records, once that is confirmed, and says what went.
 pub async fn delete_records(
     s: &mut Invocation<'_>,
@@ -329,6 +338,7 @@ pub async fn delete_records(
     roots: &[Record],
     left: Left<'_>,
 ) -> Result<()> {
+    authorize_all(s, roots).await?;
     let mode = mode(s, desc, roots, left).await?;
     let (kinds, places) = (s.kinds(), roots.iter().map(RecordAt::of).collect());
     let mut plan = DeletePlan::make(&mut s.db().await?.checking(), places, roots, mode).await?;

@@ -25,7 +25,7 @@ use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::problem::Problem;
 use crate::model::resource::key::joined;
-use crate::model::resource::lifecycle::ENDED;
+use crate::model::resource::lifecycle::{ENDED, EXPIRES};
 use crate::model::resource::stored::Stored;
 use crate::model::resource::verbs;
 use crate::model::resource::verbs::Verb as VerbName;
@@ -354,9 +354,15 @@ pub(super) async fn tell_created(
 /// Says whose place a new record took.
 pub(super) fn tell_former(context: &Context<'_>, created: &Created) {
     if let Some(former) = &created.former {
-        context
-            .ui
-            .status(&format!("it takes the place of the one of {}, which has ended", rfc3339(former.meta.created_at)));
+        let end = |record: &Record| record.find(EXPIRES).and_then(Value::as_time);
+        let would = match (end(former), end(&created.record)) {
+            (before, after) if before == after => String::new(),
+            (None, _) => " and had no end".to_owned(),
+            (Some(end), _) if former.has_expired(context.clock.now()) => format!(" at {}", rfc3339(end)),
+            (Some(end), _) => format!(" and would have ended at {}", rfc3339(end)),
+        };
+        let of = rfc3339(former.meta.created_at);
+        context.ui.status(&format!("it takes the place of the one of {of}, which has ended{would}"));
     }
 }
 

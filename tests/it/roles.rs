@@ -1,6 +1,8 @@
 //! Roles and what hangs on them: the permissions that a role gives, the roles that it inherits from, and who has it.
 
-use crate::harness::{TestEnv, on_both_engines_with_acme as both};
+use orgctl::cli::program::Program;
+
+use crate::harness::{TestEnv, on_both_engines_with, on_both_engines_with_acme as both};
 
 fn all_is_well(p: &TestEnv) {
     p.run("db check").ok();
@@ -409,5 +411,58 @@ fn a_grant_ends_so_long_from_now() {
         let said = p.run("role assign AUDITOR asha --branch B --granted-at 30d");
         assert!(!said.err.contains("2026-12-21"), "{}", said.err);
         all_is_well(p);
+    });
+}
+
+/// What a file says of grants is told by the columns that it has; one that was taken back in time to come is refused, and one that is
+/// over by then is no leaver.
+#[test]
+fn a_file_of_grants_is_told_by_its_columns() {
+    both(|p| {
+        users(p);
+        roles(p, &["AUDITOR", "CLERK"]);
+        p.run("role assign AUDITOR ravi").ok();
+        let load = |rows: &str, flags: &str| p.run(&format!("role-grant import {} {flags}", p.write("g.csv", rows)));
+        let said = load("role,user\nAUDITOR,ravi\nCLERK,ravi\nCLERK,ravi\n", "").fails(6);
+        assert!(said.contains("rejected line 2, user: role-grant AUDITOR:ravi exists already"), "{said}");
+        assert!(said.contains("rejected line 4, user: role-grant CLERK:ravi stands in the file already"), "{said}");
+        let ahead = "role,user,ended_at\nAUDITOR,ravi,2999-01-01\n";
+        for flags in ["", "--on-conflict update"] {
+            let said = load(ahead, flags).fails(6);
+            assert!(said.contains("ended_at is yet to come: expires_at says until when it holds"), "{said}");
+        }
+        assert_eq!(p.column("role-grant list", "status"), ["active"]);
+        // Its end is that of a grant, not of somebody who leaves.
+        p.wait(3600);
+        load("role,user,expires_at\nAUDITOR,ravi,2026-11-21T00:30:00Z\n", "--on-conflict update").ok();
+        assert_eq!(p.column("role-grant list", "status"), ["expired"]);
+        all_is_well(p);
+    });
+}
+
+/// What is there already is told with its end, and what is replaced with the end that it had; a word of which a star stands for nothing is
+/// told.
+#[test]
+fn a_grant_is_told_with_its_end() {
+    on_both_engines_with(Program::SHIPPED, &["init --org-code ACME --org-name Acme"], |p| {
+        p.run("user create --user-code ASHA22 --name Asha --username asha --org ACME").ok();
+        roles(p, &["HELPER"]);
+        let said = p.run("role grant HELPER 'user:*' '*:raed' 'orgs:*' '*:read'").err;
+        assert!(
+            said.contains("user:* contains nothing of the catalogue of permissions; did you mean users:*?"),
+            "{said}"
+        );
+        assert!(
+            said.contains("*:raed contains nothing of the catalogue of permissions; did you mean *:read?"),
+            "{said}"
+        );
+        assert_eq!(said.matches("contains nothing").count(), 2, "{said}");
+        p.run("role assign HELPER asha --until 2999-01-01").ok();
+        let said = p.run("role assign HELPER asha").err;
+        assert!(said.contains("is there already, until 2999-01-01T00:00:00.000000Z; nothing was changed"), "{said}");
+        let said = p.run("role assign HELPER asha --until ''").err;
+        assert!(said.contains("which has ended and would have ended at 2999-01-01T00:00:00.000000Z"), "{said}");
+        let said = p.run("role assign HELPER asha --until 2998-01-01").err;
+        assert!(said.contains("which has ended and had no end"), "{said}");
     });
 }

@@ -19,13 +19,15 @@ impl LeaverLimit {
         }
         let all = run.stage.in_use(tx.db).await?;
         // One branch is never too many: it is what somebody meant.
-        Ok(Most { all, most: self.most(all, 1, &run.settings)? })
+        Ok(Most { is_held: true, all, most: self.most(all, 1, &run.settings)? })
     }
 }
 
 /// How many of how many may be deactivated.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Most {
+    /// Whether it is held at all: it is not of what no file deactivates, as of a grant whose time is over.
+    is_held: bool,
     all: u64,
     most: u64,
 }
@@ -33,8 +35,8 @@ pub struct Most {
 impl Most {
     /// Stops where rows have deactivated more.
     pub async fn enforce(&self, tx: &mut Tx<'_>, run: &Run<'_>) -> Result<()> {
-        let (n, Most { all, most }) = (run.losing.len() as u64, *self);
-        if n <= most || run.import.limit.force {
+        let (n, Most { is_held, all, most }) = (run.losing.len() as u64, *self);
+        if !is_held || n <= most || run.import.limit.force {
             return Ok(());
         }
         let (names, plural) = (first_names(tx, run, &run.losing).await?, run.desc.plural());

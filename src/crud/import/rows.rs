@@ -221,7 +221,14 @@ impl ImportPlan {
 
     /// The column that a fault of the key as a whole is told of.
     pub fn key_column(&self) -> Option<&'static Field> {
-        self.key.parts().last()
+        let given = || self.columns.iter().flatten().chain(self.constants.iter().map(|(f, _)| f));
+        let is_given = |part: &&'static Field| given().any(|f| f.column == part.column);
+        self.key.parts().filter(is_given).last().or_else(|| self.key.parts().last())
+    }
+
+    /// What a key is called where it is told of: its field, or the kind whose records have one of several parts.
+    pub fn key_name(&self, desc: &Descriptor) -> String {
+        if self.key.alone().is_some() { self.key.name() } else { desc.noun.to_owned() }
     }
 
     /// Whether the key of a row is one that its record was found by since a merge: the record keeps its own.

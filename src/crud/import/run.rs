@@ -129,6 +129,7 @@ impl Import {
         let (keys, references) = ((plan.key, plan.others.clone()), plan.references.clone());
         let stage = Stage::new(tx.db, desc, self.org, keys, references, &held, &plan.context).await?;
         let lists = plan.lists.iter().map(|(column, reference)| (&desc.lists[column.list], *reference));
-        Ok(stage.listing(lists.collect()).accepting_inactive(tx.accepts_inactive()))
+        let stage = stage.listing(lists.collect()).telling_key(plan.key_name(desc), plan.key_column());
+        Ok(stage.accepting_inactive(tx.accepts_inactive()))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::arguments::OnConflict;
@@ -12,6 +13,7 @@ use super::secrets::GivenSecret;
 use crate::crud::lookup::not_system;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::ErrorKind;
+use crate::model::resource::lifecycle::{ENDED, EXPIRES};
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record};
 use crate::model::seed::is_of_seed;
 use crate::model::values::value::Value;
@@ -81,6 +83,7 @@ impl Run<'_> {
         let mut outcome = Outcome::default();
         for (((row, found), (_, values)), key) in rows.into_iter().zip(matches).zip(held).zip(texts) {
             let mut it = Matched { row, values, found, key };
+            self.begins_over(&mut it, tx.at());
             if self.goes_on(&mut it, &merged, &out_of_reach, &mut outcome.rejects) {
                 self.stage_row(it, &mut ids, &mut outcome);
             }
@@ -98,6 +101,20 @@ impl Run<'_> {
         let ids: Vec<Value> = matches.iter().flatten().filter(|m| m.is_former).map(|m| m.id.into()).collect();
         let found = records::with_ids(tx.db, self.desc, self.import.org, &ids).await?;
         Ok(found.into_iter().map(|r| (r.meta.id, r.title())).collect())
+    }
+
+    /// Refuses what says that it has ended in time to come: it would end at once.
+    fn begins_over(&self, it: &mut Matched, at: DateTime<Utc>) {
+        let ended = it.values.iter().find(|(field, _)| field.column == ENDED);
+        let ended = ended.filter(|(_, value)| self.desc.ends() && value.as_time().is_some_and(|ended| ended > at));
+        let Some((field, _)) = ended else { return };
+        it.row.faults.push(Reject {
+            number: it.row.number,
+            line: it.row.line,
+            column: Some(field.name().to_owned()),
+            code: ErrorKind::Invalid.as_str(),
+            reason: format!("{} is yet to come: {EXPIRES} says until when it holds", field.name()),
+        });
     }
 
     /// Whether there is more to ask of a row, and what it is rejected for by itself or because its record is there.
@@ -132,7 +149,7 @@ impl Run<'_> {
             rejects.push(Reject { number: row.number, line: row.line, column, code, reason });
         };
         if !self.stage.is_first(found) {
-            reject("duplicate", format!("{} {} stands in the file already", plan.key.name(), words()));
+            reject("duplicate", format!("{} {} stands in the file already", plan.key_name(self.desc), words()));
             return false;
         }
         if out_of_reach.contains(&found.id) {

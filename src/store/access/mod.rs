@@ -198,17 +198,20 @@ pub async fn catalogue(db: &mut Db, org: i32) -> Result<BTreeSet<Permission>> {
     Ok(words(&mut db.checking(), Sql::new(text)).await?.into_iter().collect())
 }
 
-/// What roles of an organisation give since a time by words that its catalogue does not know.
-pub async fn unknown_since(db: &mut Db, org: i32, since: DateTime<Utc>) -> Result<Vec<Permission>> {
+/// What roles of an organisation give since a time by words that its catalogue does not know, or by a star that stands for none of it:
+/// resource and action.
+pub async fn unknown_since(db: &mut Db, org: i32, since: DateTime<Utc>) -> Result<Vec<(String, String)>> {
     let text = format!(
         "select distinct g.resource, g.action from role_permissions g
-          where g.org_id = {org} and g.deleted_at is null and g.updated_at >= $1 and g.resource <> '*' and g.action <> '*'
+          where g.org_id = {org} and g.deleted_at is null and g.updated_at >= $1
             and not exists (select 1 from permissions c where c.org_id in (0, {org}) and c.deleted_at is null
-                             and c.resource = g.resource and c.action = g.action)
+                             and g.resource in (c.resource, '*') and g.action in (c.action, '*'))
             and exists (select 1 from permissions c where c.org_id in (0, {org}) and c.deleted_at is null)
           order by 1, 2"
     );
-    words(&mut db.checking(), Sql::new(text).with([since.into()])).await
+    let found = Sql::new(text).with([since.into()]).yields([ValueType::Text, ValueType::Text]);
+    let rows = db.checking().all(found).await?;
+    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
 }
 
 async fn words(db: &mut Db, sql: Sql) -> Result<Vec<Permission>> {

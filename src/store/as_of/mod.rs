@@ -287,7 +287,7 @@ impl AsOf {
             "how {what} was then can't be told{more}: record {} of {code}, which changed it at {at}, is erased or archived",
             u.seq
         ))
-        .hint(format!("from then on it can be told: --as-of {at}"))
+        .hint(format!("what was from {at} on can be told"))
         .into())
     }
 }

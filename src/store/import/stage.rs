@@ -143,6 +143,8 @@ pub struct Stage {
     desc: &'static Descriptor,
     org: Option<i32>,
     key: Key,
+    /// What the key is called in what is told of it, and the column that it is told of.
+    told_key: Option<(String, &'static Field)>,
     /// What the words of references in the key stand for, as far as it is remembered.
     parts: HashMap<(&'static str, String), Option<Uuid>>,
     others: Vec<&'static Field>,
@@ -283,6 +285,7 @@ impl Stage {
             desc,
             org,
             key,
+            told_key: None,
             is_first_of_kind: holder.is_none(),
             parts: HashMap::new(),
             others,
@@ -310,6 +313,12 @@ impl Stage {
     }
 
     /// Lets branches and departments that are inactive take new ones.
+    /// Which word and column the natural key is told by.
+    #[must_use]
+    pub fn telling_key(self, name: String, column: Option<&'static Field>) -> Stage {
+        Stage { told_key: column.map(|column| (name, column)), ..self }
+    }
+
     pub fn accepting_inactive(self, takes_unused: bool) -> Stage {
         Stage { takes_unused, ..self }
     }
@@ -628,7 +637,7 @@ impl Stage {
         }
         db.script(script).await?;
         let has_former = former::are_there(db, self.desc, self.org).await?;
-        let key = self.key.parts().last().map(|field| (self.key.name(), field));
+        let key = self.told_key.clone().or_else(|| Some((self.key.name(), self.key.parts().last()?)));
         let others: Vec<_> = self.others.iter().map(|field| (field.name().to_owned(), *field)).collect();
         for (i, (name, field)) in key.into_iter().chain(others).enumerate() {
             let twice = format!(

@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::named;
 use super::unknown_words::warn_of_unknown;
 use super::words;
-use crate::access::permission::Permission;
 use crate::crud::deletion::Mode;
 use crate::crud::gate::{self, Verb};
 use crate::crud::invocation::Invocation;
@@ -186,9 +185,7 @@ impl Leaf for GrantFlags {
         let permissions = patterns(&self.permissions)?;
         let role = find(s, Role::DESCRIPTOR, &self.role, Deleted::Exclude).await?;
         for (resource, action) in &permissions {
-            if let Some(word) = Permission::parse(&format!("{resource}:{action}")) {
-                warn_of_unknown(s, role.meta.org_id, &word).await?;
-            }
+            warn_of_unknown(s, role.meta.org_id, (resource, action)).await?;
         }
         let under = [
             ("own_branch", self.own_branch),

@@ -250,7 +250,7 @@ pub async fn question(
         Asked::Unknown(why) => return Ok(Asked::Unknown(why)),
     };
     let org = user.meta.org_id;
-    warn_of_unknown(s, org, &asked).await?;
+    warn_of_unknown(s, org, (asked.resource(), asked.action())).await?;
     Ok(match target(s, org, &asked, about).await? {
         Asked::Known(target) => Asked::Known(Question { user, asked, target, at }),
         Asked::Unknown(why) => Asked::Unknown(why),

@@ -15,29 +15,40 @@ use crate::model::problem::nearest;
 use crate::model::resource::Descriptor;
 use crate::store::access;
 
+/// In a word that gives many, what stands for all.
+const STAR: &str = "*";
+
 /// So many are told one by one.
 const SHOWN: usize = 10;
 
-/// Says so where no catalogue has a word.
-pub async fn warn_of_unknown(s: &mut Invocation<'_>, org: i32, asked: &Permission) -> Result<()> {
+/// Says so where no catalogue has a word, or nothing that a star stands for.
+pub async fn warn_of_unknown(s: &mut Invocation<'_>, org: i32, asked: (&str, &str)) -> Result<()> {
     let known = access::catalogue(s.db().await?, org).await?;
-    if known.is_empty() || known.contains(asked) {
+    let is = |asked: &str, known: &str| asked == known || asked == STAR;
+    let is_known = |one: &Permission| is(asked.0, one.resource()) && is(asked.1, one.action());
+    if known.is_empty() || known.iter().any(is_known) {
         return Ok(());
     }
     let near = near(asked, &known).map_or(String::new(), |near| format!("; did you mean {near}?"));
-    s.context.ui.warn(&format!("{asked} is not in the catalogue of permissions{near}"));
+    let (resource, action) = asked;
+    let is = match [resource, action].contains(&STAR) {
+        true => "contains nothing of",
+        false => "is not in",
+    };
+    let sentence = format!("{resource}:{action} {is} the catalogue of permissions{near}");
+    s.context.ui.warn(&sentence);
     Ok(())
 }
 
-/// The word of the catalogue that may be meant: each of its two words is the same, or near.
-fn near<'k>(asked: &Permission, known: &'k BTreeSet<Permission>) -> Option<&'k Permission> {
+/// The word of the catalogue that may be meant: each of its two words is the same, or near; a star stays one.
+fn near((resource, action): (&str, &str), known: &BTreeSet<Permission>) -> Option<String> {
     let resources = known.iter().map(Permission::resource);
-    let resource = resources.clone().find(|known| *known == asked.resource());
-    let resource = resource.or_else(|| nearest(asked.resource(), resources))?;
-    let of_it = || known.iter().filter(|known| known.resource() == resource);
-    let action = of_it().map(Permission::action).find(|known| *known == asked.action());
-    let action = action.or_else(|| nearest(asked.action(), of_it().map(Permission::action)))?;
-    of_it().find(|known| known.action() == action)
+    let same = resources.clone().chain([STAR]).find(|known| *known == resource);
+    let resource = same.or_else(|| nearest(resource, resources))?;
+    let of_it = || known.iter().filter(|known| resource == STAR || known.resource() == resource);
+    let same = of_it().map(Permission::action).chain([STAR]).find(|known| *known == action);
+    let action = same.or_else(|| nearest(action, of_it().map(Permission::action)))?;
+    Some(format!("{resource}:{action}"))
 }
 
 /// The same of all that roles give since a time.
@@ -47,8 +58,8 @@ pub async fn warn_of_given(s: &mut Invocation<'_>, since: DateTime<Utc>) -> Resu
     }
     let org = s.outcome.about;
     let given = access::unknown_since(s.db().await?, org, since).await?;
-    for word in given.iter().take(SHOWN) {
-        warn_of_unknown(s, org, word).await?;
+    for (resource, action) in given.iter().take(SHOWN) {
+        warn_of_unknown(s, org, (resource, action)).await?;
     }
     if let Some(more @ 1..) = given.len().checked_sub(SHOWN) {
         s.context.ui.warn(&format!("{more} more are not in the catalogue of permissions"));

@@ -76,7 +76,7 @@ impl Leaf for WhoCanFlags {
         let kind = kind_of(s.context, &asked).filter(|_| self.about.target.is_some());
         let at = begin(s, &self.at, kind).await?;
         let org = s.the_org().await?;
-        warn_of_unknown(s, org, &asked).await?;
+        warn_of_unknown(s, org, (asked.resource(), asked.action())).await?;
         let target = match question::target(s, org, &asked, &self.about).await? {
             Asked::Known(target) => target,
             Asked::Unknown(why) => return tell_unknown(s.context, why),

@@ -244,7 +244,7 @@ fn links_and_children_come_by_files() {
         assert_eq!(p.column("comment history T-1:2", "action"), ["create", "update"]);
         // Twice in one file, in other words.
         let said = p.run_with("comment import -", "ticket,number,body\nT-2,5,a\nt-2,5,b\n").fails(6);
-        assert!(said.contains("ticket:number t-2:5 stands in the file already, on line 2"), "{said}");
+        assert!(said.contains("comment t-2:5 stands in the file already, on line 2"), "{said}");
         for (file, reason) in [
             ("ticket,number,body\nT-9,1,x\n", "ticket T-9 does not exist"),
             ("ticket,number,body\n,1,x\n", "ticket must not be empty"),
@@ -481,7 +481,7 @@ fn a_part_in_words_is_folded() {
         // In files: rows of one file, and what is there.
         let said = p.run_with("topic import -", "ticket,title\nT-1,Roof\nt-1,ROOF\nT-2,cafe\n").fails(6);
         assert!(
-            said.contains("rejected line 3, title: ticket:title t-1:ROOF stands in the file already, on line 2\n"),
+            said.contains("rejected line 3, title: topic t-1:ROOF stands in the file already, on line 2\n"),
             "{said}"
         );
         assert!(said.contains("rejected line 4, title: topic T-2:cafe exists already\n"), "{said}");

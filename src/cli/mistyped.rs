@@ -28,8 +28,16 @@ pub fn problem_of(e: &clap::Error, words: &[String]) -> Problem {
     {
         let flag = if word.starts_with('-') { format!(" '{word}'") } else { String::new() };
         let problem = Problem::usage(format!("unexpected argument{flag} found"));
-        let hint = "a password is never an argument: 'orgctl user passwd KEY' asks for it, --password-stdin reads it";
-        return problem.hint(hint);
+        return problem.hint(match words.get(1).is_some_and(|noun| noun == "user") {
+            true => "a password is never an argument: 'orgctl user passwd KEY' asks for it, --password-stdin reads it"
+                .to_owned(),
+            false => {
+                let verb = verb_of(words, None).join(" ");
+                format!(
+                    "a secret is never an argument: 'orgctl {verb} --help' says which flag asks for one or reads it"
+                )
+            }
+        });
     }
     // What a switch was given may be the secret that it would read elsewhere.
     if let (ClapErrorKind::TooManyValues, Some(ContextValue::String(flag))) = (e.kind(), e.get(ContextKind::InvalidArg))
@@ -59,14 +67,18 @@ pub fn problem_of(e: &clap::Error, words: &[String]) -> Problem {
             (ClapErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) => Some(word.as_str()),
             _ => None,
         };
-        let words = words.iter().skip(1).map(String::as_str);
-        let verb: Vec<&str> = words.take_while(|w| !w.starts_with('-') && Some(*w) != wrong).take(2).collect();
-        tips.push(format!("see 'orgctl {}'", [verb.as_slice(), &["--help"]].concat().join(" ")));
+        tips.push(format!("see 'orgctl {}'", [verb_of(words, wrong).as_slice(), &["--help"]].concat().join(" ")));
     }
     for tip in tips {
         problem = problem.hint(tip);
     }
     problem
+}
+
+/// The noun and the verb of a command line, as far as they are not what is wrong.
+fn verb_of<'w>(words: &'w [String], wrong: Option<&str>) -> Vec<&'w str> {
+    let words = words.iter().skip(1).map(String::as_str);
+    words.take_while(|w| !w.starts_with('-') && Some(*w) != wrong).take(2).collect()
 }
 
 /// Whether a word that is too much may be a password, or the flag for one: then it is not repeated.

@@ -61,17 +61,33 @@ async fn as_told(s: &mut Invocation<'_>, desc: &'static Descriptor, mut entries:
     Ok(entries)
 }
 
-/// Takes out what is told only by another permission.
-fn hide_fields(context: &Context<'_>, e: &mut Entry) {
-    let Some(kind) = context.kinds.by_noun(&e.kind) else { return };
-    let hidden = kind.fields.iter().filter(|field| {
+/// The fields of a kind that are told only by another permission, which whoever acts has not.
+pub fn untold<'c>(context: &'c Context<'_>, kind: &'static Descriptor) -> impl Iterator<Item = &'static Field> + 'c {
+    kind.fields.iter().filter(|field| {
         let may = |action: &str| gate::allow_besides(context, &format!("{}:{action}", kind.table)).is_ok();
         field.told_by().is_some_and(|action| !may(action))
-    });
-    for field in hidden {
+    })
+}
+
+/// Audit records as they may be shown: without what is told only by another permission.
+pub async fn search_told(s: &mut Invocation<'_>, wanted: &Search) -> Result<Vec<Entry>> {
+    let mut entries = search(s.db().await?, wanted).await?;
+    for e in &mut entries {
+        hide_fields(s.context, e);
+    }
+    Ok(entries)
+}
+
+/// Takes out what is told only by another permission, and the command line, where that says it.
+fn hide_fields(context: &Context<'_>, e: &mut Entry) {
+    let Some(kind) = context.kinds.by_noun(&e.kind) else { return };
+    for field in untold(context, kind) {
         for part in ["old", "new"] {
             if let Some(values) = e.payload.as_mut().and_then(|payload| payload.get_mut(part)?.as_object_mut()) {
-                values.shift_remove(field.column);
+                let is_told = values.shift_remove(field.column).is_some_and(|value| !value.is_null());
+                if let Some(request) = e.request.as_mut().and_then(Json::as_object_mut).filter(|_| is_told) {
+                    request.shift_remove("command");
+                }
             }
         }
     }

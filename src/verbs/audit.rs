@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::crud::context::Context;
 use crate::crud::flags::{limit, within};
 use crate::crud::gate;
-use crate::crud::history::{EntryList, KeyCache, find_all_or_past_until, resolve_references};
+use crate::crud::history::{EntryList, KeyCache, find_all_or_past_until, resolve_references, search_told};
 use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec, Unused};
 use crate::crud::read::next_page;
@@ -38,7 +38,7 @@ use crate::model::values::value::{Value, ValueType};
 use crate::store::records;
 use crate::store::trail::verify::size;
 use crate::store::trail::{self, external, retention as stripped};
-use crate::store::trail::{CountBy, Entry, PageCursor, Search, search};
+use crate::store::trail::{CountBy, Entry, PageCursor, Search};
 use crate::ui::format::{Format, Listing, OutputColumn, record};
 use crate::ui::table;
 use crate::ui::text::visible;
@@ -209,7 +209,7 @@ impl Leaf for ListFlags {
             let left = limit.map_or(BATCH, |l| (l - list.count()).min(BATCH));
             // One more than is shown tells whether there is a next page.
             wanted.limit = Some(left + 1);
-            let mut entries = search(s.db().await?, &wanted).await?;
+            let mut entries = search_told(s, &wanted).await?;
             let is_more = entries.len() as u64 > left;
             entries.truncate(usize::try_from(left)?);
             list.show(s, &entries).await?;
@@ -285,7 +285,7 @@ impl Leaf for TailFlags {
             let upto = size(s.db().await?, Some(tree)).await?;
             read.insert(tree, i64::try_from(upto)?);
         }
-        let mut entries = search(s.db().await?, &wanted).await?;
+        let mut entries = search_told(s, &wanted).await?;
         entries.retain(|e| read.get(&e.tree).is_some_and(|upto| e.seq <= *upto));
         entries.reverse();
         list.show(s, &entries).await?;
@@ -306,7 +306,7 @@ impl Leaf for TailFlags {
                         before: Some(upto.saturating_add(1)),
                         ..wanted.clone()
                     };
-                    let mut entries = search(s.db().await?, &new).await?;
+                    let mut entries = search_told(s, &new).await?;
                     entries.reverse();
                     list.show(s, &entries).await?;
                     ui.flush()?;
@@ -403,10 +403,9 @@ impl Leaf for ShowFlags {
         let tree = s.the_trail().await?;
         let wanted =
             Search { tree: Some(tree), before: Some(seq.saturating_add(1)), limit: Some(1), ..Search::default() };
-        let db = s.db().await?;
-        let code = records::org_code(db, tree).await?;
-        let Some(entry) = search(db, &wanted).await?.pop().filter(|e| e.seq == seq) else {
-            let last = size(db, Some(tree)).await?;
+        let code = records::org_code(s.db().await?, tree).await?;
+        let Some(entry) = search_told(s, &wanted).await?.pop().filter(|e| e.seq == seq) else {
+            let last = size(s.db().await?, Some(tree)).await?;
             return Err(Problem::not_found(format!("the trail of {code} has no record {seq}"))
                 .hint(format!("it goes from 1 to {last}"))
                 .into());

@@ -104,6 +104,12 @@ impl ConsentFlags {
         Err(Problem::usage(format!("the consent is not complete without {}", missing.join(", "))).into())
     }
 
+    /// Whether a flag says something of one.
+    pub fn says_anything(&self) -> bool {
+        let all = [&self.consent, &self.notice_file, &self.given_at, &self.channel, &self.language, &self.purposes];
+        all.iter().any(|said| said.is_some())
+    }
+
     /// As much as the flags say.
     pub fn said(&self, s: &Invocation<'_>) -> Result<SaidConsent> {
         let at = self.given_at.as_ref().map(|at| self.time(s, at)).transpose()?;

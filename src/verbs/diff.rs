@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::audit::search_words;
 use crate::crud::context::Context;
 use crate::crud::gate;
-use crate::crud::history::{KeyCache, find_all_or_past_until, the_one};
+use crate::crud::history::{KeyCache, find_all_or_past_until, the_one, untold};
 use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::times::time;
@@ -167,7 +167,9 @@ impl Table {
             let nothing = || Value::Null(ValueType::Json);
             self.row(s.context, &start, [became.as_str().into(), Value::Null(ValueType::Text), nothing(), nothing()])?;
         }
-        for difference in net.fields {
+        let kind = s.kinds().by_noun(&net.kind);
+        let hidden: Vec<&str> = kind.into_iter().flat_map(|desc| untold(s.context, desc)).map(|f| f.column).collect();
+        for difference in net.fields.into_iter().filter(|d| !hidden.contains(&d.column.as_str())) {
             let rest = self.field(s, &net.kind, net.tree, difference).await?;
             self.row(s.context, &start, rest)?;
         }

@@ -2,14 +2,17 @@
 //! looked at and verified.
 
 mod agreed;
+mod asked;
 pub mod batch;
 mod brought;
 mod cells;
 mod cipher;
+mod clear;
 pub mod compare;
 mod compared;
 pub mod decide;
 pub mod discard;
+mod evidence;
 pub mod expire;
 pub mod export;
 pub mod exposure;
@@ -23,6 +26,7 @@ pub mod owners;
 pub mod paper;
 mod papers;
 pub mod parties;
+mod proprietor;
 pub mod queue;
 pub mod redact;
 pub mod reveal;

@@ -598,8 +598,17 @@ fn risk_is_told_to_who_may_know_it() {
         assert_eq!(as_meera("kyc list --filter risk=low -o key").ok(), "");
         assert!(!as_meera("kyc history asha@acme.in:pan -o json").ok().contains("low"));
         assert!(!as_meera("kyc export -o csv").out.contains("low"));
+        p.run("role grant REVIEWER audit:read").ok();
+        let seen = |line: &str| as_meera(&format!("{line} -o json")).ok().contains("\"low\"");
+        let trail = ["audit list --resource kyc", "audit tail -n 50", "audit diff --from 2020-01-01"];
+        for line in trail {
+            assert!(!seen(line), "{line}");
+        }
+        let set = p.json("audit list --resource kyc --field risk --limit 1")[0]["seq"].clone();
+        assert!(!seen(&format!("audit show {set}")));
         as_meera("kyc risk set high asha@acme.in:pan").fails(5);
         p.run("role grant REVIEWER kyc:read_risk").ok();
+        assert!(seen(&format!("audit show {set}")) && seen("audit list --resource kyc"));
         assert_eq!(as_meera("kyc list --filter risk=low -o key").ok(), "ASHA22:pan:1\n");
         assert!(as_meera("kyc history asha@acme.in:pan -o json").ok().contains("low"));
         p.run("kyc risk set huge asha@acme.in:pan").fails(6);

@@ -68,6 +68,7 @@ mod keys;
 mod keys_change_hands;
 mod kind_verbs;
 mod kyc;
+mod kyc_asked;
 mod kyc_drafts;
 mod kyc_flow;
 mod kyc_owners;

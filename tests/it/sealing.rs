@@ -596,6 +596,12 @@ fn a_backup_brings_the_keys() {
         let (bare, whole) = (p.path("bare.tar").display().to_string(), p.path("whole.tar").display().to_string());
         p.run(&format!("backup create --to {bare}")).ok();
         p.run(&format!("backup create --to {whole} --with-keys {}", identity.to_public())).ok();
+        let known = p.path("known.tar").display().to_string();
+        let line = format!("backup create --to {known} --with-keys --passphrase-stdin");
+        assert!(p.run_with(&line, "short\n").fails(6).contains("12 characters at least"));
+        p.run_with(&line, "correct horse battery\n").ok();
+        let refused = p.run_with(&format!("backup create --to {known}.2 --passphrase-stdin"), "").fails(2);
+        assert!(refused.contains("which --with-keys puts into the archive"), "{refused}");
         assert!(p.run("doctor").out.contains("and a copy of it was made"));
         p.run(&format!("backup verify {whole}")).ok();
         let key = std::fs::read_to_string(key_file(p)).expect("a key");
@@ -618,7 +624,12 @@ fn a_backup_brings_the_keys() {
                     .fails(3)
                     .contains("holds no master key")
             );
-            there.run(&format!("key import {whole} --identity {identities}")).ok();
+            let by_words = format!("key import {known} --passphrase-stdin");
+            assert!(there.run_with(&by_words, "another horse battery\n").fails(1).contains("does not open"));
+            match engine {
+                Engine::Sqlite => there.run_with(&by_words, "correct horse battery\n").ok(),
+                Engine::Postgres => there.run(&format!("key import {whole} --identity {identities}")).ok(),
+            };
             assert_eq!(there.run("key look").ok(), before);
             there.run("db check").ok();
             there.run("audit verify").ok();

@@ -6,11 +6,11 @@ use zeroize::Zeroizing;
 use super::business::pan_within;
 use super::{Number, NumberKind};
 
-/// More words than a number is divided into.
-const MOST_WORDS: usize = 8;
+/// More pieces than a number is divided into, by what stands between and by letters beside digits.
+const MOST_PIECES: usize = 16;
 
 /// The first number that stands in a text and is that of a paper, by its form and check digits: an Aadhaar number or a PAN, one
-/// within a GSTIN too, however it is divided by blanks and hyphens, in digits of whatever script.
+/// within a GSTIN too, however it is divided by blanks and hyphens, in digits of whatever script, glued to a word or by itself.
 pub fn found_in(text: &str) -> Option<NumberKind> {
     joined(text, |joined| match joined.len() {
         10 => is(NumberKind::Pan, joined),
@@ -47,23 +47,43 @@ const FOUND: [NumberKind; 7] = [
     NumberKind::Udyam,
 ];
 
-/// The first that is found in words of a text that stand together, joined to one: in capitals and western digits.
+/// The first that is found in pieces of a text that stand together, joined to one: in capitals and western digits. A piece is of
+/// letters or of digits, so that what is glued to a word is seen as well.
 fn joined<T>(text: &str, mut find: impl FnMut(&str) -> Option<T>) -> Option<T> {
     let text: Zeroizing<String> = Zeroizing::new(text.chars().map(western).flat_map(char::to_uppercase).collect());
     // What is divided by anything else belongs to something else.
     for part in text.split(|c: char| !c.is_ascii_alphanumeric() && !divides(c)) {
-        let words: Vec<&str> = part.split(divides).filter(|word| !word.is_empty()).collect();
-        for from in 0..words.len() {
+        let words = part.split(divides).filter(|word| !word.is_empty());
+        let pieces: Vec<&str> = words.flat_map(pieces).collect();
+        for from in 0..pieces.len() {
             let mut joined = Zeroizing::new(String::new());
-            for word in words[from..].iter().take(MOST_WORDS) {
-                joined.push_str(word);
+            for piece in pieces[from..].iter().take(MOST_PIECES) {
+                joined.push_str(piece);
                 if let Some(found) = find(&joined) {
                     return Some(found);
                 }
             }
+            if let Some(found) = glued_pan(&pieces[from..]).and_then(|pan| find(&pan)) {
+                return Some(found);
+            }
         }
     }
     None
+}
+
+/// The letters and the digits of a word, each by themselves.
+fn pieces(word: &str) -> impl Iterator<Item = &str> {
+    word.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).map(|piece| {
+        // A word is of ASCII letters and digits alone.
+        std::str::from_utf8(piece).unwrap_or_default()
+    })
+}
+
+/// What may be a PAN of which letters run into those of a word: five letters, four digits, a letter.
+fn glued_pan(pieces: &[&str]) -> Option<Zeroizing<String>> {
+    let [before, digits, behind, ..] = pieces else { return None };
+    let letters = before.get(before.len().checked_sub(5)?..)?;
+    Some(Zeroizing::new([letters, *digits, behind.get(..1)?].concat()))
 }
 
 /// A text in which of each Aadhaar number that stands by itself the last four digits alone are left, however they are divided and in
@@ -216,6 +236,7 @@ mod tests {
         assert_eq!(found("paid to 0012 3456-789, thanks"), ["00123456789"]);
         assert_eq!(found("card seen, by post"), Vec::<String>::new());
         assert_eq!(found("acct.००१२३४५६७८९"), ["00123456789"]);
+        assert_eq!(found("UTR00123456789"), ["00123456789"]);
     }
 
     /// The numbers are those of FACTS.
@@ -230,6 +251,10 @@ mod tests {
             ("PAN aappv8261k seen", NumberKind::Pan),
             ("(AAPPV 8261 K)", NumberKind::Pan),
             ("27AAPFU0939F1ZV", NumberKind::Pan),
+            ("GSTIN27AAPFU0939F1ZV", NumberKind::Pan),
+            ("uid234123412346", NumberKind::Aadhaar),
+            ("PANaappv8261kseen", NumberKind::Pan),
+            ("A-A-P-P-V-8-2-6-1-K", NumberKind::Pan),
         ] {
             assert_eq!(found_in(text), Some(kind), "{text}");
         }
@@ -241,6 +266,8 @@ mod tests {
             "XXXX XXXX 2346",
             "AAPPVXXXXK",
             "12.03.2026, room 4",
+            "ORDERS8261",
+            "order 8261 K",
         ] {
             assert_eq!(found_in(text), None, "{text}");
         }

@@ -31,7 +31,7 @@ use crate::store::trail::exposure::HEADS;
 use crate::store::trail::lineage;
 use crate::ui::format::report;
 use crate::verbs::audit::keys::{self, SigningKey, signer, signing_path};
-use crate::verbs::key::export;
+use crate::verbs::key::export::{self, PassphraseFrom};
 
 /// Where the archive goes: its folder, and its name if it was given.
 fn destination(context: &Context<'_>, to: Option<&str>) -> Result<(PathBuf, Option<PathBuf>)> {
@@ -112,9 +112,12 @@ pub struct CreateFlags {
     /// Encrypt to this public key (age1...), instead of to those of the setting backup.recipients (can be repeated)
     #[arg(long, value_name = "RECIPIENT")]
     pub encrypt_to: Vec<String>,
-    /// Put the master key into it, encrypted to this public key (age1...), whose identity lies elsewhere (can be repeated)
-    #[arg(long, value_name = "RECIPIENT")]
-    pub with_keys: Vec<String>,
+    /// Put the master key into it, encrypted to this public key (age1...), whose identity lies elsewhere (can be repeated); without one,
+    /// by a passphrase
+    #[arg(long, value_name = "RECIPIENT", num_args = 0..=1)]
+    pub with_keys: Option<Vec<String>>,
+    #[command(flatten)]
+    pub passphrase: PassphraseFrom,
     /// What it is for, as lists show it
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,
@@ -142,6 +145,7 @@ impl Leaf for CreateFlags {
             _ => BackupType::Full,
         };
         let label = label(self.label.as_deref())?;
+        self.says_for_whom()?;
         s.db().await?;
         let recipients = recipients(s, &self.encrypt_to).await?;
         let signing = signing_path(s.context, &self.signing)?;
@@ -154,14 +158,31 @@ impl Leaf for CreateFlags {
         };
         archive::make_folder(&folder)?;
         archive::remove_partial(&folder);
-        let master_key = match self.with_keys.as_slice() {
-            [] => None,
-            to => Some(export::recorded(s, to).await?),
+        let master_key = match &self.with_keys {
+            None => None,
+            Some(to) => Some(export::recorded(s, to, &self.passphrase).await?),
         };
         let wanted = Wanted { kind, recipients, label, master_key };
         let (entry, path) = make(s, &key, &wanted, (&folder, named)).await?;
         let pruned = super::retention::prune_behind(s, &self.keep.policy(), path.parent().unwrap_or(&folder)).await?;
         tell(s.context, &entry, &path, pruned).await
+    }
+}
+
+impl CreateFlags {
+    /// Refuses a passphrase where nothing is encrypted by it: the archive itself is for public keys.
+    fn says_for_whom(&self) -> Result<(), Problem> {
+        match (&self.with_keys, self.passphrase.is_given()) {
+            (None, true) => {
+                Err(Problem::usage("a passphrase is for the master key, which --with-keys puts into the archive")
+                    .hint("the archive itself is encrypted to public keys, by --encrypt-to"))
+            }
+            (Some(to), true) if !to.is_empty() => {
+                Err(Problem::usage("the master key is either for a public key or for who knows a passphrase")
+                    .hint("give --with-keys without a RECIPIENT, or leave the passphrase out"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -128,15 +128,7 @@ impl Leaf for ExportFlags {
                 .into());
         }
         let vault = Vault::of(s).await?;
-        let (bytes, to) = if self.to.is_empty() {
-            let words = self.passphrase.read(&s.context.ui, true).await?;
-            if words.expose().chars().count() < SHORTEST {
-                return Err(Problem::invalid(format!("a passphrase has {SHORTEST} characters at least")).into());
-            }
-            (by_passphrase(vault.master()?, &words)?, vec!["passphrase".to_owned()])
-        } else {
-            (to_recipients(vault.master()?, &self.to)?, self.to.clone())
-        };
+        let (bytes, to) = encrypted_for(s, vault.master()?, &self.to, &self.passphrase).await?;
         gate::preflight(s, SYSTEM).await?;
         if s.context.dry_run {
             s.context.ui.status(&format!("would write the master key to {}", self.file.display()));
@@ -201,17 +193,34 @@ impl ExportFlags {
     }
 }
 
-/// The master key for a manifest, encrypted to some, which is recorded before it is written anywhere.
-pub async fn recorded(s: &mut Invocation<'_>, to: &[String]) -> Result<String> {
+/// The text of the master key for recipients, or for who knows a passphrase, and for whom it is, as a record says it.
+async fn encrypted_for(
+    s: &Invocation<'_>,
+    key: &MasterKey,
+    recipients: &[String],
+    passphrase: &PassphraseFrom,
+) -> Result<(Vec<u8>, Vec<String>)> {
+    if !recipients.is_empty() {
+        return Ok((to_recipients(key, recipients)?, recipients.to_vec()));
+    }
+    let words = passphrase.read(&s.context.ui, true).await?;
+    if words.expose().chars().count() < SHORTEST {
+        return Err(Problem::invalid(format!("a passphrase has {SHORTEST} characters at least")).into());
+    }
+    Ok((by_passphrase(key, &words)?, vec!["passphrase".to_owned()]))
+}
+
+/// The master key for a manifest, encrypted to some or by a passphrase, which is recorded before it is written anywhere.
+pub async fn recorded(s: &mut Invocation<'_>, to: &[String], passphrase: &PassphraseFrom) -> Result<String> {
     gate::allow_besides(s.context, ExportFlags::SPEC.permission)?;
     let vault = Vault::of(s).await?;
-    let bytes = to_recipients(vault.master()?, to)?;
-    record(s, vault.master()?.id(), to.to_vec()).await?;
+    let (bytes, to) = encrypted_for(s, vault.master()?, to, passphrase).await?;
+    record(s, vault.master()?.id(), to).await?;
     Ok(STANDARD.encode(bytes))
 }
 
 /// The text of a key, which only some can read.
-pub fn to_recipients(key: &MasterKey, recipients: &[String]) -> Result<Vec<u8>, Problem> {
+fn to_recipients(key: &MasterKey, recipients: &[String]) -> Result<Vec<u8>, Problem> {
     let mut all = Vec::with_capacity(recipients.len());
     for text in recipients {
         let recipient: age::x25519::Recipient = text.parse().map_err(|_| {
@@ -226,7 +235,7 @@ pub fn to_recipients(key: &MasterKey, recipients: &[String]) -> Result<Vec<u8>, 
 }
 
 /// The text of a key, which a passphrase opens.
-pub fn by_passphrase(key: &MasterKey, words: &Secret) -> Result<Vec<u8>, Problem> {
+fn by_passphrase(key: &MasterKey, words: &Secret) -> Result<Vec<u8>, Problem> {
     let words = SecretString::from(words.expose().to_owned());
     encrypted(age::Encryptor::with_user_passphrase(words), key)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -12,16 +13,17 @@ use super::agreed::RowConsent;
 use super::brought::Brought;
 use super::paper::{self, Paper};
 use super::parties::number_of;
+use super::proprietor::{self, Told};
 use super::seal::{NUMBER, NUMBER_INDEX, OWNERS, bank_code, bank_of_ifsc, counts, is_anothers};
 use super::{DESC, Stored, choice, cipher, waits_already};
 use crate::crud::import::sealing::{Clear, RowClear};
 use crate::crud::vault::Vault;
 use crate::model::identity::Number;
 use crate::model::identity::within::candidates;
-use crate::model::kinds::kyc::{Kyc, KycKind};
+use crate::model::kinds::kyc::{BusinessType, Kyc, KycKind};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
-use crate::model::resource::Resource as _;
+use crate::model::resource::{Record, Resource as _};
 use crate::model::setting::Duplicates;
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
@@ -35,6 +37,8 @@ pub struct RowPaper {
     pub paper: Paper,
     /// An earlier system has verified it.
     pub was_verified: bool,
+    /// When, as that says it.
+    pub verified_at: Option<DateTime<Utc>>,
     /// It was brought sealed.
     pub brought: Option<Brought>,
     /// What a provider answered.
@@ -69,6 +73,20 @@ struct Compared<'r> {
 }
 
 impl Compared<'_> {
+    /// The id of its person, where that is known.
+    fn known(&self) -> Option<Uuid> {
+        match self.person {
+            Person::Known(id) => Some(id),
+            Person::Called(_) => None,
+        }
+    }
+
+    /// What it tells of the PAN of its person.
+    fn told(&self) -> Option<Told> {
+        let business = given(self.values, "business_type").and_then(|word| choice::<BusinessType>(word).ok());
+        Told::by_paper(&self.row.paper, business)
+    }
+
     fn bank(&self) -> Option<String> {
         given(self.values, "ifsc").map(bank_of_ifsc)
     }
@@ -79,6 +97,9 @@ type Alike = (&'static str, Option<String>, Vec<u8>);
 
 /// A fault of a row, by its place among those that are compared.
 type Fault = (usize, Problem);
+
+/// By which kind of paper a PAN was told, and what tells it apart.
+type ToldDigest = (KycKind, Vec<u8>);
 
 /// Holds the rows of one file.
 pub struct Comparison {
@@ -91,6 +112,8 @@ pub struct Comparison {
     ids: Mutex<HashSet<Uuid>>,
     /// Of whom a paper of which kind will wait.
     waits: Mutex<HashSet<(Uuid, KycKind)>>,
+    /// What rows tell of the PANs of people.
+    told: Mutex<HashMap<Uuid, Vec<ToldDigest>>>,
 }
 
 impl Comparison {
@@ -102,6 +125,7 @@ impl Comparison {
             seen: Mutex::default(),
             ids: Mutex::default(),
             waits: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -111,7 +135,9 @@ impl Comparison {
         let mut faults = self.numbers_of_others(tx, org, &rows).await?;
         faults.extend(self.own_numbers_in_references(tx, org, &rows).await?);
         faults.extend(self.brought_sealed(tx, org, &rows).await?);
-        faults.extend(self.beside_what_waits(tx, org, &rows).await?);
+        let there = records_of(tx, org, &rows).await?;
+        faults.extend(self.beside_what_waits(&there, &rows)?);
+        faults.extend(self.of_another_proprietor(tx, org, &there, &rows).await?);
         Ok(faults)
     }
 
@@ -204,26 +230,53 @@ impl Comparison {
     }
 
     /// Rows beside which a paper of the same kind waits, in the file or in the database: of each person at most one does.
-    async fn beside_what_waits(&self, tx: &mut Tx<'_>, org: i32, rows: &[Compared<'_>]) -> Result<Vec<Fault>> {
-        let known = |row: &Compared<'_>| match row.person {
-            Person::Known(id) => Some((id, row.row.paper.kind)),
-            Person::Called(_) => None,
-        };
-        let ids: HashSet<Uuid> = rows.iter().filter_map(known).map(|(id, _)| id).collect();
-        let ids: Vec<Value> = ids.into_iter().map(Value::from).collect();
-        let there = records::with_values(tx.db, DESC, Some(org), DESC.known("user_id")?, &ids).await?;
+    fn beside_what_waits(&self, there: &[Record], rows: &[Compared<'_>]) -> Result<Vec<Fault>> {
         let there = there.iter().map(Stored::<Kyc>::from_record).collect::<Result<Vec<_>, _>>()?;
         let there = there.iter().filter(|record| record.value.state.is_pending());
         let there: HashMap<(Uuid, KycKind), _> = there.map(|r| ((r.value.user_id.0, r.value.kind), r)).collect();
         let mut file = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
         let mut faults = Vec::new();
         for (at, row) in rows.iter().enumerate() {
-            let Some(of) = known(row) else { continue };
+            let Some(of) = row.known().map(|id| (id, row.row.paper.kind)) else { continue };
             if let Some(record) = there.get(&of) {
                 faults.push((at, waits_already(record).field("user")));
             } else if !file.insert(of) {
                 let sentence = format!("a row before has a paper of {} of the kind {}", row.word, of.1.as_str());
                 faults.push((at, Problem::conflict(sentence).field("user")));
+            }
+        }
+        Ok(faults)
+    }
+
+    /// Rows that tell of another PAN of their person than the file or the database does.
+    async fn of_another_proprietor(
+        &self,
+        tx: &mut Tx<'_>,
+        org: i32,
+        there: &[Record],
+        rows: &[Compared<'_>],
+    ) -> Result<Vec<Fault>> {
+        let told = rows.iter().enumerate().filter_map(|(at, row)| Some((at, row.known()?, row.told()?)));
+        let told: Vec<(usize, Uuid, Told)> = told.collect();
+        if told.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut by_person: HashMap<Uuid, Vec<(String, Told)>> = HashMap::new();
+        for (person, title, told) in proprietor::told_by_records(tx, &self.vault, org, there).await? {
+            by_person.entry(person).or_default().push((title, told));
+        }
+        let mut file = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut faults = Vec::new();
+        for (at, person, told) in &told {
+            let before = by_person.get(person).map_or(&[][..], Vec::as_slice);
+            let in_file = file.entry(*person).or_default();
+            let digest = cipher::digest(&told.pan);
+            if let Some((title, _)) = before.iter().find(|(_, other)| told.contradicts(other)) {
+                faults.push((*at, proprietor::differs(told.by, title)));
+            } else if in_file.iter().any(|(by, other)| *by != told.by && *other != digest) {
+                faults.push((*at, proprietor::differs(told.by, "a row before")));
+            } else {
+                in_file.push((told.by, digest));
             }
         }
         Ok(faults)
@@ -262,6 +315,13 @@ impl Comparison {
         }
         Ok(faults)
     }
+}
+
+/// All records that the people of some rows have.
+async fn records_of(tx: &mut Tx<'_>, org: i32, rows: &[Compared<'_>]) -> Result<Vec<Record>> {
+    let ids: HashSet<Uuid> = rows.iter().filter_map(Compared::known).collect();
+    let ids: Vec<Value> = ids.into_iter().map(Value::from).collect();
+    Ok(records::with_values(tx.db, DESC, Some(org), DESC.known("user_id")?, &ids).await?)
 }
 
 /// The rows whose number somebody else has in a record that waits or is in force.

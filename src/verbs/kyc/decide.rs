@@ -10,9 +10,10 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::evidence::Evidence;
 use super::parties::{another_person, named, not_anothers, one, without_numbers, without_own_numbers};
 use super::seal::{RESPONSE, is_nobody_elses, seal_besides};
-use super::{DESC, MOST, choice_of, move_of};
+use super::{DESC, MOST, asked, choice, evidence, move_of};
 use crate::crud::context::Context;
 use crate::crud::gate::{self, Verb};
 use crate::crud::invocation::Invocation;
@@ -24,7 +25,7 @@ use crate::crud::write::{Target, dry_run_note};
 use crate::model::identity::name_match::compare;
 use crate::model::identity::within::json_without_aadhaars;
 use crate::model::kinds::consent::Consent;
-use crate::model::kinds::kyc::{Kyc, KycKind, KycState, Method, Rejection};
+use crate::model::kinds::kyc::{Kyc, KycKind, KycState};
 use crate::model::kinds::user::User;
 use crate::model::problem::{Problem, io_message};
 use crate::model::resource::stored::Stored;
@@ -241,44 +242,11 @@ pub struct VerifyFlags {
     #[arg(value_name = "KEY", required = true)]
     pub key: Option<String>,
     /// How it was verified: manual (with --note), penny_drop (with --amount and --reference), api_digilocker, api_uidai, api_nsdl,
-    /// api_karza (with --response)
-    #[arg(long, value_name = "METHOD", required = true)]
-    pub method: String,
-    /// File with what the provider answered, in JSON ('-': standard input); it is kept sealed
-    #[arg(long, value_name = "FILE")]
-    pub response: Option<String>,
-    /// Reference of the evidence at the bank or provider
-    #[arg(long, value_name = "TEXT")]
-    pub reference: Option<String>,
-    /// Amount that was paid, in rupees
-    #[arg(long, value_name = "AMOUNT")]
-    pub amount: Option<String>,
-    /// What was looked at
-    #[arg(long, value_name = "TEXT")]
-    pub note: Option<String>,
-}
-
-impl VerifyFlags {
-    /// What the method asks for that is missing, or is not there yet.
-    fn evidence(&self, method: Method) -> Result<(), Problem> {
-        let (is, missing) =
-            (method.as_str(), |flag: &str| Problem::invalid(format!("{} needs {flag}", method.as_str())));
-        match method {
-            Method::BankStatement | Method::OfflineXml => {
-                Err(Problem::invalid(format!("{is} needs an attached file, and files can't be attached yet"))
-                    .hint("verify by another method: manual, penny_drop, or by the answer of a provider"))
-            }
-            Method::Migrated => Err(Problem::invalid("migrated is what comes with a batch of an earlier system")
-                .hint("verify by what was looked at: manual, penny_drop, or by the answer of a provider")),
-            Method::Digilocker | Method::Uidai | Method::Nsdl | Method::Karza if self.response.is_none() => {
-                Err(missing("what the provider answered: --response FILE").field("response"))
-            }
-            Method::PennyDrop if self.amount.is_none() => Err(missing("--amount 1.00").field("amount")),
-            Method::PennyDrop if self.reference.is_none() => Err(missing("--reference TEXT").field("reference")),
-            Method::Manual if self.note.is_none() => Err(missing("--note TEXT: what was looked at").field("note")),
-            _ => Ok(()),
-        }
-    }
+    /// api_karza (with --response); asked for on a terminal
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+    #[command(flatten)]
+    pub evidence: Evidence,
 }
 
 /// What a provider answered: JSON, and not more of it than one answers.
@@ -316,25 +284,28 @@ impl Leaf for VerifyFlags {
     };
     const RECORDED: Option<Action> = Some(Action::KycApprove);
 
-    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
+    async fn run(mut self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         known_columns(s.context, DESC)?;
         let key = one_key(s, DESC, Deleted::Exclude, self.key.clone()).await?;
         let record = one(s, &key).await?;
         gate::authorize(s, &record).await?;
-        let method: Method = choice_of("--method", &self.method)?;
-        self.evidence(method)?;
-        without_numbers("--note", self.note.as_deref())?;
-        let texts = [("--note", self.note.as_deref()), ("--reference", self.reference.as_deref())];
+        let kind: KycKind = choice(&record.get("kind").to_text())?;
+        let method = evidence::method(s, kind, self.method.as_deref(), &mut self.evidence).await?;
+        let evidence = &self.evidence;
+        evidence.check(method)?;
+        without_numbers("--note", evidence.note.as_deref())?;
+        let texts = [("--note", evidence.note.as_deref()), ("--reference", evidence.reference.as_deref())];
         without_own_numbers(s, std::slice::from_ref(&record), &texts).await?;
         s.use_context_of(record.meta.org_id).await?;
         let mut values = vec![("verification_method".to_owned(), Value::from(method.as_str()))];
-        for (name, text) in [("reference", &self.reference), ("amount", &self.amount), ("note", &self.note)] {
+        for (name, text) in [("reference", &evidence.reference), ("amount", &evidence.amount), ("note", &evidence.note)]
+        {
             if let Some(text) = text {
                 values.push((name.to_owned(), DESC.known(name)?.parse(text, &s.connection.parsing)?));
             }
         }
-        let response = match &self.response {
+        let response = match &evidence.response {
             Some(from) => Some(response(s.context, from).await?),
             None => None,
         };
@@ -356,9 +327,10 @@ pub struct RejectFlags {
     /// Records (USER:KIND); '-' reads them from standard input
     #[arg(value_name = "KEY", required = true)]
     pub key: Vec<String>,
-    /// Why: unreadable, mismatch, expired_document, wrong_document, suspected_fraud, duplicate, incomplete, other (with --note)
-    #[arg(long, value_name = "CODE", required = true)]
-    pub reason: String,
+    /// Why: unreadable, mismatch, expired_document, wrong_document, suspected_fraud, duplicate, incomplete, other (with --note); asked
+    /// for on a terminal
+    #[arg(long, value_name = "CODE")]
+    pub reason: Option<String>,
     /// Why, in words
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
@@ -379,10 +351,10 @@ impl Leaf for RejectFlags {
         gate::allow(s)?;
         known_columns(s.context, DESC)?;
         let records = named(s, &self.key).await?;
-        let code: Rejection = choice_of("--reason", &self.reason)?;
-        without_numbers("--note", self.note.as_deref())?;
-        without_own_numbers(s, &records, &[("--note", self.note.as_deref())]).await?;
-        let note = self.note.as_deref().map(|text| DESC.known("rejection_text")?.parse(text, &s.connection.parsing));
+        let (code, note) = asked::rejection(s, self.reason.as_deref(), self.note).await?;
+        without_numbers("--note", note.as_deref())?;
+        without_own_numbers(s, &records, &[("--note", note.as_deref())]).await?;
+        let note = note.as_deref().map(|text| DESC.known("rejection_text")?.parse(text, &s.connection.parsing));
         let note = note.transpose()?.map(|value| value.to_text());
         let targets = records.iter().map(Target::of).collect();
         let rejected = gate::write(s, &Reject { targets, code: code.as_str().to_owned(), text: note }).await?;

@@ -2,14 +2,14 @@
 //! one that is submitted alone, and sealed when its row is written.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use serde::{Deserialize, Serialize};
 
 use super::flags::tell_unfounded;
-use super::papers::{FileBatch, Means, Papers, SEALED_COLUMNS};
+use super::papers::{FileBatch, Means, Noted, Papers, SEALED_COLUMNS};
 use super::{DESC, brought, cipher};
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::file_flags::{Codes, Dates, Leavers};
@@ -30,6 +30,7 @@ use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{ParseContext, fold};
 use crate::store::records::settings;
 use crate::store::tx::Tx;
+use crate::verbs::audit::findings::counted;
 use crate::verbs::consent::{ConsentFlags, SaidConsent};
 
 /// The fields that columns fill as they are.
@@ -64,6 +65,8 @@ pub struct KycImport {
     vault: Vault,
     #[serde(skip)]
     fernet: Option<Arc<FernetKey>>,
+    #[serde(skip)]
+    noted: Noted,
 }
 
 impl Loads for KycImport {
@@ -91,6 +94,7 @@ impl Verb for KycImport {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Report> {
         let mut merged = Merged::default();
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for part in self.rows.parts() {
             merged.add(self.load(tx, &part, context).await)?;
         }
@@ -114,6 +118,7 @@ impl KycImport {
             fernet: self.fernet.clone(),
             batch: self.keeps_verified.clone(),
             consent: self.consent.clone(),
+            noted: Arc::clone(&self.noted),
         };
         let papers = Arc::new(Papers::of(tx, org, &settings, context, means).await?);
         run.seal_by(Arc::<Papers>::clone(&papers))?;
@@ -232,6 +237,13 @@ fn kind_told(header: &[String]) -> Result<Option<KycKind>, Problem> {
     }
 }
 
+/// Says what is odd about numbers, and no fault.
+fn tell_noted(s: &Invocation<'_>, noted: &Noted) {
+    for ((label, note), rows) in noted.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        s.context.ui.status(&format!("note: of the {label} of {}, {note}", counted(*rows, "row", "rows")));
+    }
+}
+
 impl Leaf for ImportFlags {
     const SPEC: Spec = Spec {
         noun: "kyc",
@@ -271,8 +283,11 @@ impl Leaf for ImportFlags {
         };
         let vault = Vault::of(s).await?;
         let consent = self.consent.said(s)?;
-        let mut verb = KycImport { rows, keeps_verified, consent, vault, fernet };
+        let mut verb = KycImport { rows, keeps_verified, consent, vault, fernet, noted: Noted::default() };
         let (report, seconds) = load(s, &mut verb).await?;
+        if report.created > 0 {
+            tell_noted(s, &verb.noted);
+        }
         if let Some(FileBatch { number: batch, .. }) = verb.keeps_verified.as_ref().filter(|_| report.created > 0) {
             s.context.ui.status(&format!(
                 "what was verified waits as batch {batch}: another person confirms it with 'orgctl kyc import-confirm {batch}'"

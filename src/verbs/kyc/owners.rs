@@ -28,7 +28,7 @@ pub struct Owner {
 }
 
 /// A share as it is read: 60, 33.34 or 33.34%.
-fn share(text: &str, at: &str) -> Result<Decimal, Problem> {
+pub fn share(text: &str, at: &str) -> Result<Decimal, Problem> {
     let wrong = || Problem::invalid(format!("the share of {at} must be a percentage like 60 or 33.34")).field("owners");
     let share = Decimal::parse(text.trim().trim_end_matches('%').trim()).ok_or_else(wrong)?;
     if share.0 > 0 && share <= ALL { Ok(share) } else { Err(wrong()) }

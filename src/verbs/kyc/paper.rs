@@ -80,6 +80,11 @@ pub fn bank_of(ifsc: &str) -> Result<(String, Option<&'static str>), Problem> {
     Ok((code.expose().to_owned(), code.tells()))
 }
 
+/// What is odd about the code of a bank's branch, and no fault.
+pub fn odd_bank(ifsc: &str) -> Option<&'static str> {
+    Number::read(NumberKind::Ifsc, ifsc, NaiveDate::MIN).ok()?.notes().first().copied()
+}
+
 /// Texts as they were given, by what they are.
 #[derive(Default)]
 pub struct Texts(Vec<(&'static str, Zeroizing<String>)>, Vec<OwnerTexts>);
@@ -157,17 +162,21 @@ impl Texts {
     /// Asks for them, one after the other; only the number is hidden.
     async fn ask(context: &Context<'_>, kind: KycKind, number: NumberKind) -> Result<Texts> {
         let mut texts = Texts::default();
-        let typed = context.ui.ask_secret(number.label(), None).await?;
-        texts.0.push((NUMBER, Zeroizing::new(typed.expose().to_owned())));
+        texts.0.push((NUMBER, ask_number(context, number).await?));
         let name = context.ui.ask("Name as on the paper", None, |_| Ok(())).await?;
         texts.0.push((NAME, Zeroizing::new(name)));
+        let today = today(context);
         for what in further(kind) {
             let prompt = match *what {
                 FATHER_NAME => "Father's name (empty: none)",
                 DOB => "Date of birth, as 1990-04-23 (empty: none)",
                 _ => "Address (empty: none)",
             };
-            let text = context.ui.ask(prompt, Some(""), |_| Ok(())).await?;
+            let is_day = move |text: &str| match text.trim().is_empty() || *what != DOB {
+                true => Ok(()),
+                false => day(text, today).map(drop).map_err(|problem| problem.sentence),
+            };
+            let text = context.ui.ask(prompt, Some(""), is_day).await?;
             texts.0.push((what, Zeroizing::new(text)));
         }
         if kind == KycKind::Business {
@@ -183,10 +192,25 @@ impl Texts {
             if name.trim().is_empty() {
                 return Ok(());
             }
-            let share = context.ui.ask("Share in percent", None, |_| Ok(())).await?;
-            let pan = context.ui.ask_secret(NumberKind::Pan.label(), None).await?;
-            let pan = Zeroizing::new(pan.expose().to_owned());
+            let is_share = |text: &str| owners::share(text, "an owner").map(drop).map_err(|problem| problem.sentence);
+            let share = context.ui.ask("Share in percent", None, is_share).await?;
+            let pan = ask_number(context, NumberKind::Pan).await?;
             self.1.push(OwnerTexts { name: Zeroizing::new(name), share, pan });
+        }
+    }
+}
+
+fn today(context: &Context<'_>) -> NaiveDate {
+    context.clock.now().with_timezone(&chrono::Utc).date_naive()
+}
+
+/// Asks for a number, which is not shown, until it can be one.
+async fn ask_number(context: &Context<'_>, kind: NumberKind) -> Result<Zeroizing<String>> {
+    loop {
+        let typed = context.ui.ask_secret(kind.label(), None).await?;
+        match Number::read(kind, typed.expose(), today(context)) {
+            Ok(_) => return Ok(Zeroizing::new(typed.expose().to_owned())),
+            Err(fault) => context.ui.warn(&format!("the {} {fault}", kind.label())),
         }
     }
 }
@@ -266,8 +290,7 @@ pub async fn read(
                 .into());
         }
     };
-    let today = context.clock.now().with_timezone(&chrono::Utc).date_naive();
-    Ok(of_texts(texts, kind, number, today)?)
+    Ok(of_texts(texts, kind, number, today(context))?)
 }
 
 pub fn of_texts(mut texts: Texts, kind: KycKind, number: NumberKind, today: NaiveDate) -> Result<Paper, Problem> {

@@ -1,7 +1,7 @@
 //! Papers as the rows of a file say them: read, checked as ones that are submitted alone, held against each other and against what
 //! is there, and sealed when their rows are written.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
@@ -34,8 +34,8 @@ use crate::model::resource::{Descriptor, Meta, NAME, Record, Resource as _};
 use crate::model::setting::{AadhaarStorage, KYC_AADHAAR_STORAGE, KYC_DUPLICATES, KYC_REQUIRE_CONSENT, Settings};
 use crate::model::strict_json;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::{ParseContext, Scalar, fold};
-use crate::model::values::value::{Value, ValueType};
+use crate::model::values::scalar::{Moment, ParseContext, Scalar, fold};
+use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::import::match_target::Given;
 use crate::store::records;
 use crate::store::tx::Tx;
@@ -90,7 +90,7 @@ const LAST4: &str = "last4";
 
 /// The columns of a file that no field is filled by.
 pub const SEALED_COLUMNS: SealedColumns = SealedColumns {
-    dated: &[("dob", ValueType::Date), ("given_at", ValueType::Time)],
+    dated: &[("dob", ValueType::Date), ("given_at", ValueType::Time), (VERIFIED_AT, ValueType::Time)],
     find: sealed,
     names: &[
         "number",
@@ -151,6 +151,8 @@ pub struct Papers {
     /// Whether a paper of any kind needs a consent, and what there are.
     needs_consent: bool,
     consents: Arc<Consents>,
+    /// What is odd about how many numbers, and no fault.
+    noted: Noted,
     /// How many owners businesses have: all of them, and that which has the most.
     owners: Mutex<(usize, usize)>,
     context: ParseContext,
@@ -201,6 +203,18 @@ pub struct Means {
     pub batch: Option<FileBatch>,
     /// What all agreed to, as far as their rows do not say otherwise.
     pub consent: SaidConsent,
+    /// Where it is told what is odd.
+    pub noted: Noted,
+}
+
+/// What is odd about numbers of a file, and no fault, with how many it is: in words of the program.
+pub type Noted = Arc<Mutex<BTreeMap<(&'static str, &'static str), u64>>>;
+
+/// What cells say besides of how a paper was verified.
+struct Aside {
+    was_verified: bool,
+    verified_at: Option<DateTime<Utc>>,
+    last4: Option<Zeroizing<String>>,
 }
 
 impl Papers {
@@ -221,6 +235,7 @@ impl Papers {
             vault: means.vault,
             needs_consent: settings.get(KYC_REQUIRE_CONSENT)?,
             consents: Arc::new(consents),
+            noted: means.noted,
             owners: Mutex::default(),
             context: context.clone(),
             act: Act { at: tx.at(), by: tx.acting_user(org), operator: tx.operator().told(), batch: means.batch },
@@ -245,23 +260,23 @@ impl Papers {
     }
 
     /// What cells say besides of how it was verified; what they say of the number must agree with it.
-    fn aside(&self, cells: &mut Cells) -> Result<(bool, Option<Zeroizing<String>>), Problem> {
+    fn aside(&self, cells: &mut Cells) -> Result<Aside, Problem> {
         let mut take = |name: &str| {
             let at = cells.iter().position(|(known, _)| *known == name)?;
             Some(cells.swap_remove(at).1)
         };
-        let (said, _, last4) = (take(VERIFIED), take(VERIFIED_AT), take(LAST4));
+        let (said, at, last4) = (take(VERIFIED), take(VERIFIED_AT), take(LAST4));
         let second = take("address_line2");
         if let (Some(second), Some((_, first))) = (second, cells.iter_mut().find(|(name, _)| *name == "address")) {
             *first = Zeroizing::new(format!("{}, {}", first.as_str(), second.as_str()));
         }
         let was_verified = match said {
             Some(said) if ["verified", "approved"].contains(&fold(&said).as_str()) => true,
-            Some(said) if ["submitted", "pending", "inreview", "rejected", "draft"].contains(&fold(&said).as_str()) => {
-                false
-            }
-            Some(said) if ["superseded", "expired"].contains(&fold(&said).as_str()) => {
-                return Err(Problem::invalid("what is superseded or expired is not taken up").field(VERIFIED));
+            Some(said) if ["submitted", "pending", "inreview"].contains(&fold(&said).as_str()) => false,
+            Some(said) if ["draft", "rejected", "superseded", "expired"].contains(&fold(&said).as_str()) => {
+                // It would wait here as if it had just been submitted.
+                let sentence = "what is a draft, rejected, superseded or expired is not taken up";
+                return Err(Problem::invalid(sentence).field(VERIFIED));
             }
             Some(said) => {
                 let read = (<bool as Scalar>::TYPE.parse)(&said, &self.context);
@@ -270,12 +285,32 @@ impl Papers {
             }
             None => false,
         };
-        Ok((was_verified, last4))
+        let at = at.filter(|at| !at.trim().is_empty()).map(|at| {
+            let read = (Moment::TYPE.parse)(&at, &self.context);
+            let read =
+                read.map_err(|_| Problem::invalid(format!("{VERIFIED_AT} must be a time")).field(VERIFIED_AT))?;
+            read.as_time().ok_or_else(|| Problem::invalid(format!("{VERIFIED_AT} must be a time")).field(VERIFIED_AT))
+        });
+        Ok(Aside { was_verified, verified_at: at.transpose()?, last4 })
     }
 
     /// Writes down what each of the people agreed to.
     pub async fn agree(&self, tx: &mut Tx<'_>, run: &Run<'_>) -> Result<()> {
         self.consents.record(tx, run).await
+    }
+
+    /// Counts what is odd.
+    fn note(&self, rows: &[RowClear<'_>]) -> Result<()> {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, clear, values) in rows {
+            let paper = &row_paper(clear)?.paper;
+            let mut notes: Vec<_> = paper.notes().into_iter().map(|note| (paper.number.kind(), note)).collect();
+            notes.extend(given(values, "ifsc").and_then(paper::odd_bank).map(|note| (NumberKind::Ifsc, note)));
+            for (kind, note) in notes {
+                *noted.entry((kind.label(), note)).or_default() += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Counts who owns businesses, so that ids and chance are drawn for them.
@@ -299,7 +334,7 @@ impl Sealer for Papers {
     }
 
     fn read(&self, mut cells: Cells, values: &mut Given, today: NaiveDate) -> Result<Clear, Problem> {
-        let (was_verified, last4) = self.aside(&mut cells)?;
+        let Aside { was_verified, verified_at, last4 } = self.aside(&mut cells)?;
         let brought = brought::opened(self.opener.as_ref(), &mut cells)?;
         self.deciphered(&mut cells)?;
         let consent = self.consents.read(&mut cells)?;
@@ -349,7 +384,7 @@ impl Sealer for Papers {
         }
         // One reference of a bank in ten would pass for an Aadhaar number.
         paper.own_stands_not_in("reference", given(values, "reference"))?;
-        Ok(Box::new(RowPaper { paper, was_verified, brought, response, consent }))
+        Ok(Box::new(RowPaper { paper, was_verified, verified_at, brought, response, consent }))
     }
 
     fn beside(&self) -> Option<&'static Descriptor> {
@@ -364,6 +399,7 @@ impl Sealer for Papers {
     ) -> Doing<'a, Vec<(usize, Problem)>> {
         Box::pin(async move {
             self.count_owners(rows)?;
+            self.note(rows)?;
             let named = rows.iter().map(|(number, clear, _)| Ok((*number, row_paper(clear)?.consent)));
             let named: Vec<_> = named.collect::<Result<_>>()?;
             let mut faults = self.comparison.faults(tx, org, rows).await?;
@@ -436,12 +472,14 @@ struct PaperSealer {
 
 impl RowSealer for PaperSealer {
     fn seal(&self, record: &mut Record, clear: Clear) -> Result<Vec<(Record, [u8; 16])>> {
-        let RowPaper { paper, was_verified, brought, response, consent } = row_paper(&clear)?;
+        let RowPaper { paper, was_verified, verified_at, brought, response, consent } = row_paper(&clear)?;
         let act = &self.act;
         let state = match act.batch.as_ref().filter(|_| *was_verified) {
             Some(batch) => {
                 record.set("batch", batch.number.as_str().into());
-                record.set("note", format!("it came with a file of SHA-256 {}", batch.sha256).into());
+                let there =
+                    verified_at.map_or_else(String::new, |at| format!(", and was verified there at {}", rfc3339(at)));
+                record.set("note", format!("it came with a file of SHA-256 {}{there}", batch.sha256).into());
                 KycState::InReview
             }
             None => KycState::Submitted,

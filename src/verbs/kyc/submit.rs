@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+use super::clear::{CLEAR, Clear};
 use super::decide::still_agreed;
 use super::owners;
 use super::paper::{self, Paper};
+use super::proprietor::{self, Told};
 use super::seal::{NUMBER_INDEX, OWNERS, is_nobody_elses, others_have, seal_owners, seal_paper, sealed_columns};
-use super::{DESC, choice, live_of, move_of, waits_already};
+use super::{DESC, asked, choice, clear, live_of, move_of, waits_already};
 use crate::crud::gate::{self, Verb};
 use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
@@ -20,6 +22,7 @@ use crate::crud::lookup::find;
 use crate::crud::read::{known_columns, print_changed};
 use crate::crud::vault::Vault;
 use crate::crud::write::{Target, begun, dry_run_note};
+use crate::model::identity::NumberKind;
 use crate::model::identity::name_match::compare;
 use crate::model::kinds::kyc::{BusinessType, Kyc, KycKind, KycState, Registration};
 use crate::model::kinds::user::User;
@@ -47,6 +50,8 @@ pub struct Submit {
     is_draft: bool,
     #[serde(skip)]
     paper: Option<Paper>,
+    #[serde(skip)]
+    told: Option<Told>,
     #[serde(skip)]
     vault: Vault,
 }
@@ -78,6 +83,10 @@ impl Verb for Submit {
         let all = live_of(tx.db, self.org, self.user).await?;
         if !self.is_draft {
             none_waits(&all, paper.kind)?;
+        }
+        let there: Vec<Record> = all.iter().map(Stored::record).collect();
+        if let Some(told) = &self.told {
+            proprietor::agrees(tx, &self.vault, self.org, &there, told).await?;
         }
         let before = draft_of(&all, paper.kind).map(Stored::record);
         let consent = self.consent(tx, paper.kind, before.as_ref(), context).await?;
@@ -195,6 +204,8 @@ impl Submit {
 /// Submits a draft as it stands.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SubmitDraft {
+    #[serde(skip)]
+    vault: Vault,
     target: Target,
     consent: Option<GivenConsent>,
 }
@@ -220,7 +231,10 @@ impl Verb for SubmitDraft {
         let Some(mut after) = transition.apply(&before, tx.at())? else {
             return Err(Problem::conflict(format!("{} is submitted already", before.title())).into());
         };
-        none_waits(&live_of(tx.db, org, user).await?, known.value.kind)?;
+        let all = live_of(tx.db, org, user).await?;
+        none_waits(&all, known.value.kind)?;
+        let there: Vec<Record> = all.iter().map(Stored::record).collect();
+        proprietor::draft_agrees(tx, &self.vault, &before, &there).await?;
         let consent =
             consent_of(tx, (org, user), known.value.kind, self.consent.as_ref(), Some(&before), context).await?;
         after.set("consent_id", consent.into());
@@ -310,8 +324,9 @@ fn warn_of_duplicate(s: &Invocation<'_>, label: &str) {
 /// Submits what was kept as a draft.
 async fn submit_draft(s: &mut Invocation<'_>, draft: &Record, consent: Option<GivenConsent>) -> Result<()> {
     s.is_about(draft);
+    let vault = Vault::of(s).await?;
     let Submitted { record: made, is_duplicate } =
-        gate::write(s, &SubmitDraft { target: Target::of(draft), consent }).await?;
+        gate::write(s, &SubmitDraft { vault, target: Target::of(draft), consent }).await?;
     if is_duplicate {
         warn_of_duplicate(s, "number");
     }
@@ -319,83 +334,6 @@ async fn submit_draft(s: &mut Invocation<'_>, draft: &Record, consent: Option<Gi
     s.context.ui.status(&format!("submitted {} ({mask}), as it was kept as a draft", made.title()));
     dry_run_note(s.context);
     print_changed(s, DESC, &[made.meta.record_id()]).await
-}
-
-/// What of a paper stands in clear.
-#[derive(clap::Args)]
-pub struct Clear {
-    /// Gender, as on an Aadhaar
-    #[arg(long, value_name = "GENDER")]
-    pub gender: Option<String>,
-    /// What the business is: private_limited, llp, sole_proprietorship ...
-    #[arg(long, value_name = "TYPE")]
-    pub business_type: Option<String>,
-    /// What the number of the business is: gstin, cin, llpin, udyam
-    #[arg(long, value_name = "KIND")]
-    pub registration: Option<String>,
-    /// Phone number of the business or the account
-    #[arg(long, value_name = "PHONE")]
-    pub phone: Option<String>,
-    /// E-mail address of the business or the account
-    #[arg(long, value_name = "E-MAIL")]
-    pub email: Option<String>,
-    /// Code of the bank's branch
-    #[arg(long, value_name = "IFSC")]
-    pub ifsc: Option<String>,
-    /// What the account is: savings, current, fixed_deposit, recurring_deposit
-    #[arg(long, value_name = "TYPE")]
-    pub account_type: Option<String>,
-    /// Name of the bank; that of the IFSC without it
-    #[arg(long, value_name = "TEXT")]
-    pub bank_name: Option<String>,
-    /// Name of the bank's branch
-    #[arg(long, value_name = "TEXT")]
-    pub branch_name: Option<String>,
-}
-
-/// The columns of what stands in clear.
-const CLEAR: [&str; 9] =
-    ["gender", "business_type", "registration", "phone", "email", "ifsc", "account_type", "bank_name", "branch_name"];
-
-impl Clear {
-    /// Column and value of all that was given.
-    fn values(&self, s: &Invocation<'_>) -> Result<Vec<(String, Value)>> {
-        let given = [
-            &self.gender,
-            &self.business_type,
-            &self.registration,
-            &self.phone,
-            &self.email,
-            &self.ifsc,
-            &self.account_type,
-            &self.bank_name,
-            &self.branch_name,
-        ];
-        let (mut values, mut wrong) = (Vec::new(), Vec::new());
-        for (name, text) in CLEAR.into_iter().zip(given).filter_map(|(name, text)| Some((name, text.as_ref()?))) {
-            match DESC.known(name)?.parse(text, &s.connection.parsing) {
-                Ok(value) => values.push((name.to_owned(), value)),
-                Err(problem) => wrong.push(problem),
-            }
-        }
-        self.bank(&mut values)?;
-        match Problem::joined(wrong) {
-            Some(problem) => Err(problem.into()),
-            None => Ok(values),
-        }
-    }
-
-    /// Holds the code of a bank's branch against those in force, and names the bank by it.
-    fn bank(&self, values: &mut Vec<(String, Value)>) -> Result<(), Problem> {
-        let Some(text) = &self.ifsc else { return Ok(()) };
-        let (code, bank) = paper::bank_of(text)?;
-        values.retain(|(column, _)| column != "ifsc");
-        values.push(("ifsc".to_owned(), code.into()));
-        if let (None, Some(bank)) = (&self.bank_name, bank) {
-            values.push(("bank_name".to_owned(), bank.into()));
-        }
-        Ok(())
-    }
 }
 
 impl Leaf for SubmitFlags {
@@ -409,21 +347,27 @@ impl Leaf for SubmitFlags {
     };
     const RECORDED: Option<Action> = Some(Action::KycSubmit);
 
-    async fn run(self, s: &mut Invocation<'_>) -> Result<()> {
+    async fn run(mut self, s: &mut Invocation<'_>) -> Result<()> {
         gate::allow(s)?;
         known_columns(s.context, DESC)?;
         let kind: KycKind = choice(&self.kind)?;
         let user = find(s, User::DESCRIPTOR, &self.user, Deleted::Exclude).await?;
         let org = user.meta.org_id;
         s.use_context_of(org).await?;
-        let mut values = self.clear.values(s)?;
-        let consent = self.consent.given(s)?;
-        if values.is_empty() && self.from.is_none() && !self.draft {
-            let all = live_of(s.db().await?, org, user.meta.id).await?;
-            if let Some(draft) = draft_of(&all, kind) {
-                return submit_draft(s, &draft.record(), consent).await;
-            }
+        let all = live_of(s.db().await?, org, user.meta.id).await?;
+        let draft = draft_of(&all, kind);
+        if !self.draft && draft.is_none_or(|draft| draft.value.consent_id.is_none()) {
+            asked::consent(s, org, kind, &mut self.consent).await?;
         }
+        let consent = self.consent.given(s)?;
+        if let (Some(draft), true) = (draft, self.clear.is_empty() && self.from.is_none() && !self.draft) {
+            return submit_draft(s, &draft.record(), consent).await;
+        }
+        if kind == KycKind::Aadhaar {
+            asked::storage(s, org).await?;
+        }
+        clear::ask(s, kind, &mut self.clear).await?;
+        let mut values = self.clear.values(s)?;
         let registration = self.clear.registration.as_deref().map(choice::<Registration>).transpose()?;
         let business = self.clear.business_type.as_deref().map(choice::<BusinessType>).transpose()?;
         let paper = paper::read(s.context, self.from.as_deref(), kind, registration).await?;
@@ -432,6 +376,9 @@ impl Leaf for SubmitFlags {
         paper.stands_not_in("branch_name", self.clear.branch_name.as_deref())?;
         for note in paper.notes() {
             s.context.ui.status(&format!("note: of the number, {note}"));
+        }
+        if let Some(note) = self.clear.ifsc.as_deref().and_then(paper::odd_bank) {
+            s.context.ui.status(&format!("note: of the {}, {note}", NumberKind::Ifsc.label()));
         }
         if let Some(note) = owners::judged(&paper.owners, business)? {
             s.context.ui.status(&format!("note: {note}"));
@@ -442,7 +389,8 @@ impl Leaf for SubmitFlags {
         let label = paper.number.kind().label();
         let vault = Vault::of(s).await?;
         let is_draft = self.draft;
-        let submit = Submit { org, user: user.meta.id, values, consent, is_draft, paper: Some(paper), vault };
+        let told = Told::by_paper(&paper, business);
+        let submit = Submit { org, user: user.meta.id, values, consent, is_draft, told, paper: Some(paper), vault };
         let Submitted { record: made, is_duplicate } = gate::write(s, &submit).await?;
         if is_duplicate {
             warn_of_duplicate(s, label);

@@ -801,8 +801,8 @@ impl KindVerb for ExportFlags {
 pub enum Beside {
     Nothing,
     Hashes,
-    /// Records of other kinds with the one that they are of.
-    Within(&'static [ToldWithin]),
+    /// Records of other kinds with the one that they are of, which is told without some columns where none are asked for by name.
+    Within(&'static [ToldWithin], &'static [&'static str]),
 }
 
 /// Records of another kind that an export tells in a column, each with the record that it is of.
@@ -835,7 +835,7 @@ pub async fn export(
     }
     gate::allow(s)?;
     as_of::begin(s, desc, &asked.as_of, asked.rows.which.search.search.is_some()).await?;
-    if let Beside::Within(within) = beside {
+    if let Beside::Within(within, _) = beside {
         // Told in part it would take away the rest where it is read back.
         let org = s.the_org().await?;
         for of in within.iter().map(|within| (within.of)()) {
@@ -853,6 +853,9 @@ pub async fn export(
         query.org = s.the_org_of(desc).await?;
     }
     query.columns = exported_columns(s.context, desc, &mut query)?;
+    if let (Beside::Within(_, left_out), None) = (beside, &s.context.ui.style.columns) {
+        query.columns.retain(|column| !left_out.contains(&column.name.as_ref()));
+    }
     let tells_state = |c: &Column| c.status.is_some() || c.name.starts_with("deleted");
     if query.life != Deleted::Exclude && !query.columns.iter().any(tells_state) {
         s.context
@@ -911,7 +914,7 @@ fn export_listing(
     beside: Beside,
 ) -> Result<Listing, Problem> {
     let mut heads = output_columns(&query.columns);
-    if let Beside::Within(within) = beside {
+    if let Beside::Within(within, _) = beside {
         heads.extend(within.iter().map(|within| OutputColumn::new(within.name, ValueType::Json)));
     }
     let listing = Listing::in_format(format, heads, key_index(desc, &query.columns));
@@ -945,7 +948,7 @@ async fn hand_out(
     }
     let to = RedirectedOutput::begin(ui, file, matches!(beside, Beside::Hashes))?;
     let mut done = match beside {
-        Beside::Within(within) => stream_with(s, desc, query, listing, within).await,
+        Beside::Within(within, _) => stream_with(s, desc, query, listing, within).await,
         Beside::Nothing | Beside::Hashes => stream(s, query, listing).await,
     };
     if done.is_ok() {

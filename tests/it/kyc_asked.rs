@@ -109,7 +109,7 @@ fn what_a_verb_lacks_is_asked_for() {
         t.send_line("\x15a closed account").expect("typed");
         t.exp_string("rejected kyc ASHA22:bank:1: other").expect("done");
         assert_eq!(ends(t), 0);
-        p.run("kyc reopen asha@acme.in:bank:1").ok();
+        p.run("kyc reopen asha@acme.in:bank").ok();
         let missing = p.run("kyc verify asha@acme.in:bank").fails(2);
         assert!(missing.contains("missing: --method <METHOD>") && missing.contains("penny_drop"), "{missing}");
         let mut t = at_terminal(p, "kyc verify asha@acme.in:bank");

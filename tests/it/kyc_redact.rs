@@ -8,6 +8,7 @@ use orgctl::model::operator::Operator;
 
 use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::{int, on, texts};
+use crate::sealing::key_file;
 
 /// Numbers of FACTS.md.
 const AADHAARS: [&str; 4] = ["999941057058", "999971658847", "234123412346", "999933119405"];
@@ -230,4 +231,26 @@ fn it_is_asked_who_takes_numbers_out() {
     p.run("setting set kyc.aadhaar_storage sealed").ok();
     p.run("setting reset kyc.aadhaar_storage").ok();
     assert!(p.run("kyc redact --yes").fails(4).contains("it is not chosen yet"));
+}
+
+/// A database that was restored names the archive that it came from, which no catalogue there has.
+#[test]
+fn a_restored_database_names_its_archive() {
+    on_both_engines_with_acme(|p| {
+        let consent = people(p);
+        let paper = format!("{}\nname: Asha Rao\n", AADHAARS[0]);
+        p.run_with(&format!("kyc submit aadhaar asha@acme.in {consent}"), paper).ok();
+        let archive = p.path("whole.tar").display().to_string();
+        p.run(&format!("backup create --to {archive}")).ok();
+        let id = p.json(&format!("backup show {archive}"))["id"].as_str().expect("an id").to_owned();
+        let there = TestEnv::new(p.engine);
+        p.run(&format!("backup restore {archive} --into {}", there.url)).ok();
+        let key = key_file(&there);
+        std::fs::create_dir_all(key.parent().expect("a folder")).expect("a folder");
+        std::fs::copy(key_file(p), key).expect("the master key");
+        let done = there.run("kyc redact --yes --org ACME -o json");
+        let named = format!("the archive {id}, from which this database was restored, holds the numbers");
+        assert!(done.err.contains(&named), "{}", done.err);
+        assert_eq!(done.json()["restored_from"], serde_json::json!([id]));
+    });
 }

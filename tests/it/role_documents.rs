@@ -220,6 +220,11 @@ fn who_may_not_see_all_that_roles_give_exports_none_of_it() {
         p.run("role grant READER role_inheritances:read role_permissions:read").ok();
         assert_eq!(p.run("role export --whole - --as asha").code, 5);
         p.run("role export --whole --without-members - --as asha").ok();
+        // Who owns a role is one of those who are left out.
+        p.run("role update READER --owner asha").ok();
+        let told = p.json("role export --whole --without-members - --filter code=READER");
+        assert!(told[0].get("owner").is_none() && told[0].get("members").is_none(), "{told}");
+        assert_eq!(p.json("role export --whole - --filter code=READER")[0]["owner"], "ASHA22");
     });
 }
 

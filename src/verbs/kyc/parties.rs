@@ -27,9 +27,45 @@ use crate::store::tx::Tx;
 /// The records that keys name, each once: `asha@acme.in:pan:1`, or `asha@acme.in:pan` for the one that waits, or else the one
 /// in force.
 pub async fn named(s: &mut Invocation<'_>, given: &[String]) -> Result<Vec<Record>> {
+    named_as(s, given, Meant::Current).await
+}
+
+/// Which record of a person and kind a key means that names no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meant {
+    /// The one that waits, or else the one in force.
+    Current,
+    /// The one that was rejected last.
+    Rejected,
+}
+
+impl Meant {
+    fn among(self, all: &[Stored<Kyc>]) -> Option<&Stored<Kyc>> {
+        match self {
+            Meant::Current => {
+                let waits = all.iter().find(|r| r.value.state.is_pending());
+                waits.or_else(|| all.iter().find(|r| r.value.state == KycState::Verified))
+            }
+            Meant::Rejected => {
+                let rejected = all.iter().filter(|r| r.value.state == KycState::Rejected);
+                rejected.max_by_key(|r| r.value.rejected_at.as_ref().map(|at| at.0))
+            }
+        }
+    }
+
+    fn in_words(self) -> &'static str {
+        match self {
+            Meant::Current => "waits or is in force",
+            Meant::Rejected => "was rejected",
+        }
+    }
+}
+
+/// The same, where keys that name no number may mean others.
+pub async fn named_as(s: &mut Invocation<'_>, given: &[String], meant: Meant) -> Result<Vec<Record>> {
     let mut found: Vec<Record> = Vec::new();
     for key in keys(s, DESC, Deleted::Exclude, given).await? {
-        let record = one(s, &key).await?;
+        let record = one_as(s, &key, meant).await?;
         if found.iter().all(|known| known.meta.id != record.meta.id) {
             found.push(record);
         }
@@ -46,6 +82,10 @@ const NAMED: usize = 3;
 
 /// The record that a key names.
 pub async fn one(s: &mut Invocation<'_>, key: &str) -> Result<Record> {
+    one_as(s, key, Meant::Current).await
+}
+
+async fn one_as(s: &mut Invocation<'_>, key: &str, which: Meant) -> Result<Record> {
     let parts = key.rsplit_once(BETWEEN).and_then(|(user, kind)| Some((user, choice::<KycKind>(kind).ok()?)));
     let Some((user, kind)) = parts else { return find(s, DESC, key, Deleted::Exclude).await };
     let org = s.org_of(User::DESCRIPTOR).await?;
@@ -53,9 +93,8 @@ pub async fn one(s: &mut Invocation<'_>, key: &str) -> Result<Record> {
     let (org, id) = user.meta.record_id();
     let mut all = live_of(s.db().await?, org, id).await?;
     all.retain(|r| r.value.kind == kind);
-    let waits = all.iter().find(|r| r.value.state.is_pending());
-    let meant = waits.or_else(|| all.iter().find(|r| r.value.state == KycState::Verified));
-    let Some(meant) = meant else {
+    // A move that one in another state can not make is told as that.
+    let Some(meant) = which.among(&all).or_else(|| Meant::Current.among(&all)) else {
         let (kind, title) = (kind.as_str(), user.title());
         let hint = match all.len() {
             0 => format!("submit one: orgctl kyc submit {kind} {}", user.key()),
@@ -64,7 +103,7 @@ pub async fn one(s: &mut Invocation<'_>, key: &str) -> Result<Record> {
                 format!("there was one: {}", keys.join(", "))
             }
         };
-        return Err(Problem::not_found(format!("{title} has no {kind} record that waits or is in force"))
+        return Err(Problem::not_found(format!("{title} has no {kind} record that {}", which.in_words()))
             .hint(hint)
             .into());
     };

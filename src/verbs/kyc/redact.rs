@@ -31,6 +31,7 @@ use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::engine::db::Db;
 use crate::store::records::sealed::{self, Holding};
 use crate::store::records::{self, any, settings};
+use crate::store::trail::lineage::claims;
 use crate::store::trail::{merged_ids, merged_into};
 use crate::store::tx::Tx;
 use crate::ui::format::report;
@@ -327,6 +328,7 @@ async fn tell(s: &mut Invocation<'_>, records: u64, people: u64) -> Result<()> {
         "archives": known.all,
         "held": known.held,
         "held_until": known.held_until.map(rfc3339),
+        "restored_from": known.restored_from,
     });
     report(&s.context.ui, &told)
 }
@@ -360,6 +362,8 @@ struct Archives {
     /// Those of them that nobody removes before a time, and the last of these times.
     held: usize,
     held_until: Option<DateTime<Utc>>,
+    /// Those from which this database was restored, and which no catalogue here names.
+    restored_from: BTreeSet<Uuid>,
 }
 
 /// What is known of archives that were made before.
@@ -368,11 +372,36 @@ async fn archives(s: &mut Invocation<'_>) -> Result<Archives> {
     let now = s.context.clock.now();
     let own: Vec<_> = known.entries.iter().filter(|e| known.is_own(e) && e.may_hold_rows()).collect();
     let held = || own.iter().filter(|e| e.is_held(now));
-    Ok(Archives { all: own.len(), held: held().count(), held_until: held().filter_map(|e| e.hold_until).max() })
+    let held_until = held().filter_map(|e| e.hold_until).max();
+    let mut restored_from: BTreeSet<Uuid> = claims(s.db().await?).await?.iter().map(|claim| claim.archive).collect();
+    restored_from.retain(|archive| own.iter().all(|e| e.id != *archive));
+    Ok(Archives { all: own.len(), held: held().count(), held_until, restored_from })
 }
 
 impl Archives {
     fn in_words(&self) -> String {
+        let from: Vec<String> = self.restored_from.iter().map(Uuid::to_string).collect();
+        let from = match from.as_slice() {
+            [] => String::new(),
+            [one] => format!(
+                "the archive {one}, from which this database was restored, holds the numbers as long as it is kept"
+            ),
+            all => {
+                let all = all.join(", ");
+                format!(
+                    "the archives {all}, from which this database was restored, hold the numbers as long as they are kept"
+                )
+            }
+        };
+        match (self.all, from.is_empty()) {
+            (0, false) => from,
+            (_, false) => format!("{}; {from}", self.known_in_words()),
+            (_, true) => self.known_in_words(),
+        }
+    }
+
+    /// The same of those that a catalogue here names.
+    fn known_in_words(&self) -> String {
         if self.all == 0 {
             return "no archive of this database is known; a copy that was made otherwise holds the numbers as long as it is kept"
                 .to_owned();

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::parties::{named, not_anothers};
+use super::parties::{Meant, named_as, not_anothers};
 use super::seal::is_nobody_elses;
 use super::{DESC, live_of, move_of, waits_already};
 use crate::crud::gate::{self, Verb};
@@ -160,7 +160,8 @@ fn reopened(mut after: Record) -> Record {
 async fn review(s: &mut Invocation<'_>, step: Step, keys: &[String], to: Option<&str>) -> Result<()> {
     gate::allow(s)?;
     known_columns(s.context, DESC)?;
-    let records = named(s, keys).await?;
+    let meant = if step == Step::Reopen { Meant::Rejected } else { Meant::Current };
+    let records = named_as(s, keys, meant).await?;
     let Some(org) = records.first().map(|r| r.meta.org_id) else { return Ok(()) };
     let to = match to.map(str::trim) {
         None | Some("") => None,

@@ -145,8 +145,9 @@ impl Besides for ExportFlags {
     async fn run(self, s: &mut Invocation<'_>, desc: &'static Descriptor) -> Result<()> {
         let beside = match (self.whole.whole, self.whole.without_members) {
             (false, _) => Beside::Nothing,
-            (true, false) => Beside::Within(TOLD),
-            (true, true) => Beside::Within(&TOLD[..2]),
+            (true, false) => Beside::Within(TOLD, &[]),
+            // Who answers for a role is one of these people, too.
+            (true, true) => Beside::Within(&TOLD[..2], &["owner"]),
         };
         read::export(s, desc, &self.export, beside).await
     }

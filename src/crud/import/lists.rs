@@ -53,7 +53,7 @@ impl Run<'_> {
     }
 }
 
-/// Whether a record has what a row's list says, as [`Tx::set_list`] would have it.
+/// Whether a record has what a row's list says, as a change of it would.
 fn is_same(list: &List, only_adds: bool, held: &[Member], told: &[&str]) -> bool {
     let wide: BTreeSet<&str> = held.iter().filter(|m| !m.is_narrow).map(|m| m.key.as_str()).collect();
     if only_adds {

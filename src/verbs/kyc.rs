@@ -47,7 +47,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::crud::context::Context;
-use crate::model::kinds::kyc::Kyc;
+use crate::model::kinds::kyc::{Kyc, KycKind};
 use crate::model::problem::{Problem, io_message};
 use crate::model::resource::states::Transition;
 use crate::model::resource::stored::Stored;
@@ -82,6 +82,12 @@ fn move_of(verb: &str) -> Result<&'static Transition> {
 fn waits_already(record: &Stored<Kyc>) -> Problem {
     Problem::conflict(format!("{} waits already, and one of a kind waits at a time", record.record().title()))
         .hint("verify or reject it first: 'orgctl kyc show' tells whose it is to look at")
+}
+
+/// Refuses a paper beside another of its kind that waits.
+fn none_waits(all: &[Stored<Kyc>], kind: KycKind) -> Result<(), Problem> {
+    let waits = all.iter().find(|r| r.value.kind == kind && r.value.state.is_pending());
+    waits.map_or(Ok(()), |waits| Err(waits_already(waits)))
 }
 
 /// All records of a person that are there.

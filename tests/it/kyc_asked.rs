@@ -65,6 +65,18 @@ fn an_aadhaar_is_asked_for() {
         assert_eq!(p.run("setting get kyc.aadhaar_storage -o json").json()["value"], "reference");
         let told = p.json("consent list");
         assert_eq!((&told[0]["notice"], &told[0]["language"]), (&"N7".into(), &"hi".into()));
+        // So it is before a file of them.
+        p.run("org create --code OTHER --name Other").ok();
+        p.run("user create --user-code UMA222 --name 'Uma Iyer' --email uma@other.in --org OTHER").ok();
+        let rows = format!("user,number,name\numa@other.in,{},Uma Iyer\n", "999971658847");
+        let file = p.write("aadhaars.csv", rows);
+        let of = format!("--consent N7 --notice-file {notice} --given-at 2020-01-01 --channel paper --language hi");
+        let mut t = at_terminal(p, &format!("kyc import {file} --kind aadhaar --org OTHER {of}"));
+        t.exp_string("chosen once for all").expect("the way");
+        t.send_line("sealed").expect("typed");
+        t.exp_string("created 1,").expect("done");
+        assert_eq!(ends(t), 0);
+        assert_eq!(p.run("setting get kyc.aadhaar_storage --org OTHER").ok(), "sealed\n");
         // The text of a notice that is known is not asked for again, nor what a flag says.
         let mut t = at_terminal(p, "kyc submit aadhaar ravi@acme.in --from nowhere");
         t.exp_string("(notice):").expect("the notice");
@@ -189,6 +201,17 @@ fn a_draft_is_held_against_what_came_since() {
         assert!(refused.contains("is another than that of kyc ASHA22:pan:2"), "{refused}");
         p.run("kyc reject asha@acme.in:pan --reason mismatch").ok();
         p.run("kyc submit business asha@acme.in").ok();
+        // Nor does what was rejected come back beside it.
+        let refused = p.run("kyc reopen asha@acme.in:pan").fails(6);
+        assert!(refused.contains("within the GSTIN of kyc ASHA22:business:1"), "{refused}");
+        // Two who are to be one are held against each other.
+        p.run_with("kyc submit pan ravi@acme.in --from -", format!("{PAN}\nname: RAVI KUMAR")).ok();
+        let refused = p.run("user merge ravi@acme.in asha@acme.in --yes").fails(4);
+        let told = "kyc RAV222:pan:1 and kyc ASHA22:business:1 tell of two PANs";
+        assert!(refused.contains(told) && !refused.contains(PAN), "{refused}");
+        p.run("kyc reject ravi@acme.in:pan --reason mismatch").ok();
+        p.run("user merge ravi@acme.in asha@acme.in --yes").ok();
+        p.run("db check").ok();
     });
 }
 
@@ -214,5 +237,32 @@ fn what_is_odd_is_noted() {
         p.run(&format!("kyc import {} --keep-verified", p.write("pans.csv", rows))).ok();
         let note = p.json("kyc show asha@acme.in:pan")["note"].as_str().expect("a note").to_owned();
         assert!(note.ends_with(", and was verified there at 2024-03-01T00:00:00.000000Z"), "{note}");
+    });
+}
+
+/// Of a business it is asked what it is and by what it is registered; a number that is another's is told at once, and a proprietorship has
+/// no owners to ask for.
+#[test]
+fn a_business_is_asked_for() {
+    on_both_engines_with_acme(|p| {
+        people(p);
+        let own = gstin_of(p, PAN);
+        let mut t = at_terminal(p, "kyc submit business asha@acme.in");
+        t.exp_string("(registration)").expect("the kind of its number");
+        t.send_line("gstin").expect("typed");
+        t.exp_string("(business_type)").expect("what it is");
+        t.send_line("sole_prop").expect("typed");
+        // That of a firm (FACTS.md).
+        answers_unseen(&mut t, "GSTIN", "27AAPFU0939F1ZV");
+        t.exp_string("the GSTIN is that of a firm").expect("told at once");
+        answers_unseen(&mut t, "GSTIN", &own);
+        t.exp_string("Name as on the paper").expect("the name");
+        t.send_line("RAO AND SONS").expect("typed");
+        t.exp_string("Address").expect("the address");
+        t.send_line("").expect("typed");
+        t.exp_string("submitted kyc ASHA22:business:1").expect("done");
+        assert_eq!(ends(t), 0);
+        let told = p.json("kyc show asha@acme.in:business");
+        assert_eq!(told["business_type"], "sole_proprietorship");
     });
 }

@@ -57,7 +57,7 @@ pub async fn consent(s: &mut Invocation<'_>, org: i32, kind: KycKind, consent: &
     }
     let context = s.context;
     consent.given_at = Some(loop {
-        let text = context.ui.ask("When the person agreed (given_at)", None, |_| Ok(())).await?;
+        let text = context.ui.ask("When the person agreed, as 2026-11-20 (given_at)", None, |_| Ok(())).await?;
         match context.time(&text) {
             Ok((at, _)) if at < context.clock.now() => break text,
             Ok(_) => context.ui.warn("it must have been given before the paper is submitted"),

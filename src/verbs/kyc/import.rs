@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::flags::tell_unfounded;
 use super::papers::{FileBatch, Means, Noted, Papers, SEALED_COLUMNS};
-use super::{DESC, brought, cipher};
+use super::{DESC, asked, brought, choice, cipher};
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::file_flags::{Codes, Dates, Leavers};
 use crate::crud::import::report::{More, tell};
@@ -273,6 +273,10 @@ impl Leaf for ImportFlags {
         let terms = Terms { sealed: Some(SEALED_COLUMNS), fills: Some(FILLS), ..Terms::default() };
         let flags = self.file_flags();
         let rows = opened.map(s, &flags, terms).await?;
+        let kind = self.kind.as_deref().and_then(|kind| choice::<KycKind>(kind).ok());
+        if let (Some(KycKind::Aadhaar), Some(org)) = (kind, rows.org) {
+            asked::storage(s, org).await?;
+        }
         let request = s.context.origin.request_id.simple().to_string();
         let keeps_verified = match self.keep_verified {
             true => Some(FileBatch {

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::{DESC, live_of};
+use super::{DESC, live_of, proprietor};
+use crate::crud::vault::Vault;
 use crate::model::kinds::kyc::{Kyc, KycState};
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
@@ -20,7 +21,12 @@ pub async fn has_papers(db: &mut Db, user: &Record) -> Result<bool> {
 
 /// Refuses a merge of two who each have a record of one kind that waits, or one in force: which of them counts a person has to
 /// say. All others go over, and are sealed anew.
-pub async fn papers_of_both(tx: &mut Tx<'_>, duplicate: &Stored<User>, into: &Stored<User>) -> Result<()> {
+pub async fn papers_of_both(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    duplicate: &Stored<User>,
+    into: &Stored<User>,
+) -> Result<()> {
     let org = duplicate.meta.org_id;
     let (own, others) = (live_of(tx.db, org, into.meta.id).await?, live_of(tx.db, org, duplicate.meta.id).await?);
     let is_alike = |a: &Kyc, b: &Kyc| {
@@ -30,7 +36,10 @@ pub async fn papers_of_both(tx: &mut Tx<'_>, duplicate: &Stored<User>, into: &St
         a.kind == b.kind && (are(waits) || are(holds) || are(is_draft))
     };
     let both = others.iter().find_map(|theirs| Some((theirs, own.iter().find(|r| is_alike(&r.value, &theirs.value))?)));
-    let Some((theirs, own)) = both else { return Ok(()) };
+    let Some((theirs, own)) = both else {
+        let [own, others] = [own, others].map(|all| all.iter().map(Stored::record).collect::<Vec<_>>());
+        return proprietor::both_agree(tx, vault, org, &own, &others).await;
+    };
     let how = match own.value.state {
         KycState::Draft => "are drafts",
         state if state.is_pending() => "wait",

@@ -160,9 +160,15 @@ impl Texts {
     }
 
     /// Asks for them, one after the other; only the number is hidden.
-    async fn ask(context: &Context<'_>, kind: KycKind, number: NumberKind) -> Result<Texts> {
+    async fn ask(
+        context: &Context<'_>,
+        kind: KycKind,
+        number: NumberKind,
+        business: Option<BusinessType>,
+    ) -> Result<Texts> {
         let mut texts = Texts::default();
-        texts.0.push((NUMBER, ask_number(context, number).await?));
+        let contradicts = |number: &Number| contradiction_of(kind, number, business);
+        texts.0.push((NUMBER, ask_number(context, number, contradicts).await?));
         let name = context.ui.ask("Name as on the paper", None, |_| Ok(())).await?;
         texts.0.push((NAME, Zeroizing::new(name)));
         let today = today(context);
@@ -179,7 +185,9 @@ impl Texts {
             let text = context.ui.ask(prompt, Some(""), is_day).await?;
             texts.0.push((what, Zeroizing::new(text)));
         }
-        if kind == KycKind::Business {
+        // A proprietorship is its proprietor's own.
+        let has_owners = business.is_none_or(|business| business.owner_threshold().is_some());
+        if kind == KycKind::Business && has_owners {
             texts.ask_owners(context).await?;
         }
         Ok(texts)
@@ -194,7 +202,7 @@ impl Texts {
             }
             let is_share = |text: &str| owners::share(text, "an owner").map(drop).map_err(|problem| problem.sentence);
             let share = context.ui.ask("Share in percent", None, is_share).await?;
-            let pan = ask_number(context, NumberKind::Pan).await?;
+            let pan = ask_number(context, NumberKind::Pan, |_| None).await?;
             self.1.push(OwnerTexts { name: Zeroizing::new(name), share, pan });
         }
     }
@@ -204,13 +212,20 @@ fn today(context: &Context<'_>) -> NaiveDate {
     context.clock.now().with_timezone(&chrono::Utc).date_naive()
 }
 
-/// Asks for a number, which is not shown, until it can be one.
-async fn ask_number(context: &Context<'_>, kind: NumberKind) -> Result<Zeroizing<String>> {
+/// Asks for a number, which is not shown, until it can be one and nothing that is said contradicts it.
+async fn ask_number(
+    context: &Context<'_>,
+    kind: NumberKind,
+    contradicts: impl Fn(&Number) -> Option<Problem>,
+) -> Result<Zeroizing<String>> {
     loop {
         let typed = context.ui.ask_secret(kind.label(), None).await?;
         match Number::read(kind, typed.expose(), today(context)) {
-            Ok(_) => return Ok(Zeroizing::new(typed.expose().to_owned())),
             Err(fault) => context.ui.warn(&format!("the {} {fault}", kind.label())),
+            Ok(number) => match contradicts(&number) {
+                Some(problem) => context.ui.warn(&problem.sentence),
+                None => return Ok(Zeroizing::new(typed.expose().to_owned())),
+            },
         }
     }
 }
@@ -271,7 +286,7 @@ pub async fn read(
     context: &Context<'_>,
     from: Option<&str>,
     kind: KycKind,
-    registration: Option<Registration>,
+    (registration, business): (Option<Registration>, Option<BusinessType>),
 ) -> Result<Paper> {
     let number = number_kind(kind, registration)?;
     let texts = match from {
@@ -283,7 +298,7 @@ pub async fn read(
             })?;
             Texts::read(kind, &Zeroizing::new(text))?
         }
-        None if context.ui.style.interactive => Texts::ask(context, kind, number).await?,
+        None if context.ui.style.interactive => Texts::ask(context, kind, number, business).await?,
         None => {
             return Err(Problem::usage("what the paper says is missing")
                 .hint("--from - reads it from standard input: the number on a line, then 'name: ASHA RAO'; it is never an argument")
@@ -321,38 +336,43 @@ fn stands_in(field: &'static str, kind: NumberKind) -> Problem {
     .field(field)
 }
 
+/// What the number of a kind of paper says that can't be, held against what is said beside it.
+fn contradiction_of(kind: KycKind, number: &Number, business: Option<BusinessType>) -> Option<Problem> {
+    let holder = match kind {
+        KycKind::Pan => number.tells()?,
+        KycKind::Business if number.kind() == NumberKind::Gstin => {
+            let pan = Number::read(NumberKind::Pan, pan_within(number.expose())?, NaiveDate::MIN).ok()?;
+            pan.tells()?
+        }
+        _ => return None,
+    };
+    let expected: &[&str] = match (kind, business) {
+        (KycKind::Pan, _) => &["person"],
+        (_, Some(BusinessType::SoleProprietorship)) => &["person"],
+        (_, Some(BusinessType::Partnership | BusinessType::Llp)) => &["firm or LLP"],
+        (_, Some(BusinessType::PrivateLimited | BusinessType::PublicLimited)) => &["company"],
+        (_, Some(BusinessType::Huf)) => &["Hindu undivided family"],
+        (_, Some(BusinessType::Trust)) => &["trust", "trust (Krish)"],
+        _ => return None,
+    };
+    if expected.contains(&holder) {
+        return None;
+    }
+    Some(match (kind, business) {
+        (KycKind::Pan, _) => Problem::invalid(format!("the PAN is that of a {holder}, not of a person"))
+            .hint("what is registered by it is a business: orgctl kyc submit business")
+            .field(NUMBER),
+        (_, business) => {
+            let is = business.map_or("business", BusinessType::as_str);
+            Problem::invalid(format!("the GSTIN is that of a {holder}, and the business a {is}")).field(NUMBER)
+        }
+    })
+}
+
 impl Paper {
     /// What it says that can't be, held against itself and what is said beside it.
     pub fn contradiction(&self, business: Option<BusinessType>) -> Option<Problem> {
-        let holder = match self.kind {
-            KycKind::Pan => self.number.tells()?,
-            KycKind::Business if self.number.kind() == NumberKind::Gstin => {
-                let pan = Number::read(NumberKind::Pan, pan_within(self.number.expose())?, NaiveDate::MIN).ok()?;
-                pan.tells()?
-            }
-            _ => return None,
-        };
-        let expected: &[&str] = match (self.kind, business) {
-            (KycKind::Pan, _) => &["person"],
-            (_, Some(BusinessType::SoleProprietorship)) => &["person"],
-            (_, Some(BusinessType::Partnership | BusinessType::Llp)) => &["firm or LLP"],
-            (_, Some(BusinessType::PrivateLimited | BusinessType::PublicLimited)) => &["company"],
-            (_, Some(BusinessType::Huf)) => &["Hindu undivided family"],
-            (_, Some(BusinessType::Trust)) => &["trust", "trust (Krish)"],
-            _ => return None,
-        };
-        if expected.contains(&holder) {
-            return None;
-        }
-        Some(match (self.kind, business) {
-            (KycKind::Pan, _) => Problem::invalid(format!("the PAN is that of a {holder}, not of a person"))
-                .hint("what is registered by it is a business: orgctl kyc submit business")
-                .field(NUMBER),
-            (_, business) => {
-                let is = business.map_or("business", BusinessType::as_str);
-                Problem::invalid(format!("the GSTIN is that of a {holder}, and the business a {is}")).field(NUMBER)
-            }
-        })
+        contradiction_of(self.kind, &self.number, business)
     }
 
     /// Refuses a text in clear in which its number stands, or that of another paper.

@@ -285,13 +285,12 @@ impl Papers {
             }
             None => false,
         };
-        let at = at.filter(|at| !at.trim().is_empty()).map(|at| {
-            let read = (Moment::TYPE.parse)(&at, &self.context);
-            let read =
-                read.map_err(|_| Problem::invalid(format!("{VERIFIED_AT} must be a time")).field(VERIFIED_AT))?;
-            read.as_time().ok_or_else(|| Problem::invalid(format!("{VERIFIED_AT} must be a time")).field(VERIFIED_AT))
-        });
-        Ok(Aside { was_verified, verified_at: at.transpose()?, last4 })
+        let time = |text: Zeroizing<String>| {
+            let read = (Moment::TYPE.parse)(&text, &self.context).ok().and_then(|read| read.as_time());
+            read.ok_or_else(|| Problem::invalid(format!("{VERIFIED_AT} must be a time")).field(VERIFIED_AT))
+        };
+        let verified_at = at.filter(|at| !at.trim().is_empty()).map(time).transpose()?;
+        Ok(Aside { was_verified, verified_at, last4 })
     }
 
     /// Writes down what each of the people agreed to.

@@ -7,13 +7,16 @@ use anyhow::Result;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::DESC;
 use super::paper::Paper;
-use super::seal::{NUMBER, counts, keys_that_seal, opened_by, without_key};
-use crate::crud::vault::Vault;
+use super::seal::{NUMBER, counts};
+use crate::crud::invocation::Invocation;
+use crate::crud::vault::{Cell, Vault};
 use crate::model::identity::business::pan_within;
 use crate::model::kinds::kyc::{BusinessType, KycKind, KycState, Registration};
 use crate::model::problem::Problem;
 use crate::model::resource::Record;
+use crate::model::sealing::key_of;
 use crate::store::tx::Tx;
 
 /// What a paper or a record tells of the PAN of its person.
@@ -58,7 +61,7 @@ pub fn differs(by: KycKind, other: &str) -> Problem {
 }
 
 /// Whether a record tells the PAN of its person.
-fn tells(record: &Record) -> bool {
+pub fn tells(record: &Record) -> bool {
     let is = |column: &str, word: &str| record.get(column).as_text() == Some(word);
     is("kind", KycKind::Pan.as_str())
         || is("registration", Registration::Gstin.as_str())
@@ -76,17 +79,17 @@ pub async fn told_by_records(
     if telling.is_empty() {
         return Ok(Vec::new());
     }
-    let keys: Vec<Uuid> = telling.iter().flat_map(|record| keys_that_seal(record)).collect();
+    let number = |record: &Record| record.get(NUMBER).as_bytes().map(<[u8]>::to_vec);
+    let keys: Vec<Uuid> = telling.iter().filter_map(|record| key_of(&number(record)?)).collect();
     let opener = vault.opener(tx.db, org, keys).await?;
     let mut all = Vec::with_capacity(telling.len());
-    for record in telling.into_iter().filter(|record| without_key(&opener, record).is_empty()) {
-        let clear = opened_by(&opener, record)?;
-        let Some((_, number)) = clear.iter().find(|(column, _)| *column == NUMBER) else { continue };
-        let by = match record.get("kind").as_text() == Some(KycKind::Pan.as_str()) {
-            true => KycKind::Pan,
-            false => KycKind::Business,
+    for record in telling {
+        let Some(bytes) = number(record).filter(|bytes| !opener.lacks_key_of(bytes)) else { continue };
+        let number = opener.open(&Cell { table: DESC.table, column: NUMBER, row: record.meta.id }, &bytes)?;
+        let (by, pan) = match (record.get("kind").as_text(), std::str::from_utf8(&number)) {
+            (Some(kind), Ok(number)) if kind == KycKind::Pan.as_str() => (KycKind::Pan, Some(number)),
+            (_, number) => (KycKind::Business, number.ok().and_then(pan_within)),
         };
-        let pan = if by == KycKind::Pan { Some(number.as_str()) } else { pan_within(number) };
         let Some(pan) = pan.map(|pan| Zeroizing::new(pan.to_owned())) else { continue };
         let person = record.get("user_id").as_uuid().unwrap_or_default();
         all.push((person, record.title(), Told { by, pan }));
@@ -101,16 +104,36 @@ pub async fn agrees(tx: &mut Tx<'_>, vault: &Vault, org: i32, records: &[Record]
     other.map_or(Ok(()), |(_, title, _)| Err(differs(told.by, title).into()))
 }
 
-/// The same of a draft as it stands.
-pub async fn draft_agrees(tx: &mut Tx<'_>, vault: &Vault, draft: &Record, records: &[Record]) -> Result<()> {
-    if !tells(draft) {
+/// The same of a record as it stands, which is to wait: a draft that is submitted, or one that was rejected and is looked at again.
+pub async fn stands(tx: &mut Tx<'_>, vault: &Vault, record: &Record, records: &[Record]) -> Result<()> {
+    if !tells(record) {
         return Ok(());
     }
-    let mut submitted = draft.clone();
-    submitted.set("state", KycState::Submitted.as_str().into());
-    let org = draft.meta.org_id;
-    for (_, _, told) in told_by_records(tx, vault, org, &[submitted]).await? {
+    let mut waiting = record.clone();
+    waiting.set("state", KycState::Submitted.as_str().into());
+    let org = record.meta.org_id;
+    for (_, _, told) in told_by_records(tx, vault, org, &[waiting]).await? {
         agrees(tx, vault, org, records, &told).await?;
     }
     Ok(())
+}
+
+/// Refuses records of two who are to be one, that contradict each other.
+pub async fn both_agree(tx: &mut Tx<'_>, vault: &Vault, org: i32, own: &[Record], others: &[Record]) -> Result<()> {
+    for (_, title, told) in told_by_records(tx, vault, org, others).await? {
+        let there = told_by_records(tx, vault, org, own).await?;
+        if let Some((_, other, _)) = there.iter().find(|(.., other)| told.contradicts(other)) {
+            return Err(Problem::conflict(format!(
+                "{title} and {other} tell of two PANs, and a sole proprietorship has its proprietor's"
+            ))
+            .hint("one of the two was taken down wrongly: it is rejected first")
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// The vault that such a comparison needs of some records; an empty one, where none of them tells a PAN.
+pub async fn vault_for(s: &mut Invocation<'_>, some: &[Record]) -> Result<Vault> {
+    if some.iter().any(tells) { Vault::of(s).await } else { Ok(Vault::default()) }
 }

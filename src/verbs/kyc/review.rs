@@ -6,12 +6,13 @@ use uuid::Uuid;
 
 use super::parties::{Meant, named_as, not_anothers};
 use super::seal::is_nobody_elses;
-use super::{DESC, live_of, move_of, waits_already};
+use super::{DESC, live_of, move_of, none_waits, proprietor};
 use crate::crud::gate::{self, Verb};
 use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
 use crate::crud::lookup::find_ref;
 use crate::crud::read::{known_columns, print_changed};
+use crate::crud::vault::Vault;
 use crate::crud::write::{ChangedRecord, Target, change_all, dry_run_note};
 use crate::model::kinds::kyc::Kyc;
 use crate::model::problem::Problem;
@@ -42,6 +43,10 @@ pub struct Review {
     targets: Vec<Target>,
     /// To whom they are given.
     to: Option<Uuid>,
+    /// What opens the numbers that have to agree with others.
+    #[serde(skip)]
+    vault: Vault,
+    needs_key: bool,
 }
 
 impl Verb for Review {
@@ -51,6 +56,10 @@ impl Verb for Review {
 
     fn orgs(&self) -> Vec<i32> {
         self.targets.iter().map(|t| t.org).collect()
+    }
+
+    fn cannot_be_kept(&self) -> Option<&'static str> {
+        self.needs_key.then_some("it needs the master key")
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedRecord>> {
@@ -81,7 +90,10 @@ impl Verb for Review {
                 }
                 Step::Reopen => match move_of("reopen")?.apply(&before, at)? {
                     Some(after) => {
-                        none_waits(tx, &known).await?;
+                        let all = live_of(tx.db, org, known.value.user_id.0).await?;
+                        none_waits(&all, known.value.kind)?;
+                        let there: Vec<Record> = all.iter().map(Stored::record).collect();
+                        proprietor::stands(tx, &self.vault, &before, &there).await?;
                         is_nobody_elses(tx, std::slice::from_ref(&before)).await?;
                         reopened(after)
                     }
@@ -140,13 +152,6 @@ fn assigned(record: &Stored<Kyc>, to: Option<Uuid>) -> Result<Record, Problem> {
     Ok(record.with(Kyc { assigned_to_id: to.map(Ref::new), ..record.value.clone() }).into_record())
 }
 
-/// Refuses one beside another that waits.
-async fn none_waits(tx: &mut Tx<'_>, record: &Stored<Kyc>) -> Result<()> {
-    let all = live_of(tx.db, record.meta.org_id, record.value.user_id.0).await?;
-    let waits = all.iter().find(|r| r.value.kind == record.value.kind && r.value.state.is_pending());
-    waits.map_or(Ok(()), |waits| Err(waits_already(waits).into()))
-}
-
 /// One that was rejected, as it was before; of a batch it is no more, for that was ended: it needs evidence of its own.
 fn reopened(mut after: Record) -> Record {
     for column in ["rejection_code", "rejection_text", "decided_by_id", "decided_operator", "batch"] {
@@ -168,7 +173,9 @@ async fn review(s: &mut Invocation<'_>, step: Step, keys: &[String], to: Option<
         Some(key) => find_ref(s, DESC, DESC.known("assigned_to_id")?, org, key).await?.as_uuid(),
     };
     let targets = records.iter().map(Target::of).collect();
-    let changed = gate::write(s, &Review { step, targets, to }).await?;
+    let compared = if step == Step::Reopen { &records[..] } else { &[] };
+    let (vault, needs_key) = (proprietor::vault_for(s, compared).await?, compared.iter().any(proprietor::tells));
+    let changed = gate::write(s, &Review { step, targets, to, vault, needs_key }).await?;
     for c in &changed {
         let title = c.record.title();
         let is = c.record.get("state").to_text();

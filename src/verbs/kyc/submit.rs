@@ -14,7 +14,7 @@ use super::owners;
 use super::paper::{self, Paper};
 use super::proprietor::{self, Told};
 use super::seal::{NUMBER_INDEX, OWNERS, is_nobody_elses, others_have, seal_owners, seal_paper, sealed_columns};
-use super::{DESC, asked, choice, clear, live_of, move_of, waits_already};
+use super::{DESC, asked, choice, clear, live_of, move_of, none_waits};
 use crate::crud::gate::{self, Verb};
 use crate::crud::invocation::Invocation;
 use crate::crud::leaf::{Leaf, Spec};
@@ -120,12 +120,6 @@ impl Verb for Submit {
 /// The draft of a kind of paper, if somebody has one: there is one at most.
 pub fn draft_of(all: &[Stored<Kyc>], kind: KycKind) -> Option<&Stored<Kyc>> {
     all.iter().find(|r| r.value.kind == kind && r.value.state == KycState::Draft)
-}
-
-/// Refuses a paper beside another of its kind that waits.
-fn none_waits(all: &[Stored<Kyc>], kind: KycKind) -> Result<(), Problem> {
-    let waits = all.iter().find(|r| r.value.kind == kind && r.value.state.is_pending());
-    waits.map_or(Ok(()), |waits| Err(waits_already(waits)))
 }
 
 /// Who says what stands on it: of a draft, too, for whoever wrote it can't verify it.
@@ -234,7 +228,7 @@ impl Verb for SubmitDraft {
         let all = live_of(tx.db, org, user).await?;
         none_waits(&all, known.value.kind)?;
         let there: Vec<Record> = all.iter().map(Stored::record).collect();
-        proprietor::draft_agrees(tx, &self.vault, &before, &there).await?;
+        proprietor::stands(tx, &self.vault, &before, &there).await?;
         let consent =
             consent_of(tx, (org, user), known.value.kind, self.consent.as_ref(), Some(&before), context).await?;
         after.set("consent_id", consent.into());
@@ -324,7 +318,7 @@ fn warn_of_duplicate(s: &Invocation<'_>, label: &str) {
 /// Submits what was kept as a draft.
 async fn submit_draft(s: &mut Invocation<'_>, draft: &Record, consent: Option<GivenConsent>) -> Result<()> {
     s.is_about(draft);
-    let vault = Vault::of(s).await?;
+    let vault = proprietor::vault_for(s, std::slice::from_ref(draft)).await?;
     let Submitted { record: made, is_duplicate } =
         gate::write(s, &SubmitDraft { vault, target: Target::of(draft), consent }).await?;
     if is_duplicate {
@@ -370,7 +364,7 @@ impl Leaf for SubmitFlags {
         let mut values = self.clear.values(s)?;
         let registration = self.clear.registration.as_deref().map(choice::<Registration>).transpose()?;
         let business = self.clear.business_type.as_deref().map(choice::<BusinessType>).transpose()?;
-        let paper = paper::read(s.context, self.from.as_deref(), kind, registration).await?;
+        let paper = paper::read(s.context, self.from.as_deref(), kind, (registration, business)).await?;
         paper.contradiction(business).map_or(Ok(()), Err)?;
         paper.stands_not_in("bank_name", self.clear.bank_name.as_deref())?;
         paper.stands_not_in("branch_name", self.clear.branch_name.as_deref())?;

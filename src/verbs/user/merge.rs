@@ -65,7 +65,7 @@ impl Verb for Merge {
             let after = User { reports_to_id: duplicate.value.reports_to_id, ..into.value.clone() };
             moved += usize::from(tx.update_as(&into, after, Action::Merge).await?.is_some());
         }
-        papers_of_both(tx, &duplicate, &into).await?;
+        papers_of_both(tx, &self.vault, &duplicate, &into).await?;
         let (duplicate, into) = (duplicate.into_record(), into.into_record());
         let deletion = tx.new_id();
         let mut merging = Merging { into: &into, deletion, gone: HashSet::new(), moved, vault: &self.vault };

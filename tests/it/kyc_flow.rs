@@ -587,6 +587,8 @@ fn risk_is_told_to_who_may_know_it() {
         p.run("kyc verify asha@acme.in:pan --method manual --note seen").ok();
         let told = p.json("kyc show asha@acme.in:pan");
         assert_eq!((&told["risk"], &told["valid_until"]), (&"high".into(), &"2028-11-21".into()));
+        // A diff from here on has a field that changed, not a record that came.
+        p.wait(3600);
         p.run("kyc risk set low asha@acme.in:pan").ok();
         assert_eq!(p.json("kyc status asha@acme.in")["kinds"][1]["valid_until"], "2036-11-21");
         let as_meera = |line: &str| p.run(&format!("{line} --as meera@acme.in"));
@@ -600,7 +602,7 @@ fn risk_is_told_to_who_may_know_it() {
         assert!(!as_meera("kyc export -o csv").out.contains("low"));
         p.run("role grant REVIEWER audit:read").ok();
         let seen = |line: &str| as_meera(&format!("{line} -o json")).ok().contains("\"low\"");
-        let trail = ["audit list --resource kyc", "audit tail -n 50", "audit diff --from 2020-01-01"];
+        let trail = ["audit list --resource kyc", "audit tail -n 50", "audit diff --from 30m"];
         for line in trail {
             assert!(!seen(line), "{line}");
         }
@@ -608,7 +610,10 @@ fn risk_is_told_to_who_may_know_it() {
         assert!(!seen(&format!("audit show {set}")));
         as_meera("kyc risk set high asha@acme.in:pan").fails(5);
         p.run("role grant REVIEWER kyc:read_risk").ok();
-        assert!(seen(&format!("audit show {set}")) && seen("audit list --resource kyc"));
+        for line in trail {
+            assert!(seen(line), "{line}");
+        }
+        assert!(seen(&format!("audit show {set}")));
         assert_eq!(as_meera("kyc list --filter risk=low -o key").ok(), "ASHA22:pan:1\n");
         assert!(as_meera("kyc history asha@acme.in:pan -o json").ok().contains("low"));
         p.run("kyc risk set huge asha@acme.in:pan").fails(6);

@@ -27,7 +27,7 @@ impl Leaf for StatusFlags {
         verb: "status",
         permission: "keys:read",
         writes: false,
-        about: "Tell where the master key comes from, whether it fits, and which keys there are; exit code 1 where it does not, 3 where there is none",
+        about: "Tell where the master key comes from, whether it fits, and which keys there are; exit code 1 where it does not or none was set up, 3 where it is not found",
         examples: "orgctl key status\norgctl key status -o json",
     };
     const UNUSED: Unused = Unused::NONE.org();
